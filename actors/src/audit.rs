@@ -1,0 +1,205 @@
+//! Verifying an audit trail: the chain, its head, the personal side rows and the signed checkpoints.
+//!
+//! A flip, an insertion, a deletion and a reorder break the chain itself; a truncation contradicts the
+//! head or a checkpoint. Whoever can remove checkpoints too is found by an anchor kept elsewhere.
+
+use identity::{
+    apply::{AUDIT_CHAIN, AUDIT_CHECKPOINT, AUDIT_HEAD, AUDIT_PERSONAL},
+    codec,
+    event::{self, AuditEvent, ChainHead, Checkpoint, Personal},
+    fault::Fault,
+    id::TenantId,
+    table::{FoundRow, Row, Span, Tables},
+};
+
+use crate::runtime::keyring::checkpoint_is_genuine;
+
+/// Rows read at once.
+const STRIDE: usize = 1000;
+
+/// What is wrong, and where first.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {sequence}: {what}")]
+pub struct Problem {
+    /// The first sequence number that does not hold.
+    pub sequence: u64,
+    /// What does not hold there.
+    pub what: String,
+}
+
+/// An end of the chain that somebody wrote down elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    /// Its sequence.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Events read.
+    pub events: u64,
+    /// Checkpoints that hold.
+    pub checkpoints: u64,
+    /// Events whose personal values were erased.
+    pub erased: u64,
+    /// The chain's end.
+    pub end: ChainHead,
+    /// The first thing that is wrong.
+    pub problem: Option<Problem>,
+}
+
+/// Verifies one tenant's trail; `key` is the public key of checkpoints.
+///
+/// # Errors
+/// Faults only: what is wrong with the trail is in the report.
+pub fn verify(
+    tables: &impl Tables,
+    tenant: TenantId,
+    key: &[u8],
+    anchor: Option<Anchor>,
+) -> Result<Report, Fault> {
+    let mut report = Report::default();
+    if let Err(problem) = walk(tables, tenant, key, anchor, &mut report)? {
+        report.problem = Some(problem);
+    }
+    Ok(report)
+}
+
+type Found<T> = Result<Result<T, Problem>, Fault>;
+
+fn problem<T>(sequence: u64, what: &str) -> Found<T> {
+    Ok(Err(Problem { sequence, what: what.to_owned() }))
+}
+
+fn walk(
+    tables: &impl Tables,
+    tenant: TenantId,
+    key: &[u8],
+    anchor: Option<Anchor>,
+    report: &mut Report,
+) -> Found<()> {
+    loop {
+        let from = report.end.sequence.saturating_add(1);
+        let span = Span::Audit { part: AUDIT_CHAIN, from };
+        let rows = tables.scan(tenant, span, STRIDE, false)?;
+        if rows.is_empty() {
+            break;
+        }
+        for found in rows {
+            let FoundRow::Audit { sequence, .. } = found.row else {
+                return Err(Fault::new("a scan of the audit trail returned another row"));
+            };
+            if let Err(problem) = step(tables, tenant, sequence, &found.value, report)? {
+                return Ok(Err(problem));
+            }
+            let here = Anchor { sequence, hash: report.end.hash };
+            if anchor.is_some_and(|anchor| anchor.sequence == sequence && anchor != here) {
+                return problem(sequence, "it is not the event that was written down elsewhere");
+            }
+        }
+    }
+    let end = report.end;
+    if anchor.is_some_and(|anchor| anchor.sequence > end.sequence) {
+        return problem(end.sequence.saturating_add(1), "the trail ends before the anchor");
+    }
+    let head = match tables.get(tenant, Row::Audit { part: AUDIT_HEAD, sequence: 0 })? {
+        Some(bytes) => codec::decode::<ChainHead>(&bytes).unwrap_or_default(),
+        None => ChainHead::default(),
+    };
+    if head != end {
+        let first = end.sequence.min(head.sequence).saturating_add(1);
+        return problem(first, "the trail's end is not the one its head names");
+    }
+    checkpoints(tables, tenant, key, report)
+}
+
+fn step(
+    tables: &impl Tables,
+    tenant: TenantId,
+    sequence: u64,
+    bytes: &[u8],
+    report: &mut Report,
+) -> Found<()> {
+    let expected = report.end.sequence.saturating_add(1);
+    if sequence != expected {
+        return problem(expected, "it is missing");
+    }
+    let Ok(event) = codec::decode::<AuditEvent>(bytes) else {
+        return problem(sequence, "it cannot be read");
+    };
+    if event.sequence != sequence {
+        return problem(sequence, "it stands in another's place");
+    }
+    if event.previous != report.end.hash {
+        return problem(sequence, "it does not follow the event before");
+    }
+    if event::event_hash(&event) != event.hash {
+        return problem(sequence, "it was altered");
+    }
+    match tables.get(tenant, Row::Audit { part: AUDIT_PERSONAL, sequence })? {
+        Some(bytes) => {
+            let genuine = codec::decode::<Personal>(&bytes)
+                .is_ok_and(|personal| event::commitment(&personal) == event.commitment);
+            if !genuine {
+                return problem(sequence, "its personal values were altered");
+            }
+        }
+        None => report.erased = report.erased.saturating_add(1),
+    }
+    report.events = report.events.saturating_add(1);
+    report.end = ChainHead { sequence, hash: event.hash };
+    Ok(Ok(()))
+}
+
+fn checkpoints(
+    tables: &impl Tables,
+    tenant: TenantId,
+    key: &[u8],
+    report: &mut Report,
+) -> Found<()> {
+    let mut from = 0;
+    loop {
+        let span = Span::Audit { part: AUDIT_CHECKPOINT, from };
+        let rows = tables.scan(tenant, span, STRIDE, false)?;
+        let Some(last) = rows.last() else {
+            return Ok(Ok(()));
+        };
+        if let FoundRow::Audit { sequence, .. } = last.row {
+            from = sequence.saturating_add(1);
+        }
+        for found in &rows {
+            let FoundRow::Audit { sequence, .. } = found.row else {
+                return Err(Fault::new("a scan of checkpoints returned another row"));
+            };
+            let Ok(checkpoint) = codec::decode::<Checkpoint>(&found.value) else {
+                return problem(sequence, "its checkpoint cannot be read");
+            };
+            let bytes = Checkpoint::signed_bytes(
+                tenant,
+                checkpoint.sequence,
+                &checkpoint.hash,
+                checkpoint.at_ms,
+            );
+            let genuine = checkpoint.sequence == sequence
+                && checkpoint_is_genuine(key, &bytes, &checkpoint.signature);
+            if !genuine {
+                return problem(sequence, "its checkpoint is not genuine");
+            }
+            if sequence > report.end.sequence {
+                let first = report.end.sequence.saturating_add(1);
+                return problem(first, "a checkpoint covers it, but it is missing");
+            }
+            let row = Row::Audit { part: AUDIT_CHAIN, sequence };
+            let covered = tables
+                .get(tenant, row)?
+                .and_then(|bytes| codec::decode::<AuditEvent>(&bytes).ok());
+            if covered.is_none_or(|event| event.hash != checkpoint.hash) {
+                return problem(sequence, "it is not the event its checkpoint covers");
+            }
+            report.checkpoints = report.checkpoints.saturating_add(1);
+        }
+    }
+}

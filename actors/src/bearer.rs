@@ -1,0 +1,107 @@
+//! Who a bearer token makes the caller, at userinfo and at the administration API.
+//!
+//! Signature, time, issuer and audience are checked against the keys of the tenant that issued it,
+//! everything else in state, Fresh: a revoked token, a disabled client or user, an ended session are
+//! seen at once.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use identity::{
+    id::TenantId,
+    oauth::{
+        claims::{self, AccessToken},
+        introspect,
+    },
+    principal::{ApiScopes, Principal},
+    table::{self, Record as _},
+    tenants::{Directory, directory},
+};
+use serde::Deserialize;
+
+use crate::{
+    context::Context,
+    error::Error,
+    runtime::verifier::{Expected, ExpectedType},
+    tenants,
+};
+
+/// How far clocks of nodes may differ, seconds.
+const LEEWAY_S: u64 = 5;
+
+/// Verifies an access token of a tenant and looks it up in state.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] for anything but a token that counts now.
+pub async fn live(
+    ctx: &Context,
+    tenant: TenantId,
+    token: &str,
+    audience: Option<&str>,
+) -> Result<(AccessToken, introspect::Live), Error> {
+    let reading = ctx.fresh().await?;
+    let snapshot = ctx.tenant(tenant).await.map_err(|error| match error {
+        Error::Rejected(_) => Error::Unauthenticated,
+        other => other,
+    })?;
+    let now_ms = ctx.now_ms();
+    let issuer = snapshot.tenant.issuer.as_str();
+    let expected = Expected {
+        kind: ExpectedType::Exactly(claims::ACCESS_TOKEN_TYPE),
+        issuer,
+        audience: audience.or(Some(issuer)),
+        now_s: now_ms / 1000,
+        leeway_s: LEEWAY_S,
+    };
+    let token: AccessToken =
+        snapshot.verifiers.verify(token, &expected).map_err(|_| Error::Unauthenticated)?;
+    let view = reading.view()?;
+    let live = introspect::live(&view, tenant, &token, now_ms)?.ok_or(Error::Unauthenticated)?;
+    Ok((token, live))
+}
+
+/// The principal behind a token of the administration API, of whichever tenant issued it; what that
+/// tenant's principals may do in another one is for `authorize` to say.
+///
+/// # Errors
+/// [`Error::Unauthenticated`].
+pub async fn administrator(ctx: &Context, token: &str) -> Result<Principal, Error> {
+    let claimed = claimed_issuer(token).ok_or(Error::Unauthenticated)?;
+    let home = home(ctx, &claimed)?.ok_or(Error::Unauthenticated)?;
+    let audience = ctx.api_audience();
+    let (token, live) = live(ctx, home, token, Some(&audience)).await?;
+    if !live.client.admin_api {
+        return Err(Error::Unauthenticated);
+    }
+    let has = |name: &str| token.scope.split(' ').any(|scope| scope == name);
+    let scopes = ApiScopes { read: has("read"), write: has("write"), platform: has("platform") };
+    let client = live.client.id;
+    Ok(match live.user {
+        Some(user) => Principal::User { tenant: home, user: user.id, client, scopes },
+        None => Principal::Client { tenant: home, client, scopes },
+    })
+}
+
+/// The tenant a token claims to be from; the claim is proven by the signature afterwards.
+fn home(ctx: &Context, claimed: &str) -> Result<Option<TenantId>, Error> {
+    let reading = ctx.local();
+    let view = reading.view()?;
+    let name = claimed.as_bytes();
+    let (table, index) = (Directory::TABLE, directory::BY_ISSUER);
+    let Some(id) = table::unique(&view, TenantId::CLUSTER, table, index, name)? else {
+        return Ok(None);
+    };
+    Ok(tenants::exists(&view, TenantId::from_bytes(id)).ok().map(|line| line.id))
+}
+
+#[derive(Deserialize)]
+struct Claimed {
+    iss: String,
+}
+
+fn claimed_issuer(token: &str) -> Option<String> {
+    if token.len() > 16_384 {
+        return None;
+    }
+    let payload = token.split('.').nth(1)?;
+    let bytes = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    serde_json::from_slice::<Claimed>(&bytes).ok().map(|claimed| claimed.iss)
+}

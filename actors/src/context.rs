@@ -1,0 +1,209 @@
+//! What every flow receives first: reading, proposing, and the services of this node.
+//!
+//! Cheap to clone. A flow can reach storage only through [`Reading`] and change it only through
+//! [`Context::propose`], so no handler can bypass authorization, audit or the log.
+
+use std::sync::Arc;
+
+use identity::{
+    command::Command,
+    id::TenantId,
+    outcome::{Outcome, Reply},
+    principal::{Principal, Source},
+    stamp::{Draft, Idempotency, Placement},
+};
+use storage::{Pinned, View};
+
+use crate::{
+    error::Error,
+    runtime::{
+        clock::{Clock, stamps::Stamps},
+        denials::Denials,
+        directory::Directory,
+        hasher::Hasher,
+        keyring::Keyring,
+        proposer::Proposer,
+        random::Random,
+        signer::RsaPool,
+        tenant::TenantSnapshot,
+    },
+};
+
+/// How long a draft may wait for its turn, milliseconds of state time.
+const DRAFT_LIFETIME_MS: u64 = 30_000;
+
+/// Settings of this node that flows need; replicated settings are read from state.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The public URL, issuer of the default tenant, without a trailing slash.
+    pub external_url: String,
+    /// Whether cookies carry the `__Host-` prefix and `Secure`.
+    pub secure_cookies: bool,
+    /// Access token lifetime of new tenants, seconds.
+    pub access_token_lifetime_s: u32,
+}
+
+/// The services of a node. See the module.
+#[derive(Clone)]
+pub struct Context(pub(crate) Arc<Services>);
+
+pub(crate) struct Services {
+    pub(crate) settings: Settings,
+    pub(crate) raft: raft::Handle,
+    pub(crate) proposer: Proposer,
+    pub(crate) stamps: Stamps,
+    pub(crate) directory: Directory,
+    pub(crate) hasher: Hasher,
+    pub(crate) keyring: Keyring,
+    pub(crate) random: Random,
+    pub(crate) clock: Clock,
+    pub(crate) rsa_pool: RsaPool,
+    pub(crate) denials: Denials,
+}
+
+/// One consistent state to read from.
+pub struct Reading(pub(crate) Pinned);
+
+impl Reading {
+    /// The rows.
+    ///
+    /// # Errors
+    /// A fault of this node.
+    pub fn view(&self) -> Result<View<'_>, Error> {
+        Ok(self.0.view()?)
+    }
+}
+
+/// Who asks for a change, and how to recognize the request.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    /// Who.
+    pub principal: Principal,
+    /// From where.
+    pub source: Source,
+    /// The caller's own request key.
+    pub idempotency: Option<Idempotency>,
+}
+
+impl Asker {
+    /// The cluster itself.
+    pub fn system() -> Self {
+        Self { principal: Principal::System, source: Source::default(), idempotency: None }
+    }
+}
+
+impl Context {
+    /// Settings of this node.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The audience of the administration API.
+    pub fn api_audience(&self) -> String {
+        format!("{}/api", self.0.settings.external_url)
+    }
+
+    /// State time now, milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.0.stamps.now_ms()
+    }
+
+    /// The one source of entropy.
+    pub fn random(&self) -> &Random {
+        &self.0.random
+    }
+
+    /// Keys that never leave this node.
+    pub fn keyring(&self) -> &Keyring {
+        &self.0.keyring
+    }
+
+    /// The bounded Argon2id pool.
+    pub fn hasher(&self) -> &Hasher {
+        &self.0.hasher
+    }
+
+    /// Counts refused attempts.
+    pub fn denials(&self) -> &Denials {
+        &self.0.denials
+    }
+
+    /// This node's applied state: for what may be a moment old.
+    pub fn local(&self) -> Reading {
+        Reading(self.0.raft.pin())
+    }
+
+    /// The applied state after everything that was acknowledged anywhere before this call: for
+    /// wherever staleness is a security answer.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] without a leader.
+    pub async fn fresh(&self) -> Result<Reading, Error> {
+        self.0.raft.read_index().await.map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(self.local())
+    }
+
+    /// The hot state of a tenant, at least as new as everything applied here.
+    ///
+    /// # Errors
+    /// [`identity::outcome::Rejection::NotFound`] for a tenant that does not exist.
+    pub async fn tenant(&self, tenant: TenantId) -> Result<Arc<TenantSnapshot>, Error> {
+        self.0.directory.snapshot(self, tenant).await
+    }
+
+    /// Proposes a command and waits until it is applied here.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`], [`Error::Unavailable`] or [`Error::Unknown`]; what the rules say is in
+    /// the reply.
+    pub async fn propose(
+        &self,
+        asker: &Asker,
+        placement: Placement,
+        command: Command,
+    ) -> Result<Reply, Error> {
+        let draft = Draft {
+            request: self.0.random.request_id(),
+            not_after_ms: self.now_ms().saturating_add(DRAFT_LIFETIME_MS),
+            placement,
+            principal: asker.principal,
+            source: asker.source.clone(),
+            idempotency: asker.idempotency.clone(),
+            command,
+        };
+        self.0.proposer.propose(draft).await
+    }
+
+    /// As [`Context::propose`], taking a rejection as an error.
+    ///
+    /// # Errors
+    /// As [`Context::propose`], and [`Error::Rejected`].
+    pub async fn write(
+        &self,
+        asker: &Asker,
+        placement: Placement,
+        command: Command,
+    ) -> Result<(Outcome, Reply), Error> {
+        let reply = self.propose(asker, placement, command).await?;
+        let outcome = reply.result.clone()?;
+        Ok((outcome, reply))
+    }
+
+    /// Whether this node leads.
+    pub fn is_leader(&self) -> bool {
+        self.0.raft.is_leader()
+    }
+
+    /// Why this node cannot serve now, as short stable names and sentences; empty when it can.
+    pub fn unready(&self) -> Vec<(&'static str, String)> {
+        let mut reasons = Vec::new();
+        if !self.is_leader() {
+            reasons.push(("leader", "no leader is known".to_owned()));
+        }
+        let health = self.0.stamps.health();
+        if !health.ready() {
+            reasons.push(("clock", format!("{health:?}")));
+        }
+        reasons
+    }
+}

@@ -1,0 +1,21 @@
+//! Effects and flows: everything that reads, decides, hashes, signs and proposes.
+//!
+//! An actor exists only where a mailbox earns its keep: state owned by one task, a queue to bound, a
+//! lifetime to supervise. A request is already a task; its flow is a plain async function. Heavy work
+//! (Argon2, RSA, disk) never runs inside a mailbox loop. Pure administration has no file here.
+
+pub mod audit;
+pub mod bearer;
+pub mod clients;
+pub mod context;
+pub mod demo;
+pub mod error;
+pub mod oauth;
+pub mod runtime;
+pub mod setup;
+pub mod system;
+pub mod tenants;
+pub mod users;
+
+pub use context::{Asker, Context, Reading};
+pub use error::Error;

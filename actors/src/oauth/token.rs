@@ -1,0 +1,265 @@
+//! The token endpoint: client_credentials and authorization_code. Nothing is signed before `apply`
+//! agreed, and only with keys at least as new as that agreement.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, SHA512, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use identity::{
+    clients::{Client, GrantType},
+    command::Command,
+    grants::Issued,
+    id::{GrantId, TenantId},
+    keys::{self, Algorithm},
+    oauth::{
+        self, authorize,
+        authorize::Parameters,
+        claims, code,
+        error::{Code, Error as OAuthError},
+        pkce, scope,
+    },
+    outcome::{Outcome, Refusal, Rejection, Reply},
+    principal::{ApiScopes, Principal, Source},
+    secret::Digest,
+    stamp::Placement,
+    table::flow,
+};
+use serde::Serialize;
+
+use crate::{
+    clients::{self, Credentials},
+    context::{Asker, Context},
+    error::Error,
+    runtime::{
+        signer::{SigningKey, TokenType},
+        tenant::TenantSnapshot,
+    },
+    tenants,
+};
+
+/// The answer of the token endpoint (RFC 6749 §5.1).
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// The access token.
+    pub access_token: String,
+    /// `Bearer`.
+    pub token_type: &'static str,
+    /// Seconds.
+    pub expires_in: u32,
+    /// What was granted.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// The ID token, for `openid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+}
+
+fn error(code: Code, hint: &str) -> Error {
+    OAuthError::new(code, hint).into()
+}
+
+/// Answers a token request.
+///
+/// # Errors
+/// The RFC's errors, or what kept the node from answering.
+pub async fn issue(
+    ctx: &Context,
+    tenant: TenantId,
+    credentials: &Credentials,
+    parameters: &Parameters,
+    source: Source,
+) -> Result<Answer, Error> {
+    let client = {
+        let reading = ctx.local();
+        let view = reading.view()?;
+        tenants::exists(&view, tenant)?;
+        clients::authenticate(ctx, &view, tenant, credentials, &source)?
+    };
+    match parameters.get("grant_type") {
+        Some("client_credentials") => {
+            client_credentials(ctx, tenant, &client, parameters, source).await
+        }
+        Some("authorization_code") => {
+            authorization_code(ctx, tenant, &client, parameters, source).await
+        }
+        Some(_) => Err(error(Code::UnsupportedGrantType, "this grant type is not supported")),
+        None => Err(error(Code::InvalidRequest, "grant_type is missing")),
+    }
+}
+
+fn as_client(tenant: TenantId, client: &Client, source: Source) -> Asker {
+    let principal = Principal::Client { tenant, client: client.id, scopes: ApiScopes::default() };
+    Asker { principal, source, idempotency: None }
+}
+
+async fn client_credentials(
+    ctx: &Context,
+    tenant: TenantId,
+    client: &Client,
+    parameters: &Parameters,
+    source: Source,
+) -> Result<Answer, Error> {
+    if !client.grant_types.contains(&GrantType::ClientCredentials) {
+        let hint = "the client may not use client_credentials";
+        return Err(error(Code::UnauthorizedClient, hint));
+    }
+    let api = authorize::target(parameters, client, &ctx.api_audience())?;
+    let requested = parameters.get("scope").unwrap_or("");
+    let scopes = match requested {
+        // RFC 6749 §3.3: without a scope the client gets what it is registered for.
+        "" => client.scopes.clone(),
+        requested => scope::narrow(client, requested, false),
+    };
+    if scopes.is_empty() && !requested.is_empty() {
+        return Err(error(Code::InvalidScope, "none of these scopes is available to this client"));
+    }
+    let asker = as_client(tenant, client, source);
+    let command = oauth::Command::IssueClientToken { client: client.id, scopes, api };
+    let (issued, at_ms) = agreed(ctx, &asker, tenant, command).await?;
+    sign(ctx, tenant, &issued, at_ms).await
+}
+
+async fn authorization_code(
+    ctx: &Context,
+    tenant: TenantId,
+    client: &Client,
+    parameters: &Parameters,
+    source: Source,
+) -> Result<Answer, Error> {
+    if !client.grant_types.contains(&GrantType::AuthorizationCode) {
+        let hint = "the client may not use authorization codes";
+        return Err(error(Code::UnauthorizedClient, hint));
+    }
+    let presented =
+        parameters.get("code").ok_or_else(|| error(Code::InvalidRequest, "code is missing"))?;
+    let challenge = match parameters.get("code_verifier") {
+        Some(verifier) if pkce::is_verifier(verifier) => Some(pkce::challenge(verifier)),
+        Some(_) => {
+            let hint = "code_verifier must be 43 to 128 unreserved characters";
+            return Err(error(Code::InvalidGrant, hint));
+        }
+        None => None,
+    };
+    let digest = Digest::of(presented.as_bytes());
+    known(ctx, tenant, digest).await?;
+    let command = oauth::Command::RedeemCode {
+        code: digest,
+        client: client.id,
+        redirect_uri: parameters.get("redirect_uri").map(str::to_owned),
+        challenge,
+        grant: ctx.random().id(GrantId::from_bytes),
+    };
+    let asker = as_client(tenant, client, source);
+    let (issued, at_ms) = agreed(ctx, &asker, tenant, command).await?;
+    sign(ctx, tenant, &issued, at_ms).await
+}
+
+/// A cheap refusal of codes that never were, so that strangers cannot fill the log; Fresh, because a
+/// code may have been issued a moment ago by another node.
+async fn known(ctx: &Context, tenant: TenantId, digest: Digest) -> Result<(), Error> {
+    let reading = ctx.fresh().await?;
+    let code = flow::<code::AuthorizationCode>(&reading.view()?, tenant, digest.bytes())?;
+    if code.is_some() {
+        return Ok(());
+    }
+    Err(error(Code::InvalidGrant, "the authorization code is not valid: it is unknown"))
+}
+
+/// Proposes and translates what the rules say into the RFC's words.
+async fn agreed(
+    ctx: &Context,
+    asker: &Asker,
+    tenant: TenantId,
+    command: oauth::Command,
+) -> Result<(Issued, u64), Error> {
+    let Reply { result, at_ms, .. } =
+        ctx.propose(asker, Placement::Tenant(tenant), Command::Oauth(command)).await?;
+    match result {
+        Ok(Outcome::Issued(issued)) => Ok((issued, at_ms)),
+        Ok(Outcome::Refused(Refusal::CodeReplayed)) => {
+            Err(error(Code::InvalidGrant, "the authorization code was used before"))
+        }
+        Ok(_) => Err(Error::Internal("an issue answered with another outcome".into())),
+        Err(Rejection::Code(refusal)) => {
+            Err(error(Code::InvalidGrant, &Rejection::Code(refusal).to_string()))
+        }
+        Err(Rejection::Issue(refusal)) => {
+            use identity::outcome::IssueRefusal as No;
+            let code = match refusal {
+                No::ClientDisabled => Code::InvalidClient,
+                No::GrantType => Code::UnauthorizedClient,
+                No::Scope => Code::InvalidScope,
+                No::TenantDisabled
+                | No::UserDisabled
+                | No::SessionEnded
+                | No::RedirectUri
+                | No::GrantEnded => Code::InvalidGrant,
+            };
+            Err(error(code, &refusal.to_string()))
+        }
+        Err(rejection) => Err(rejection.into()),
+    }
+}
+
+/// Signs what was agreed.
+async fn sign(
+    ctx: &Context,
+    tenant: TenantId,
+    issued: &Issued,
+    at_ms: u64,
+) -> Result<Answer, Error> {
+    let (snapshot, key) = signer(ctx, tenant, issued.access_token_algorithm).await?;
+    let api_audience = ctx.api_audience();
+    let names = claims::Names { issuer: &snapshot.tenant.issuer, api_audience: &api_audience };
+    let jti = URL_SAFE_NO_PAD.encode(ctx.random().bytes::<16>());
+    let access = claims::access_token(issued, names, jti, at_ms);
+    let internal = |error: crate::runtime::signer::SignFailed| Error::Internal(error.to_string());
+    let access_token = key.sign(&access, TokenType::AccessToken).map_err(internal)?;
+    let id_token = if issued.scopes.contains("openid") && issued.user.is_some() {
+        let (_, key) = signer(ctx, tenant, issued.id_token_algorithm).await?;
+        let at_hash = half_hash(issued.id_token_algorithm, &access_token);
+        match claims::id_token(issued, names, at_hash, at_ms) {
+            Some(claims) => Some(key.sign(&claims, TokenType::IdToken).map_err(internal)?),
+            None => None,
+        }
+    } else {
+        None
+    };
+    Ok(Answer {
+        access_token,
+        token_type: "Bearer",
+        expires_in: issued.access_token_s,
+        scope: scope::join(&issued.scopes),
+        id_token,
+    })
+}
+
+/// The active key of an algorithm; the first use of one makes it.
+async fn signer(
+    ctx: &Context,
+    tenant: TenantId,
+    algorithm: Algorithm,
+) -> Result<(Arc<TenantSnapshot>, Arc<SigningKey>), Error> {
+    let snapshot = ctx.tenant(tenant).await?;
+    if let Some(key) = snapshot.signers.get(&algorithm).cloned() {
+        return Ok((snapshot, key));
+    }
+    let seeds = tenants::key_pair(ctx, tenant, algorithm).await?;
+    let command = Command::Keys(keys::Command::Introduce(seeds));
+    ctx.write(&Asker::system(), Placement::Tenant(tenant), command).await?;
+    let snapshot = ctx.tenant(tenant).await?;
+    match snapshot.signers.get(&algorithm).cloned() {
+        Some(key) => Ok((snapshot, key)),
+        None => Err(Error::Internal(format!("no {} key after making one", algorithm.name()))),
+    }
+}
+
+/// Left half of a token's hash (OIDC Core §3.1.3.6); Ed25519 hashes with SHA-512.
+fn half_hash(algorithm: Algorithm, token: &str) -> String {
+    let hash = match algorithm {
+        Algorithm::Es256 | Algorithm::Rs256 | Algorithm::Ps256 => digest(&SHA256, token.as_bytes()),
+        Algorithm::EdDsa => digest(&SHA512, token.as_bytes()),
+    };
+    let bytes = hash.as_ref();
+    URL_SAFE_NO_PAD.encode(bytes.get(..bytes.len() / 2).unwrap_or(bytes))
+}

@@ -1,0 +1,121 @@
+//! Counts refused attempts of strangers, so that they are audited without filling the log: one event
+//! per tenant, source, action, reason and minute, however often it happened.
+//!
+//! Bounded: beyond [`KINDS_MAX`] kinds in a minute the source is left out and they share one event.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use identity::{command, id::TenantId, principal::Source};
+
+/// Most kinds counted apart in one minute.
+const KINDS_MAX: usize = 10_000;
+
+/// What is counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    minute_ms: u64,
+    tenant: TenantId,
+    address: String,
+    action: &'static str,
+    reason: String,
+}
+
+/// One counted event, ready to be proposed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// Whose chain it goes into.
+    pub tenant: TenantId,
+    /// From where.
+    pub address: String,
+    /// What and how often.
+    pub denials: command::Denials,
+}
+
+/// The counter. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Denials(Arc<Mutex<BTreeMap<Kind, u32>>>);
+
+impl Denials {
+    /// Counts one refused attempt.
+    pub fn count(
+        &self,
+        tenant: TenantId,
+        source: &Source,
+        (action, reason): (&'static str, &str),
+        wall_ms: u64,
+    ) {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kind = Kind {
+            minute_ms: wall_ms - wall_ms % 60_000,
+            tenant,
+            address: source.address.clone(),
+            action,
+            reason: reason.to_owned(),
+        };
+        if kinds.len() >= KINDS_MAX && !kinds.contains_key(&kind) {
+            kind.address = String::new();
+        }
+        let count = kinds.entry(kind).or_insert(0);
+        *count = count.saturating_add(1);
+    }
+
+    /// Takes what was counted in minutes that are over, or everything when the node stops.
+    pub fn take(&self, wall_ms: u64, everything: bool) -> Vec<Counted> {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = wall_ms - wall_ms % 60_000;
+        let over: Vec<Kind> =
+            kinds.keys().filter(|kind| everything || kind.minute_ms < current).cloned().collect();
+        over.into_iter()
+            .filter_map(|kind| {
+                let count = kinds.remove(&kind)?;
+                Some(Counted {
+                    tenant: kind.tenant,
+                    address: kind.address,
+                    denials: command::Denials {
+                        action: kind.action.to_owned(),
+                        reason: kind.reason,
+                        count,
+                        minute_ms: kind.minute_ms,
+                    },
+                })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_of_one_kind_and_minute_become_one_event() {
+        let denials = Denials::default();
+        let source = Source { address: "192.0.2.1".into(), ..Source::default() };
+        let tenant = TenantId::from_bytes([1; 16]);
+        for at in [60_000, 61_000, 119_999] {
+            denials.count(tenant, &source, ("oauth.login", "password"), at);
+        }
+        denials.count(tenant, &source, ("oauth.login", "password"), 120_000);
+        let over = denials.take(120_001, false);
+        assert_eq!(over.len(), 1);
+        assert_eq!((over[0].denials.count, over[0].denials.minute_ms), (3, 60_000));
+        assert_eq!(denials.take(120_001, true).len(), 1);
+        assert!(denials.take(120_001, true).is_empty());
+    }
+
+    #[test]
+    fn memory_stays_bounded_when_sources_differ() {
+        let denials = Denials::default();
+        for number in 0..KINDS_MAX * 2 {
+            let source = Source { address: number.to_string(), ..Source::default() };
+            denials.count(TenantId::CLUSTER, &source, ("oauth.login", "password"), 1);
+        }
+        let taken = denials.take(0, true);
+        assert!(taken.len() <= KINDS_MAX + 1);
+        let total: u32 = taken.iter().map(|counted| counted.denials.count).sum();
+        assert_eq!(total as usize, KINDS_MAX * 2);
+    }
+}

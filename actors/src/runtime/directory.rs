@@ -1,0 +1,222 @@
+//! Starts, finds and passivates tenant actors: only tenants in use are alive on this node.
+//!
+//! Readers look cells up without a mailbox hop; starting, restarting after a panic and stopping an
+//! idle one go through this actor, which supervises them. Invariant: at most one live actor per tenant.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use identity::{id::TenantId, outcome::Rejection};
+use ractor::{
+    Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent, rpc::CallResult,
+};
+
+use super::{
+    clock::Clock,
+    keyring::Keyring,
+    random::Random,
+    tenant::{self, TenantActor, TenantCell, TenantSnapshot, TenantState},
+};
+use crate::{context::Context, error::Error};
+
+/// How often idle tenants are looked for.
+const PASSIVATE_EVERY: Duration = Duration::from_secs(30);
+
+type Live = (Arc<TenantCell>, ActorRef<tenant::Message>);
+
+#[derive(Default)]
+struct Cells(RwLock<HashMap<TenantId, Live>>);
+
+impl Cells {
+    fn get(&self, tenant: TenantId) -> Option<Live> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+    }
+
+    fn put(&self, tenant: TenantId, live: Live) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, live);
+    }
+
+    fn remove_where(&self, gone: impl Fn(&Live) -> bool) -> Vec<Live> {
+        let mut cells = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let tenants: Vec<TenantId> =
+            cells.iter().filter(|(_, live)| gone(live)).map(|(tenant, _)| *tenant).collect();
+        tenants.iter().filter_map(|tenant| cells.remove(tenant)).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// The handle requests use. Cheap to clone.
+#[derive(Clone)]
+pub struct Directory {
+    cells: Arc<Cells>,
+    actor: ActorRef<Message>,
+}
+
+/// What the actor is asked.
+pub enum Message {
+    /// Starts a tenant's actor unless it runs.
+    Start(TenantId, RpcReplyPort<()>),
+    /// Stops tenants that were idle for long.
+    Passivate,
+}
+
+/// The actor's definition.
+pub struct DirectoryActor;
+
+/// What the actor keeps.
+pub struct DirectoryState {
+    cells: Arc<Cells>,
+    parts: Parts,
+}
+
+/// What every tenant actor gets.
+#[derive(Clone)]
+pub struct Parts {
+    /// Agreement.
+    pub raft: raft::Handle,
+    /// Opens signing keys.
+    pub keyring: Keyring,
+    /// For signatures that draw.
+    pub random: Random,
+    /// For idleness.
+    pub clock: Clock,
+    /// A tenant unused for this long is passivated, milliseconds.
+    pub idle_ms: u64,
+}
+
+impl Directory {
+    /// Starts the actor.
+    ///
+    /// # Errors
+    /// When the actor cannot be spawned.
+    pub async fn start(parts: Parts) -> Result<Self, ractor::SpawnErr> {
+        let cells = Arc::new(Cells::default());
+        let state = DirectoryState { cells: Arc::clone(&cells), parts };
+        let (actor, _) = Actor::spawn(None, DirectoryActor, state).await?;
+        actor.send_interval(PASSIVATE_EVERY, || Message::Passivate);
+        Ok(Self { cells, actor })
+    }
+
+    /// A tenant's hot state, at least as new as everything applied here.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] for a tenant that does not exist.
+    pub async fn snapshot(
+        &self,
+        ctx: &Context,
+        tenant: TenantId,
+    ) -> Result<Arc<TenantSnapshot>, Error> {
+        if tenant == TenantId::CLUSTER {
+            return Err(Rejection::NotFound.into());
+        }
+        let (cell, actor) = match self.cells.get(tenant) {
+            Some(live) => live,
+            None => self.start_tenant(tenant).await?,
+        };
+        let required = ctx.0.raft.freshness().required(tenant);
+        if let Some(snapshot) = cell.usable(required, ctx.0.clock.boot_ms()) {
+            return Ok(snapshot);
+        }
+        tenant::refresh(&cell, &actor).await
+    }
+
+    async fn start_tenant(&self, tenant: TenantId) -> Result<Live, Error> {
+        let unavailable = || Error::Unavailable("the tenant directory is restarting".into());
+        match self.actor.call(|reply| Message::Start(tenant, reply), None).await {
+            Ok(CallResult::Success(())) => self.cells.get(tenant).ok_or_else(unavailable),
+            Ok(_) | Err(_) => Err(unavailable()),
+        }
+    }
+
+    /// How many tenants are alive on this node.
+    pub fn alive(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Looks for idle tenants now instead of at the next interval.
+    pub fn passivate(&self) {
+        drop(self.actor.cast(Message::Passivate));
+    }
+
+    /// Stops every tenant's actor and this one.
+    pub async fn stop(&self) {
+        for (_, actor) in self.cells.remove_where(|_| true) {
+            actor.stop(None);
+        }
+        drop(self.actor.stop_and_wait(None, None).await);
+    }
+}
+
+impl Actor for DirectoryActor {
+    type Msg = Message;
+    type State = DirectoryState;
+    type Arguments = DirectoryState;
+
+    async fn pre_start(
+        &self,
+        _me: ActorRef<Message>,
+        state: DirectoryState,
+    ) -> Result<DirectoryState, ActorProcessingErr> {
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<Message>,
+        message: Message,
+        state: &mut DirectoryState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Start(tenant, reply) => {
+                if state.cells.get(tenant).is_none() {
+                    let live = spawn(&me, tenant, &state.parts).await?;
+                    state.cells.put(tenant, live);
+                }
+                drop(reply.send(()));
+            }
+            Message::Passivate => {
+                let now = state.parts.clock.boot_ms();
+                let idle_ms = state.parts.idle_ms;
+                let idle = |live: &Live| now.saturating_sub(live.0.used_boot_ms()) > idle_ms;
+                for (_, actor) in state.cells.remove_where(idle) {
+                    actor.stop(Some("idle".into()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _me: ActorRef<Message>,
+        event: SupervisionEvent,
+        state: &mut DirectoryState,
+    ) -> Result<(), ActorProcessingErr> {
+        // A panic restarts that tenant only: its cell goes, the next request starts it anew.
+        if let SupervisionEvent::ActorFailed(who, error) = event {
+            tracing::error!(%error, "a tenant's actor failed");
+            state.cells.remove_where(|live| live.1.get_id() == who.get_id());
+        }
+        Ok(())
+    }
+}
+
+async fn spawn(
+    me: &ActorRef<Message>,
+    tenant: TenantId,
+    parts: &Parts,
+) -> Result<Live, ActorProcessingErr> {
+    let cell = Arc::new(TenantCell::new(tenant));
+    let Parts { raft, keyring, random, clock, .. } = parts.clone();
+    // A cell that was never read must not look idle.
+    drop(cell.usable(u64::MAX, clock.boot_ms()));
+    let state = TenantState { cell: Arc::clone(&cell), raft, keyring, random, clock };
+    let (actor, _) = Actor::spawn_linked(None, TenantActor, state, me.get_cell()).await?;
+    Ok((cell, actor))
+}

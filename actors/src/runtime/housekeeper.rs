@@ -1,0 +1,242 @@
+//! What the cluster does by itself: unfinished sagas, expired rows, audit checkpoints, counted denials,
+//! the clock check.
+//!
+//! One actor per node; only the leader proposes. Every duty may be repeated or skipped without harm:
+//! commands look again in `apply`. Invariant: one turn at a time, the next is scheduled when it ends.
+
+use std::{
+    collections::HashMap,
+    time::Duration,
+};
+
+use identity::{
+    apply::{AUDIT_CHECKPOINT, AUDIT_HEAD},
+    codec,
+    command::Command,
+    event::{ChainHead, Checkpoint},
+    id::TenantId,
+    principal::{Principal, Source},
+    stamp::Placement,
+    sweep::{SWEEP_MAX, Sweep},
+    outcome::Outcome,
+    table::{FoundRow, Record as _, Row, Span, Tables},
+    tenants::Directory,
+};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::clock::stamp::Peers;
+use crate::{context::{Asker, Context}, error::Error, tenants};
+
+/// How often the actor takes its turn.
+const TURN_EVERY: Duration = Duration::from_secs(1);
+/// Every how many turns expired rows are looked for.
+const SWEEP_TURNS: u64 = 10;
+/// Every how many turns chains that grew are signed.
+const CHECKPOINT_TURNS: u64 = 60;
+
+/// What the actor is asked.
+pub enum Message {
+    /// Take a turn.
+    Turn,
+}
+
+/// The actor's definition.
+pub struct Housekeeper;
+
+/// What the actor keeps.
+pub struct State {
+    ctx: Context,
+    turns: u64,
+    /// Sequence covered by the last checkpoint of each chain, as far as this node remembers.
+    signed: HashMap<TenantId, u64>,
+}
+
+impl Actor for Housekeeper {
+    type Msg = Message;
+    type State = State;
+    type Arguments = Context;
+
+    async fn pre_start(
+        &self,
+        me: ActorRef<Message>,
+        ctx: Context,
+    ) -> Result<State, ActorProcessingErr> {
+        drop(me.send_after(TURN_EVERY, || Message::Turn));
+        Ok(State { ctx, turns: 0, signed: HashMap::new() })
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<Message>,
+        Message::Turn: Message,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        if let Err(error) = state.turn().await {
+            // The next turn tries again; without a leader this is the normal state of things.
+            tracing::debug!(%error, "housekeeping was interrupted");
+        }
+        drop(me.send_after(TURN_EVERY, || Message::Turn));
+        Ok(())
+    }
+}
+
+impl State {
+    async fn turn(&mut self) -> Result<(), Error> {
+        self.turns = self.turns.wrapping_add(1);
+        check_clock(&self.ctx);
+        if !self.ctx.is_leader() {
+            return Ok(());
+        }
+        finish_sagas(&self.ctx).await?;
+        record_denials(&self.ctx, false).await?;
+        if self.turns % SWEEP_TURNS == 0 {
+            sweep(&self.ctx).await?;
+        }
+        if self.turns % CHECKPOINT_TURNS == 0 {
+            self.sign_chains().await?;
+        }
+        Ok(())
+    }
+
+    async fn sign_chains(&mut self) -> Result<(), Error> {
+        for tenant in placements(&self.ctx)? {
+            if let Some(sequence) = sign_chain(&self.ctx, tenant, self.signed.get(&tenant)).await? {
+                self.signed.insert(tenant, sequence);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Compares stamps with the wall clock.
+pub fn check_clock(ctx: &Context) {
+    let check = ctx.0.stamps.check(Peers::SoleVoter);
+    if let Some(step) = check.step {
+        tracing::warn!(from_ms = step.from_ms, to_ms = step.to_ms, "state time made a step");
+    }
+}
+
+async fn finish_sagas(ctx: &Context) -> Result<(), Error> {
+    let sagas = {
+        let reading = ctx.local();
+        tenants::open_sagas(&reading.view()?)?
+    };
+    for saga in sagas {
+        tenants::finish(ctx, saga).await?;
+    }
+    Ok(())
+}
+
+/// Proposes what was counted; everything when the node stops.
+///
+/// # Errors
+/// As [`Context::propose`].
+pub async fn record_denials(ctx: &Context, everything: bool) -> Result<(), Error> {
+    for counted in ctx.denials().take(ctx.0.clock.wall_ms(), everything) {
+        let source = Source {
+            salt: ctx.random().salt(),
+            address: counted.address,
+            user_agent: String::new(),
+        };
+        let asker = Asker { principal: Principal::System, source, idempotency: None };
+        let placement = placement(counted.tenant);
+        ctx.propose(&asker, placement, Command::Denials(counted.denials)).await?;
+    }
+    Ok(())
+}
+
+async fn sweep(ctx: &Context) -> Result<(), Error> {
+    for tenant in placements(ctx)? {
+        loop {
+            let until_ms = ctx.now_ms();
+            if !any_expired(ctx, tenant, until_ms)? {
+                break;
+            }
+            let command = Command::Sweep(Sweep { until_ms });
+            match ctx.write(&Asker::system(), placement(tenant), command).await? {
+                (Outcome::Swept(swept), _) if swept >= u32::from(SWEEP_MAX) => {}
+                _ => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn any_expired(ctx: &Context, tenant: TenantId, until_ms: u64) -> Result<bool, Error> {
+    let reading = ctx.local();
+    let found = reading.view()?.scan(tenant, Span::Expiry { until_ms }, 1, false)?;
+    Ok(!found.is_empty())
+}
+
+/// Signs a chain's end if it grew by more than the last checkpoint's own event.
+///
+/// # Errors
+/// As [`Context::write`].
+pub async fn sign_chain(
+    ctx: &Context,
+    tenant: TenantId,
+    signed: Option<&u64>,
+) -> Result<Option<u64>, Error> {
+    let (head, last) = {
+        let reading = ctx.local();
+        let view = reading.view()?;
+        let row = Row::Audit { part: AUDIT_HEAD, sequence: 0 };
+        let Some(bytes) = view.get(tenant, row)? else {
+            return Ok(None);
+        };
+        let head: ChainHead = codec::decode(&bytes).map_err(identity::fault::Fault::from)?;
+        let last = match signed {
+            Some(sequence) => *sequence,
+            None => last_checkpoint(&view, tenant)?,
+        };
+        (head, last)
+    };
+    if head.sequence <= last.saturating_add(1) {
+        return Ok(None);
+    }
+    let at_ms = ctx.now_ms();
+    let bytes = Checkpoint::signed_bytes(tenant, head.sequence, &head.hash, at_ms);
+    let Some(signature) = ctx.keyring().sign_checkpoint(&bytes) else {
+        return Err(Error::Internal("a checkpoint could not be signed".into()));
+    };
+    let (sequence, hash) = (head.sequence, head.hash);
+    let checkpoint = Checkpoint { tenant, sequence, hash, at_ms, signature: signature.to_vec() };
+    let command = Command::Checkpoint(checkpoint);
+    ctx.write(&Asker::system(), placement(tenant), command).await?;
+    Ok(Some(sequence))
+}
+
+fn last_checkpoint(view: &impl Tables, tenant: TenantId) -> Result<u64, Error> {
+    let span = Span::Audit { part: AUDIT_CHECKPOINT, from: 0 };
+    let found = view.scan(tenant, span, 1, true)?;
+    Ok(found.first().map_or(0, |found| match found.row {
+        FoundRow::Audit { sequence, .. } => sequence,
+        _ => 0,
+    }))
+}
+
+fn placement(tenant: TenantId) -> Placement {
+    if tenant == TenantId::CLUSTER { Placement::Cluster } else { Placement::Tenant(tenant) }
+}
+
+/// The cluster and every tenant of the directory.
+fn placements(ctx: &Context) -> Result<Vec<TenantId>, Error> {
+    let reading = ctx.local();
+    let view = reading.view()?;
+    let mut tenants = vec![TenantId::CLUSTER];
+    let mut after = None;
+    loop {
+        let span = Span::Records { table: Directory::TABLE, after };
+        let found = view.scan(TenantId::CLUSTER, span, 1000, false)?;
+        after = None;
+        for found in &found {
+            if let FoundRow::Record { id, .. } = found.row {
+                tenants.push(TenantId::from_bytes(id));
+                after = Some(id);
+            }
+        }
+        if after.is_none() {
+            return Ok(tenants);
+        }
+    }
+}

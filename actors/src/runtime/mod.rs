@@ -1,0 +1,20 @@
+//! Effects and actors: clocks, entropy, hashing, sealing, signing; the proposer; tenants in use;
+//! housekeeping.
+//!
+//! Time is read only in `clock`, randomness only in `random`; plaintext secrets exist only as the
+//! types of `secret`.
+
+pub mod clock;
+pub mod denials;
+pub mod directory;
+pub mod hasher;
+pub mod housekeeper;
+pub mod keyring;
+pub mod proposer;
+pub mod random;
+pub mod sealer;
+pub mod secret;
+pub mod signer;
+pub mod supervisor;
+pub mod tenant;
+pub mod verifier;

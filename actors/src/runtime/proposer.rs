@@ -1,0 +1,309 @@
+//! Orders, stamps, rehearses and packs drafts; the only way into the log.
+//!
+//! One dedicated thread does all of it in one order, so the rehearsal sees exactly what `apply` will
+//! see. There is no linger timer: while entries are under way (at most [`IN_FLIGHT_MAX`]) drafts wait
+//! and are packed into the next entry, so the running fsync is the batching window. A panic while
+//! rehearsing costs the one request that caused it. Invariant: entries are submitted in the order in
+//! which they were rehearsed.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use identity::{
+    apply,
+    applying::Mode,
+    changes::FEATURE_LEVEL,
+    codec,
+    outcome::{Rejection, Reply},
+    stamp::{Draft, Entry, Stamp},
+    table::TablesMut as _,
+};
+use storage::Pending;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::clock::{Clock, stamps::Stamps};
+use crate::error::Error;
+
+/// Most drafts of one entry.
+const DRAFTS_MAX: usize = 1024;
+/// Most bytes of one entry.
+const ENTRY_BYTES_MAX: usize = 1 << 20;
+/// Most entries under way; two, so that one is rehearsed while one is synced.
+const IN_FLIGHT_MAX: usize = 2;
+/// Most drafts waiting or under way on this node; beyond it callers are refused, not queued.
+const WAITING_MAX: usize = 8192;
+/// Largest draft, bytes.
+const DRAFT_BYTES_MAX: usize = 256 << 10;
+/// How long an answer is waited for.
+const ANSWER_WAIT: Duration = Duration::from_secs(15);
+
+struct Waiting {
+    draft: Draft,
+    bytes: Vec<u8>,
+    answer: oneshot::Sender<Result<Reply, Error>>,
+}
+
+/// Figures for metrics and the cluster API.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Observed {
+    /// Drafts waiting or under way.
+    pub waiting: usize,
+    /// Entries submitted since start.
+    pub entries: u64,
+    /// Drafts submitted since start.
+    pub drafts: u64,
+    /// CPU time of the rehearsal since start, microseconds.
+    pub rehearsal_us: u64,
+    /// Drafts whose rehearsal panicked.
+    pub poisoned: u64,
+}
+
+#[derive(Default)]
+struct Figures {
+    entries: AtomicU64,
+    drafts: AtomicU64,
+    rehearsal_us: AtomicU64,
+    poisoned: AtomicU64,
+}
+
+/// The handle flows propose through. Cheap to clone.
+#[derive(Clone)]
+pub struct Proposer {
+    to_thread: mpsc::Sender<Waiting>,
+    entrance: Arc<Semaphore>,
+    figures: Arc<Figures>,
+}
+
+impl Proposer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the thread cannot be made.
+    pub fn start(
+        raft: raft::Handle,
+        stamps: Stamps,
+        clock: Clock,
+        runtime: tokio::runtime::Handle,
+    ) -> std::io::Result<Self> {
+        let (to_thread, waiting) = mpsc::channel();
+        let figures = Arc::new(Figures::default());
+        let mut thread = Thread {
+            stamps,
+            pending: Pending::over(&raft.pin()),
+            pinned: raft.pin(),
+            term: 0,
+            sequence: 0,
+            applied: Arc::new(AtomicU64::new(0)),
+            slots: Arc::default(),
+            figures: Arc::clone(&figures),
+            raft,
+            clock,
+            runtime,
+        };
+        std::thread::Builder::new()
+            .name("proposer".into())
+            .spawn(move || while thread.turn(&waiting) {})?;
+        Ok(Self { to_thread, entrance: Arc::new(Semaphore::new(WAITING_MAX)), figures })
+    }
+
+    /// Hands a draft over and waits for its answer.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] when too many wait, [`Error::Unavailable`] when this node does not lead,
+    /// [`Error::Unknown`] when the answer never came.
+    pub async fn propose(&self, draft: Draft) -> Result<Reply, Error> {
+        let Ok(_entered) = self.entrance.try_acquire() else {
+            return Err(Error::Overloaded { retry_after_s: 1 });
+        };
+        let bytes = draft.encoded();
+        if bytes.len() > DRAFT_BYTES_MAX {
+            return Err(Rejection::invalid("", "is too large").into());
+        }
+        let (answer, answered) = oneshot::channel();
+        if self.to_thread.send(Waiting { draft, bytes, answer }).is_err() {
+            return Err(Error::Unavailable("the node is stopping".into()));
+        }
+        match tokio::time::timeout(ANSWER_WAIT, answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) | Err(_) => Err(Error::Unknown),
+        }
+    }
+
+    /// Figures for metrics and the cluster API.
+    pub fn observe(&self) -> Observed {
+        Observed {
+            waiting: WAITING_MAX.saturating_sub(self.entrance.available_permits()),
+            entries: self.figures.entries.load(Ordering::Relaxed),
+            drafts: self.figures.drafts.load(Ordering::Relaxed),
+            rehearsal_us: self.figures.rehearsal_us.load(Ordering::Relaxed),
+            poisoned: self.figures.poisoned.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Counts entries under way.
+#[derive(Default)]
+struct Slots {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Slots {
+    fn take(&self) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken >= IN_FLIGHT_MAX {
+            taken = self.freed.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken = taken.saturating_add(1);
+    }
+
+    fn free(&self) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        *taken = taken.saturating_sub(1);
+        self.freed.notify_one();
+    }
+}
+
+struct Thread {
+    raft: raft::Handle,
+    clock: Clock,
+    runtime: tokio::runtime::Handle,
+    stamps: Stamps,
+    pending: Pending,
+    pinned: storage::Pinned,
+    term: u64,
+    sequence: u64,
+    applied: Arc<AtomicU64>,
+    slots: Arc<Slots>,
+    figures: Arc<Figures>,
+}
+
+impl Thread {
+    /// Packs and submits one entry; false when the node stops.
+    fn turn(&mut self, waiting: &mpsc::Receiver<Waiting>) -> bool {
+        let Ok(first) = waiting.recv() else {
+            return false;
+        };
+        self.slots.take();
+        if let Err(error) = self.ready() {
+            self.slots.free();
+            drop(first.answer.send(Err(error)));
+            return true;
+        }
+        let at_ms = self.stamps.now_ms();
+        let mut entry =
+            Entry { stamp: Stamp { at_ms, feature_level: FEATURE_LEVEL }, drafts: Vec::new() };
+        let mut answers = Vec::new();
+        let (mut size, mut next) = (0_usize, Some(first));
+        let began = self.clock.boot_us();
+        while let Some(one) = next.take() {
+            size = size.saturating_add(one.bytes.len());
+            if self.rehearse(at_ms, answers.len(), &one.draft) {
+                entry.drafts.push(one.bytes);
+                answers.push(one.answer);
+            } else {
+                drop(one.answer.send(Err(Rejection::Poison.into())));
+            }
+            if entry.drafts.len() < DRAFTS_MAX && size < ENTRY_BYTES_MAX {
+                next = waiting.try_recv().ok();
+            }
+        }
+        let took = self.clock.boot_us().saturating_sub(began);
+        self.figures.rehearsal_us.fetch_add(took, Ordering::Relaxed);
+        if answers.is_empty() {
+            self.slots.free();
+            return true;
+        }
+        self.submit(&entry, answers);
+        true
+    }
+
+    /// Refuses unless this node leads and its own blank entry is applied; a new term begins with an
+    /// empty rehearsal.
+    fn ready(&mut self) -> Result<(), Error> {
+        let Some(term) = self.raft.leading_term() else {
+            return Err(Error::Unavailable("this node does not lead".into()));
+        };
+        let health = self.stamps.health();
+        if !health.ready() {
+            return Err(Error::Unavailable(format!("the clock is not ready: {health:?}")));
+        }
+        let pinned = self.raft.pin();
+        if term != self.term || !pinned.same_as(&self.pinned) {
+            self.pending = Pending::over(&pinned);
+            self.pinned = pinned;
+            self.term = term;
+            self.applied.store(self.sequence, Ordering::Release);
+            self.stamps.observe(self.raft.last_stamp_ms());
+        }
+        Ok(())
+    }
+
+    /// Runs a draft against what `apply` will see; false if that panicked.
+    fn rehearse(&mut self, at_ms: u64, ordinal: usize, draft: &Draft) -> bool {
+        if ordinal == 0 {
+            self.pending.forget_through(self.applied.load(Ordering::Acquire));
+            self.sequence = self.sequence.saturating_add(1);
+            self.pending.begin_entry(self.sequence);
+        }
+        let place = (self.sequence, u16::try_from(ordinal).unwrap_or(u16::MAX));
+        let pending = &mut self.pending;
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            apply::apply_draft(pending, place, at_ms, draft, Mode::Rehearsal)
+        }));
+        match ran {
+            Ok(Ok(_)) => true,
+            // The fault will stop the node where it is met for real; the rehearsal decides nothing.
+            Ok(Err(fault)) => {
+                tracing::error!(%fault, action = draft.command.name(), "rehearsal met a fault");
+                true
+            }
+            Err(_) => {
+                self.pending.rollback();
+                self.figures.poisoned.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(action = draft.command.name(), "a draft made the rules panic");
+                false
+            }
+        }
+    }
+
+    fn submit(&self, entry: &Entry, answers: Vec<oneshot::Sender<Result<Reply, Error>>>) {
+        self.figures.entries.fetch_add(1, Ordering::Relaxed);
+        self.figures.drafts.fetch_add(answers.len() as u64, Ordering::Relaxed);
+        let submitted = self.raft.submit(codec::encode(entry).into());
+        let (slots, applied, sequence) =
+            (Arc::clone(&self.slots), Arc::clone(&self.applied), self.sequence);
+        self.runtime.spawn(async move {
+            let result = submitted.await;
+            applied.fetch_max(sequence, Ordering::AcqRel);
+            slots.free();
+            match result {
+                Ok(replies) => {
+                    for (answer, bytes) in answers.into_iter().zip(replies) {
+                        let reply = codec::decode::<Reply>(&bytes)
+                            .map_err(|error| Error::Internal(error.to_string()));
+                        drop(answer.send(reply));
+                    }
+                }
+                Err(error) => {
+                    let error = match error {
+                        raft::Error::NotLeader { .. } | raft::Error::NoQuorum => {
+                            Error::Unavailable(error.to_string())
+                        }
+                        _ => Error::Unknown,
+                    };
+                    for answer in answers {
+                        drop(answer.send(Err(error.clone())));
+                    }
+                }
+            }
+        });
+    }
+}

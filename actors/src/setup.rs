@@ -1,0 +1,163 @@
+//! First-run setup: the bootstrap secret is proven, the default tenant and its first administrator are
+//! made. The same request resumes; another one while it is open is refused; afterwards it is closed.
+
+use identity::{
+    command::Command,
+    id::{SagaId, TenantId, UserId},
+    keys::Algorithm,
+    name,
+    outcome::{Outcome, Rejection},
+    principal::{Principal, Source},
+    secret::Digest,
+    setup,
+    stamp::Placement,
+    tenants::{Saga, Seed, UserSeed, saga::SetupProof},
+};
+
+use crate::{
+    context::{Asker, Context},
+    error::Error,
+    runtime::{
+        keyring::MacPurpose,
+        secret::{Password, Token},
+    },
+    tenants,
+};
+
+/// Shortest password that stands alone, characters (NIST SP 800-63B-4 §3.1.1.2).
+pub const PASSWORD_CHARS_MIN: usize = 15;
+/// Shortest password an administrator may give a user before password rules exist, characters.
+const PASSWORD_CHARS_FLOOR: usize = 8;
+
+/// What setup asks for.
+pub struct Request {
+    /// The secret printed at start.
+    pub bootstrap: Token,
+    /// Slug of the default tenant.
+    pub slug: String,
+    /// Name of the default tenant.
+    pub tenant_name: String,
+    /// Canonical user name of the first administrator.
+    pub username: String,
+    /// E-mail address, may be empty.
+    pub email: String,
+    /// Their password.
+    pub password: Password,
+}
+
+/// Where setup stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Nobody has set this up.
+    Required,
+    /// A setup is under way.
+    UnderWay,
+    /// Closed for ever.
+    Complete,
+}
+
+/// Where setup stands.
+///
+/// # Errors
+/// [`Error::Unavailable`] without a leader.
+pub async fn status(ctx: &Context) -> Result<Status, Error> {
+    let reading = ctx.fresh().await?;
+    let view = reading.view()?;
+    if tenants::cluster_settings(&view)?.setup_closed_at_ms.is_some() {
+        return Ok(Status::Complete);
+    }
+    let open = tenants::open_sagas(&view)?;
+    Ok(if open.is_empty() { Status::Required } else { Status::UnderWay })
+}
+
+/// Sets the cluster up.
+///
+/// # Errors
+/// [`Rejection::SetupClosed`], [`Rejection::SetupOpen`], [`Rejection::BootstrapSecret`], rule
+/// violations with their field.
+pub async fn perform(ctx: &Context, source: Source, request: Request) -> Result<TenantId, Error> {
+    let settings = {
+        let reading = ctx.fresh().await?;
+        let view = reading.view()?;
+        tenants::cluster_settings(&view)?
+    };
+    if settings.setup_closed_at_ms.is_some() {
+        return Err(Rejection::SetupClosed.into());
+    }
+    // An early refusal: a stranger must not cost a password hash or a log entry.
+    if !settings.bootstrap.is_some_and(|digest| request.bootstrap.matches(&digest)) {
+        let wall_ms = ctx.0.clock.wall_ms();
+        let what = ("setup.begin", "bootstrap_secret");
+        ctx.denials().count(TenantId::CLUSTER, &source, what, wall_ms);
+        return Err(Rejection::BootstrapSecret.into());
+    }
+    name::slug("/tenant/slug", &request.slug)?;
+    name::text("/tenant/name", &request.tenant_name)?;
+    name::username("/admin/username", &request.username)?;
+    password_is_fine("/admin/password", &request.password, PASSWORD_CHARS_MIN)?;
+    let body = Digest::from_bytes(ctx.keyring().mac(
+        MacPurpose::Idempotency,
+        TenantId::CLUSTER,
+        &[
+            request.slug.as_bytes(),
+            request.tenant_name.as_bytes(),
+            request.username.as_bytes(),
+            request.email.as_bytes(),
+            request.password.expose().as_bytes(),
+        ],
+    ));
+    let proof = SetupProof { bootstrap: request.bootstrap.digest(), body };
+    let saga = draw(ctx, request, proof).await?;
+    let tenant = saga.seed.tenant;
+    let asker = Asker { principal: Principal::Bootstrap, source, idempotency: None };
+    let command = Command::Setup(setup::Command::Begin(Box::new(saga)));
+    match ctx.write(&asker, Placement::Cluster, command).await? {
+        (Outcome::Saga(saga), _) => Ok(tenants::finish(ctx, saga).await?.unwrap_or(tenant)),
+        _ => Err(Error::Internal("a setup answered with another outcome".into())),
+    }
+}
+
+async fn draw(ctx: &Context, request: Request, proof: SetupProof) -> Result<Saga, Error> {
+    let tenant = ctx.random().id(TenantId::from_bytes);
+    let password = ctx.hasher().hash(tenant, request.password).await?;
+    let seed = Seed {
+        tenant,
+        slug: request.slug,
+        issuer: ctx.settings().external_url.clone(),
+        name: request.tenant_name,
+        keys: tenants::key_pair(ctx, tenant, Algorithm::Es256).await?,
+        clients: tenants::built_in_clients(ctx),
+        administrator: Some(UserSeed {
+            id: ctx.random().id(UserId::from_bytes),
+            username: request.username,
+            email: request.email,
+            password,
+        }),
+        lifetimes: tenants::default_lifetimes(ctx),
+    };
+    let id = ctx.random().id(SagaId::from_bytes);
+    Ok(Saga { id, revision: 0, seed, setup: Some(proof), deleting: false })
+}
+
+/// Refuses a password that is too short or holds a control character; the longest is the hasher's.
+///
+/// # Errors
+/// [`Rejection::Invalid`] at `field`.
+pub fn password_is_fine(
+    field: &str,
+    password: &Password,
+    chars_min: usize,
+) -> Result<(), Rejection> {
+    let text = password.expose();
+    if text.chars().count() < chars_min.max(PASSWORD_CHARS_FLOOR) {
+        let least = chars_min.max(PASSWORD_CHARS_FLOOR);
+        return Err(Rejection::invalid(field, format!("must be at least {least} characters")));
+    }
+    if text.len() > 256 {
+        return Err(Rejection::invalid(field, "must be at most 256 bytes"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Rejection::invalid(field, "must not hold control characters"));
+    }
+    Ok(())
+}

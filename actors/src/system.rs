@@ -1,0 +1,240 @@
+//! Starting and stopping a node: storage, agreement, proposer, actors, in that order and back.
+//!
+//! The first start writes the cluster's settings; every start while setup is open makes a new
+//! bootstrap secret. Invariant: nothing is served before one read index of this process was applied.
+
+use std::{path::PathBuf, sync::Arc};
+
+use identity::{cluster, command::Command, id::TenantId, stamp::Placement, table};
+use ractor::{Actor, ActorRef};
+use zeroize::Zeroizing;
+
+use crate::{
+    context::{Asker, Context, Services, Settings},
+    error::Error,
+    runtime::{
+        clock::{Clock, stamps::Stamps},
+        denials::Denials,
+        directory::{Directory, Parts},
+        hasher::{self, Hasher},
+        housekeeper,
+        keyring::{Keyring, Root},
+        proposer::Proposer,
+        random::Random,
+        secret::{Token, TokenKind},
+        signer::RsaPool,
+        supervisor::{self, NodeSupervisor},
+    },
+};
+
+/// RSA keys kept ready.
+const RSA_KEYS_READY: usize = 4;
+/// A tenant unused for this long is passivated, milliseconds.
+const TENANT_IDLE_MS: u64 = 5 * 60 * 1000;
+
+/// How a node is started.
+pub struct Config {
+    /// Where everything lives.
+    pub data_dir: PathBuf,
+    /// Settings that flows need.
+    pub settings: Settings,
+    /// `MASTER_KEY`, else `JWT_SECRET`.
+    pub root_secret: Zeroizing<Vec<u8>>,
+    /// The root secret that is being replaced.
+    pub previous_root_secret: Option<Zeroizing<Vec<u8>>>,
+    /// Concurrent password hashes.
+    pub hash_slots: usize,
+    /// Memory of one password hash, KiB.
+    pub hash_memory_kib: u32,
+    /// Passes of one password hash.
+    pub hash_passes: u32,
+    /// Target size of the log, bytes.
+    pub log_budget_bytes: u64,
+}
+
+/// Why a node does not start: one line that says what and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration or the data directory does not allow it.
+    #[error("{0}")]
+    Refused(String),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Raft(#[from] raft::StartError),
+    /// Something else failed.
+    #[error("the node could not be started: {0}")]
+    Failed(String),
+}
+
+fn failed(error: impl std::fmt::Display) -> StartError {
+    StartError::Failed(error.to_string())
+}
+
+/// A running node.
+pub struct System {
+    context: Context,
+    supervisor: ActorRef<supervisor::Message>,
+    bootstrap: Option<Token>,
+}
+
+impl System {
+    /// Starts a node and waits until it can serve.
+    ///
+    /// # Errors
+    /// A [`StartError`]; no data was touched if it refuses.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let clock = Clock::system();
+        let random = Random::new(clock.clone());
+        let keyring = keyring(&config, &random)?;
+        let raft = raft::Handle::start(raft::Options {
+            data_dir: config.data_dir.clone(),
+            fresh_cluster_id: random.bytes::<16>(),
+            key_checks: key_checks(&keyring),
+            log_budget_bytes: config.log_budget_bytes,
+            ..raft::Options::default()
+        })
+        .await?;
+        let context = services(&config, raft, clock, random, keyring).await?;
+        housekeeper::check_clock(&context);
+        context.fresh().await.map_err(failed)?;
+        initialize(&context).await?;
+        let bootstrap = renew_bootstrap(&context).await.map_err(failed)?;
+        let (supervisor, _) =
+            Actor::spawn(None, NodeSupervisor, context.clone()).await.map_err(failed)?;
+        Ok(Self { context, supervisor, bootstrap })
+    }
+
+    /// What flows receive.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The secret that opens setup, while setup is open.
+    pub fn bootstrap(&self) -> Option<&Token> {
+        self.bootstrap.as_ref()
+    }
+
+    /// Takes the secret that opens setup, for development mode to use it.
+    pub fn take_bootstrap(&mut self) -> Option<Token> {
+        self.bootstrap.take()
+    }
+
+    /// Resolves when this node must stop: its log, its state or its agreement failed.
+    pub async fn fatal(&self) -> String {
+        self.context.0.raft.fatal().await
+    }
+
+    /// Stops the actors, writes what was counted, flushes and releases the data directory.
+    pub async fn stop(self) {
+        self.supervisor.stop_children(None);
+        drop(self.supervisor.stop_and_wait(None, None).await);
+        if let Err(error) = housekeeper::record_denials(&self.context, true).await {
+            tracing::warn!(%error, "counted denials were not recorded");
+        }
+        self.context.0.directory.stop().await;
+        self.context.0.raft.shutdown().await;
+    }
+}
+
+fn keyring(config: &Config, random: &Random) -> Result<Keyring, StartError> {
+    let parse = |secret: &[u8]| {
+        Root::parse(secret).map_err(|error| StartError::Refused(format!("root secret: {error}")))
+    };
+    let current = parse(&config.root_secret)?;
+    let previous = match &config.previous_root_secret {
+        Some(secret) => Some(parse(secret)?),
+        None => None,
+    };
+    Ok(Keyring::new(current, previous, random.clone()))
+}
+
+fn key_checks(keyring: &Keyring) -> Vec<Vec<u8>> {
+    vec![keyring.check_value().to_vec()]
+}
+
+async fn services(
+    config: &Config,
+    raft: raft::Handle,
+    clock: Clock,
+    random: Random,
+    keyring: Keyring,
+) -> Result<Context, StartError> {
+    let stamps = Stamps::start(clock.clone(), raft.last_stamp_ms());
+    let runtime = tokio::runtime::Handle::current();
+    let proposer =
+        Proposer::start(raft.clone(), stamps.clone(), clock.clone(), runtime).map_err(failed)?;
+    let directory = Directory::start(Parts {
+        raft: raft.clone(),
+        keyring: keyring.clone(),
+        random: random.clone(),
+        clock: clock.clone(),
+        idle_ms: TENANT_IDLE_MS,
+    })
+    .await
+    .map_err(failed)?;
+    let cost = hasher::Cost::new(config.hash_memory_kib, config.hash_passes, 1)
+        .map_err(|error| StartError::Refused(format!("password hashing: {error}")))?;
+    let settings = hasher::Settings { slots: config.hash_slots, cost };
+    let hasher = Hasher::start(settings, clock.clone(), random.clone()).map_err(failed)?;
+    let rsa_pool = RsaPool::start(RSA_KEYS_READY, random.clone()).map_err(failed)?;
+    Ok(Context(Arc::new(Services {
+        settings: config.settings.clone(),
+        raft,
+        proposer,
+        stamps,
+        directory,
+        hasher,
+        keyring,
+        random,
+        clock,
+        rsa_pool,
+        denials: Denials::default(),
+    })))
+}
+
+/// Writes the cluster's settings at the first start and compares them at every other.
+async fn initialize(ctx: &Context) -> Result<(), StartError> {
+    let wanted = &ctx.settings().external_url;
+    let settings = read_settings(ctx).map_err(failed)?;
+    if let Some(settings) = settings {
+        return if settings.external_url == *wanted {
+            Ok(())
+        } else {
+            Err(StartError::Refused(format!(
+                "this data directory belongs to {}, but EXTERNAL_URL is {wanted}; set \
+                 EXTERNAL_URL={} or use another DATA_DIR",
+                settings.external_url, settings.external_url
+            )))
+        };
+    }
+    let command = Command::Cluster(cluster::Command::Initialize {
+        external_url: wanted.clone(),
+        audit_key: ctx.keyring().checkpoint_public_key().to_vec(),
+        access_token_lifetime_s: ctx.settings().access_token_lifetime_s,
+    });
+    ctx.write(&Asker::system(), Placement::Cluster, command).await.map_err(failed)?;
+    Ok(())
+}
+
+fn read_settings(ctx: &Context) -> Result<Option<cluster::Settings>, Error> {
+    let reading = ctx.local();
+    Ok(table::record(&reading.view()?, TenantId::CLUSTER, cluster::SETTINGS_ID)?)
+}
+
+/// While setup is open every start makes a new secret: nobody may remember the old one.
+async fn renew_bootstrap(ctx: &Context) -> Result<Option<Token>, Error> {
+    let settings = read_settings(ctx)?;
+    if settings.is_none_or(|settings| settings.setup_closed_at_ms.is_some()) {
+        return Ok(None);
+    }
+    let token = ctx.random().token(TokenKind::Bootstrap);
+    let command = Command::Cluster(cluster::Command::RenewBootstrap(token.digest()));
+    ctx.write(&Asker::system(), Placement::Cluster, command).await?;
+    Ok(Some(token))
+}
+
+/// Random bytes for a root secret that nobody has to type: development mode's.
+pub fn fresh_root_secret() -> Zeroizing<Vec<u8>> {
+    let random = Random::new(Clock::system());
+    Zeroizing::new(random.token(TokenKind::Bootstrap).expose().as_bytes().to_vec())
+}

@@ -1,0 +1,259 @@
+//! Finding tenants, and making and deleting them through sagas.
+//!
+//! The draft of a creation holds hashes, sealed bytes and drawn ids only. Invariant: until the saga is
+//! closed the tenant answers 404.
+
+use std::collections::BTreeSet;
+
+use identity::{
+    clients::{Authentication, Client, GrantType, Settings},
+    command::Command,
+    id::{SagaId, TenantId},
+    keys::{Algorithm, State},
+    outcome::{Outcome, Rejection, Reply},
+    stamp::Placement,
+    table::{self, Record, Row, Span, Tables},
+    tenants::{self, Directory, KeySeed, Lifetimes, Saga, Seed, directory, saga},
+};
+
+use crate::{
+    context::{Asker, Context},
+    error::Error,
+    runtime::{signer, tenant::private_field},
+};
+
+/// The `client_id` of the built-in command line client.
+pub const CLI_CLIENT: &str = "vaultara-cli";
+
+/// How a request names its tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// The brief's root routes: the default tenant.
+    Default,
+    /// `/t/{slug}`.
+    Slug(String),
+}
+
+/// A new tenant as an administrator describes it.
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    /// In paths.
+    pub slug: String,
+    /// For people.
+    pub name: String,
+    /// How long things live; none means the defaults.
+    pub lifetimes: Option<Lifetimes>,
+}
+
+/// The cluster's replicated settings.
+///
+/// # Errors
+/// A fault of this node; [`Error::Unavailable`] before the first start has written them.
+pub fn cluster_settings(tables: &impl Tables) -> Result<identity::cluster::Settings, Error> {
+    table::record(tables, TenantId::CLUSTER, identity::cluster::SETTINGS_ID)?
+        .ok_or_else(|| Error::Unavailable("the cluster has no settings yet".into()))
+}
+
+/// The tenant behind an address, if it answers.
+///
+/// # Errors
+/// [`Rejection::NotFound`] for one that does not exist, is being made or was deleted.
+pub fn find(tables: &impl Tables, address: &Address) -> Result<TenantId, Error> {
+    match address {
+        Address::Default => {
+            cluster_settings(tables)?.default_tenant.ok_or_else(|| Rejection::NotFound.into())
+        }
+        Address::Slug(slug) => {
+            let table = Directory::TABLE;
+            let found = table::unique(
+                tables,
+                TenantId::CLUSTER,
+                table,
+                directory::BY_SLUG,
+                slug.as_bytes(),
+            )?;
+            let tenant = TenantId::from_bytes(found.ok_or(Rejection::NotFound)?);
+            exists(tables, tenant)?;
+            Ok(tenant)
+        }
+    }
+}
+
+/// Refuses a tenant that does not answer.
+///
+/// # Errors
+/// [`Rejection::NotFound`].
+pub fn exists(tables: &impl Tables, tenant: TenantId) -> Result<Directory, Error> {
+    table::record::<Directory>(tables, TenantId::CLUSTER, tenant.bytes())?
+        .filter(|line| line.state == directory::State::Open)
+        .ok_or_else(|| Rejection::NotFound.into())
+}
+
+/// The issuer of a tenant with this slug.
+pub fn issuer_of(external_url: &str, slug: &str) -> String {
+    format!("{external_url}/t/{slug}")
+}
+
+/// Makes a tenant and waits until it answers.
+///
+/// # Errors
+/// As [`Context::write`].
+pub async fn create(
+    ctx: &Context,
+    asker: &Asker,
+    new: NewTenant,
+) -> Result<(TenantId, Reply), Error> {
+    let tenant = ctx.random().id(TenantId::from_bytes);
+    let lifetimes = new.lifetimes.unwrap_or_else(|| default_lifetimes(ctx));
+    let seed = Seed {
+        tenant,
+        issuer: issuer_of(&ctx.settings().external_url, &new.slug),
+        slug: new.slug,
+        name: new.name,
+        keys: key_pair(ctx, tenant, Algorithm::Es256).await?,
+        clients: built_in_clients(ctx),
+        administrator: None,
+        lifetimes,
+    };
+    // The saga has its tenant's id, so that a repeated request finds the tenant by it even after the
+    // saga has closed.
+    let id = SagaId::from_bytes(tenant.bytes());
+    let saga = Saga { id, revision: 0, seed, setup: None, deleting: false };
+    let command = Command::Tenants(tenants::Command::Begin(Box::new(saga)));
+    let (outcome, reply) = ctx.write(asker, Placement::Cluster, command).await?;
+    let Outcome::Saga(saga) = outcome else {
+        return Err(Error::Internal("a creation answered with another outcome".into()));
+    };
+    finish(ctx, saga).await?;
+    Ok((TenantId::from_bytes(saga.bytes()), reply))
+}
+
+/// Deletes a tenant, softly, and waits until that is complete.
+///
+/// # Errors
+/// As [`Context::write`].
+pub async fn delete(ctx: &Context, asker: &Asker, tenant: TenantId) -> Result<Reply, Error> {
+    let saga = ctx.random().id(SagaId::from_bytes);
+    let command = Command::Tenants(tenants::Command::BeginDelete { tenant, saga });
+    let (_, reply) = ctx.write(asker, Placement::Cluster, command).await?;
+    finish(ctx, saga).await?;
+    Ok(reply)
+}
+
+/// Runs the remaining steps of a saga; none if it is not open any more.
+///
+/// # Errors
+/// As [`Context::write`].
+pub async fn finish(ctx: &Context, id: SagaId) -> Result<Option<TenantId>, Error> {
+    let reading = ctx.fresh().await?;
+    let saga: Option<Saga> = table::record(&reading.view()?, TenantId::CLUSTER, id.bytes())?;
+    let Some(saga) = saga else {
+        return Ok(None);
+    };
+    let tenant = saga.seed.tenant;
+    let system = Asker::system();
+    let own = Placement::Tenant(tenant);
+    if saga.deleting {
+        ctx.write(&system, own, Command::Tenants(tenants::Command::Close)).await?;
+        let last = Command::Tenants(tenants::Command::FinishDelete(tenant));
+        ctx.write(&system, Placement::Cluster, last).await?;
+    } else {
+        let open = Command::Tenants(tenants::Command::Open(Box::new(saga.seed)));
+        ctx.write(&system, own, open).await?;
+        let last = Command::Tenants(tenants::Command::Publish(tenant));
+        ctx.write(&system, Placement::Cluster, last).await?;
+    }
+    Ok(Some(tenant))
+}
+
+/// Every open saga, for the leader to finish.
+///
+/// # Errors
+/// A fault of this node.
+pub fn open_sagas(tables: &impl Tables) -> Result<Vec<SagaId>, Error> {
+    let span = Span::Records { table: saga::SAGAS, after: None };
+    let found = tables.scan(TenantId::CLUSTER, span, 100, false)?;
+    found
+        .iter()
+        .map(|found| saga::decode(&found.value).map(|saga| saga.id))
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// Whether any row of the directory says the tenant exists at all.
+///
+/// # Errors
+/// A fault of this node.
+pub fn directory_row(tables: &impl Tables, tenant: TenantId) -> Result<Option<Vec<u8>>, Error> {
+    let row = Row::Record { table: Directory::TABLE, id: tenant.bytes() };
+    Ok(tables.get(TenantId::CLUSTER, row)?)
+}
+
+/// Lifetimes of a tenant that asks for none.
+pub fn default_lifetimes(ctx: &Context) -> Lifetimes {
+    Lifetimes { access_token_s: ctx.settings().access_token_lifetime_s, ..Lifetimes::default() }
+}
+
+/// An active and a pending key, sealed.
+///
+/// # Errors
+/// When no key can be made.
+pub async fn key_pair(
+    ctx: &Context,
+    tenant: TenantId,
+    algorithm: Algorithm,
+) -> Result<Vec<KeySeed>, Error> {
+    Ok(vec![
+        key_seed(ctx, tenant, algorithm, State::Active).await?,
+        key_seed(ctx, tenant, algorithm, State::Pending).await?,
+    ])
+}
+
+async fn key_seed(
+    ctx: &Context,
+    tenant: TenantId,
+    algorithm: Algorithm,
+    state: State,
+) -> Result<KeySeed, Error> {
+    let internal = |error: &dyn std::error::Error| Error::Internal(error.to_string());
+    let padding = match algorithm {
+        Algorithm::Rs256 => Some(signer::Padding::Pkcs1),
+        Algorithm::Ps256 => Some(signer::Padding::Pss),
+        Algorithm::Es256 | Algorithm::EdDsa => None,
+    };
+    let key = match padding {
+        Some(padding) => ctx.0.rsa_pool.take(padding).await.map_err(|e| internal(&e))?,
+        None => signer::generate(algorithm, ctx.random()).map_err(|e| internal(&e))?,
+    };
+    let id = ctx.random().id(identity::id::SigningKeyId::from_bytes);
+    let field = private_field(tenant, id);
+    Ok(KeySeed {
+        id,
+        algorithm,
+        kid: key.kid.clone(),
+        public_jwk: key.jwk.to_string(),
+        private: ctx.keyring().seal(&field, &key.der).map_err(|e| internal(&e))?,
+        state,
+    })
+}
+
+/// Clients every tenant has.
+pub fn built_in_clients(ctx: &Context) -> Vec<Client> {
+    let settings = Settings {
+        client_id: CLI_CLIENT.into(),
+        name: "Vaultara command line".into(),
+        enabled: true,
+        authentication: Authentication::None,
+        native: true,
+        redirect_uris: vec!["http://127.0.0.1/callback".into(), "http://[::1]/callback".into()],
+        grant_types: BTreeSet::from([GrantType::AuthorizationCode]),
+        scopes: ["read", "write", "platform"].map(str::to_owned).into(),
+        id_token_algorithm: Algorithm::Rs256,
+        access_token_algorithm: Algorithm::Es256,
+        access_token_lifetime_s: Some(900),
+        admin_api: true,
+        roles: BTreeSet::new(),
+    };
+    let id = ctx.random().id(identity::id::ClientId::from_bytes);
+    vec![Client { built_in: true, ..Client::new(id, &settings, None, ctx.now_ms()) }]
+}

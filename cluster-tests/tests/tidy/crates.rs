@@ -1,0 +1,193 @@
+//! Rules about the crates: who depends on whom, on what, and with which features.
+
+use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Package};
+
+use crate::{require, tree};
+
+/// What each crate of the workspace may name. Nothing may name `cluster-tests`.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("vaultara-identity", &[]),
+    ("vaultara-storage", &["vaultara-identity"]),
+    ("vaultara-raft", &["vaultara-storage", "vaultara-identity"]),
+    ("vaultara-actors", &["vaultara-raft", "vaultara-storage", "vaultara-identity"]),
+    ("vaultara-node", &["vaultara-actors", "vaultara-identity"]),
+    (
+        "vaultara-cluster-tests",
+        &[
+            "vaultara-node",
+            "vaultara-actors",
+            "vaultara-raft",
+            "vaultara-storage",
+            "vaultara-identity",
+        ],
+    ),
+];
+
+/// What the rules may stand on: nothing that reads a clock, draws entropy or does I/O.
+/// An addition needs a decision record.
+const IDENTITY: &[&str] =
+    &["bincode", "serde", "serde_json", "sha2", "subtle", "thiserror", "uuid"];
+
+/// Foreign crates that only one crate may depend on.
+const OWNED: &[(&str, &str)] = &[
+    ("bincode", "vaultara-identity"),
+    ("rocksdb", "vaultara-storage"),
+    ("sqlx", "vaultara-storage"),
+    ("openraft", "vaultara-raft"),
+    ("ractor", "vaultara-actors"),
+    ("argon2", "vaultara-actors"),
+    ("axum", "vaultara-node"),
+];
+
+/// The feature that plants faults for the tests that must fail.
+const PLANTED: &str = "planted";
+
+fn workspace() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(tree::root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .expect("cargo metadata reads the workspace")
+}
+
+#[test]
+fn arrows_run_one_way() {
+    let metadata = workspace();
+    let mut violations = Vec::new();
+    for package in metadata.workspace_packages() {
+        for dependency in &package.dependencies {
+            violations.extend(bad_arrow(&package.name, &dependency.name));
+        }
+    }
+    require(
+        &violations,
+        "Arrows run node → actors → raft → storage → identity; each may also name identity.",
+    );
+}
+
+fn bad_arrow(from: &str, to: &str) -> Option<String> {
+    if !to.starts_with("vaultara-") {
+        let owner = OWNED.iter().find(|(name, _)| *name == to)?.1;
+        return (owner != from).then(|| format!("{from} depends on {to}, which {owner} owns"));
+    }
+    let allowed = ARROWS.iter().find(|(name, _)| *name == from).map(|(_, allowed)| *allowed);
+    match allowed {
+        None => Some(format!("{from} is not on the list of crates: decide where it stands")),
+        Some(allowed) => {
+            (!allowed.contains(&to)).then(|| format!("{from} must not depend on {to}"))
+        }
+    }
+}
+
+#[test]
+fn an_arrow_against_the_stream_is_found() {
+    assert!(bad_arrow("vaultara-storage", "vaultara-raft").is_some());
+    assert!(bad_arrow("vaultara-node", "vaultara-cluster-tests").is_some());
+    assert!(bad_arrow("vaultara-actors", "openraft").is_some());
+    assert!(bad_arrow("vaultara-raft", "openraft").is_none());
+}
+
+#[test]
+fn every_crate_of_the_workspace_is_known_and_linted() {
+    let metadata = workspace();
+    let mut violations = Vec::new();
+    for package in metadata.workspace_packages() {
+        if !ARROWS.iter().any(|(name, _)| *name == package.name.as_str()) {
+            violations.push(format!("{} is not in ARROWS", package.name));
+        }
+        let folder = package.manifest_path.parent().and_then(|path| path.file_name());
+        let manifest = tree::read(&format!("{}/Cargo.toml", folder.unwrap_or_default()));
+        if !manifest.contains("[lints]\nworkspace = true") {
+            violations.push(format!("{} does not take the lints of the workspace", package.name));
+        }
+    }
+    require(&violations, "A crate needs its place in the arrows and `[lints] workspace = true`.");
+}
+
+#[test]
+fn the_rules_stand_on_little() {
+    let metadata = workspace();
+    let identity = package(&metadata, "vaultara-identity");
+    let mut violations = Vec::new();
+    for dependency in &identity.dependencies {
+        if dependency.kind != DependencyKind::Development {
+            violations.extend(bad_rule_dependency(dependency));
+        }
+    }
+    require(&violations, "An addition to identity's dependencies needs a decision record.");
+}
+
+fn bad_rule_dependency(dependency: &Dependency) -> Option<String> {
+    if !IDENTITY.contains(&dependency.name.as_str()) {
+        return Some(format!("identity must not depend on {}", dependency.name));
+    }
+    let generates = dependency.name == "uuid"
+        && dependency.features.iter().any(|feature| {
+            feature.starts_with('v') || feature.contains("rng") || feature == "fast-rng"
+        });
+    generates.then(|| format!("identity enables uuid's generators: {:?}", dependency.features))
+}
+
+fn package<'a>(metadata: &'a Metadata, name: &str) -> &'a Package {
+    metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|package| package.name.as_str() == name)
+        .expect("the crate is in the workspace")
+}
+
+#[test]
+fn planted_faults_stay_out_of_releases() {
+    let metadata = workspace();
+    let mut violations = Vec::new();
+    for package in metadata.workspace_packages() {
+        let features: Vec<(&str, Vec<&str>)> = package
+            .features
+            .iter()
+            .map(|(name, enables)| (name.as_str(), enables.iter().map(String::as_str).collect()))
+            .collect();
+        if reaches_planted("default", &features) {
+            violations.push(format!("{}: a default feature plants faults", package.name));
+        }
+        for dependency in &package.dependencies {
+            let shipped = dependency.kind != DependencyKind::Development;
+            if shipped && dependency.features.iter().any(|feature| feature == PLANTED) {
+                violations.push(format!("{} plants faults in {}", package.name, dependency.name));
+            }
+        }
+    }
+    for (index, line) in tree::read("Makefile").lines().enumerate() {
+        if line.contains("--release") && (line.contains(PLANTED) || line.contains("--all-features"))
+        {
+            violations.push(format!("Makefile:{}: a release build plants faults", index + 1));
+        }
+    }
+    require(&violations, "Only a test that must fail may ask for planted faults, explicitly.");
+}
+
+/// Whether a feature enables the planted faults here or in a dependency, directly or through
+/// others.
+fn reaches_planted(from: &str, features: &[(&str, Vec<&str>)]) -> bool {
+    let mut waiting = vec![from];
+    let mut seen = Vec::new();
+    while let Some(name) = waiting.pop() {
+        if name == PLANTED || name.ends_with(&format!("/{PLANTED}")) {
+            return true;
+        }
+        if seen.contains(&name) {
+            continue;
+        }
+        seen.push(name);
+        if let Some((_, enables)) = features.iter().find(|(feature, _)| *feature == name) {
+            waiting.extend(enables);
+        }
+    }
+    false
+}
+
+#[test]
+fn a_planted_default_is_found() {
+    let features = [("default", vec!["fast"]), ("fast", vec!["raft/planted"])];
+    assert!(reaches_planted("default", &features));
+    assert!(!reaches_planted("default", &[("planted", vec![]), ("default", vec!["x"])]));
+}

@@ -1,0 +1,258 @@
+//! The mechanism around every command: exactly once, authorized, audited, all or nothing.
+//!
+//! `apply_entry` is total and pure. Per draft: an answered request id is answered again; a draft that
+//! came too late is rejected; the command runs on a savepoint; a rejection rolls back and keeps only
+//! its audit event and its request row. A [`Fault`] is not a result: the node stops.
+
+use crate::{
+    applying::{Applying, Mode},
+    codec,
+    event::{self, AuditEvent, ChainHead, OutboxEvent, Personal, Target, Verdict},
+    fault::Fault,
+    id::TenantId,
+    outcome::{Outcome, Refusal, Rejection, Reply, Stop},
+    secret::Sealed,
+    stamp::{Draft, Entry, NOT_AFTER_AHEAD_MAX_MS},
+    table::{Row, Table, TablesMut},
+};
+
+/// Idempotency rows live this long, milliseconds.
+const IDEMPOTENCY_LIFETIME_MS: u64 = 24 * 3600 * 1000;
+
+/// Audit part numbers.
+pub const AUDIT_HEAD: u8 = 0;
+/// The chain itself.
+pub const AUDIT_CHAIN: u8 = 1;
+/// Erasable personal values.
+pub const AUDIT_PERSONAL: u8 = 2;
+/// Signed checkpoints.
+pub const AUDIT_CHECKPOINT: u8 = 3;
+
+/// Applies one entry: every draft in order, each with its own savepoint and reply.
+///
+/// `each` receives what every draft came to. `last_stamp_ms` is the stamp of the entry before;
+/// returned is the state time this entry was applied at.
+///
+/// # Errors
+/// A [`Fault`]: the entry must not be taken as applied and the node must stop.
+pub fn apply_entry<T: TablesMut>(
+    tables: &mut T,
+    index: u64,
+    last_stamp_ms: u64,
+    entry: &Entry,
+    mode: Mode,
+    each: &mut impl FnMut(Applied),
+) -> Result<u64, Fault> {
+    let now_ms = entry.stamp.at_ms.max(last_stamp_ms);
+    for (ordinal, bytes) in entry.drafts.iter().enumerate() {
+        let ordinal =
+            u16::try_from(ordinal).map_err(|_| Fault::new("an entry of too many drafts"))?;
+        let draft: Draft = codec::decode(bytes)?;
+        each(apply_draft(tables, (index, ordinal), now_ms, &draft, mode)?);
+    }
+    Ok(now_ms)
+}
+
+/// Applies one draft and returns its encoded reply.
+///
+/// # Errors
+/// As [`apply_entry`].
+pub fn apply_draft<T: TablesMut>(
+    tables: &mut T,
+    position: (u64, u16),
+    now_ms: u64,
+    draft: &Draft,
+    mode: Mode,
+) -> Result<Applied, Fault> {
+    let tenant = draft.placement.tenant();
+    tables.begin(tenant);
+    let request = Row::Request { not_after_ms: draft.not_after_ms, id: draft.request.bytes() };
+    if dedup()
+        && let Some(answered) = tables.get(TenantId::CLUSTER, request)?
+    {
+        return Ok(Applied { tenant, hot: false, reply: answered });
+    }
+    let late = now_ms > draft.not_after_ms
+        || draft.not_after_ms > now_ms.saturating_add(NOT_AFTER_AHEAD_MAX_MS);
+    let (reply, hot) = if late {
+        let result = Err(Rejection::Expired);
+        let (index, ordinal) = position;
+        (Reply { index, ordinal, at_ms: now_ms, result, replayed: None }, false)
+    } else {
+        run(tables, position, now_ms, draft, mode)?
+    };
+    let bytes = codec::encode(&reply);
+    if !late {
+        tables.put(TenantId::CLUSTER, request, bytes.clone());
+    }
+    Ok(Applied { tenant, hot, reply: bytes })
+}
+
+/// What one draft came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Its placement.
+    pub tenant: TenantId,
+    /// Whether it wrote to a table that tenants' snapshots are built from: those built before this
+    /// entry must not be used any more.
+    pub hot: bool,
+    /// The encoded [`Reply`].
+    pub reply: Vec<u8>,
+}
+
+/// Tables that a tenant's in-memory snapshot is built from.
+const HOT: [[u8; 2]; 3] = [*b"tn", *b"sk", *b"cs"];
+
+#[cfg(not(feature = "planted"))]
+const fn dedup() -> bool {
+    true
+}
+
+/// The planted fault "deduplication off": the crash test must notice it.
+#[cfg(feature = "planted")]
+pub static DEDUP_OFF: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+#[cfg(feature = "planted")]
+fn dedup() -> bool {
+    !DEDUP_OFF.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+fn run<T: TablesMut>(
+    tables: &mut T,
+    position: (u64, u16),
+    now_ms: u64,
+    draft: &Draft,
+    mode: Mode,
+) -> Result<(Reply, bool), Fault> {
+    let tenant = draft.placement.tenant();
+    let reply = |result, replayed| Reply {
+        index: position.0,
+        ordinal: position.1,
+        at_ms: now_ms,
+        result,
+        replayed,
+    };
+    if let Some(idempotency) = &draft.idempotency
+        && let Some(row) =
+            tables.get(tenant, Row::Flow { table: IDEMPOTENCY, digest: idempotency.key.bytes() })?
+    {
+        let earlier: Remembered = codec::decode(&row)?;
+        if earlier.expires_at_ms > now_ms {
+            let reply = if earlier.body.matches(&idempotency.body) {
+                reply(Ok(earlier.outcome), Some(earlier.once))
+            } else {
+                reply(Err(Rejection::IdempotencyMismatch), None)
+            };
+            return Ok((reply, false));
+        }
+    }
+    tables.savepoint();
+    let mut applying = Applying {
+        tables,
+        tenant,
+        now_ms,
+        position,
+        draft,
+        mode,
+        changed: Vec::new(),
+        target: None,
+        detail: String::new(),
+    };
+    let result = draft.command.apply(&mut applying);
+    let Applying { changed, target, detail, .. } = applying;
+    let hot = result.is_ok() && changed.iter().any(|(table, ..)| HOT.contains(table));
+    let result = match result {
+        Ok(outcome) => {
+            tables.release();
+            Ok(outcome)
+        }
+        Err(Stop::Rejected(rejection)) => {
+            tables.rollback();
+            Err(rejection)
+        }
+        Err(Stop::Fault(fault)) => return Err(fault),
+    };
+    if mode == Mode::Full {
+        let changed = if result.is_ok() { changed } else { Vec::new() };
+        record_event(tables, position, now_ms, draft, &result, (target, detail, changed))?;
+    }
+    if let (Some(idempotency), Ok(outcome)) = (&draft.idempotency, &result) {
+        let expires_at_ms = now_ms.saturating_add(IDEMPOTENCY_LIFETIME_MS);
+        let row = Remembered {
+            body: idempotency.body,
+            outcome: outcome.clone(),
+            once: idempotency.once.clone(),
+            expires_at_ms,
+        };
+        let digest = idempotency.key.bytes();
+        tables.put(tenant, Row::Flow { table: IDEMPOTENCY, digest }, codec::encode(&row));
+        let at_ms = expires_at_ms;
+        tables.put(tenant, Row::Expiry { at_ms, table: IDEMPOTENCY, key: &digest }, Vec::new());
+    }
+    Ok((reply(result, None), hot))
+}
+
+type Noted = (Option<Target>, String, Vec<([u8; 2], [u8; 16], u64)>);
+
+fn record_event<T: TablesMut>(
+    tables: &mut T,
+    position: (u64, u16),
+    now_ms: u64,
+    draft: &Draft,
+    result: &Result<Outcome, Rejection>,
+    (target, detail, changed): Noted,
+) -> Result<(), Fault> {
+    let tenant = draft.placement.tenant();
+    let head_row = Row::Audit { part: AUDIT_HEAD, sequence: 0 };
+    let head: ChainHead = match tables.get(tenant, head_row)? {
+        Some(bytes) => codec::decode(&bytes)?,
+        None => ChainHead::default(),
+    };
+    let personal = Personal { source: draft.source.clone() };
+    let sequence = head.sequence.saturating_add(1);
+    let mut event = AuditEvent {
+        sequence,
+        at_ms: now_ms,
+        position,
+        request: draft.request,
+        principal: draft.principal,
+        action: draft.command.name().into(),
+        target: target.or_else(|| draft.command.target()),
+        verdict: match result {
+            Ok(Outcome::Refused(Refusal::CodeReplayed)) => Verdict::Refused("code_replayed".into()),
+            Ok(_) => Verdict::Allowed,
+            Err(rejection) => Verdict::Denied(rejection.code().into()),
+        },
+        detail,
+        commitment: event::commitment(&personal),
+        previous: head.hash,
+        hash: [0; 32],
+    };
+    event.hash = event::event_hash(&event);
+    let head = ChainHead { sequence, hash: event.hash };
+    tables.put(tenant, Row::Audit { part: AUDIT_CHAIN, sequence }, codec::encode(&event));
+    if !personal.source.address.is_empty() || !personal.source.user_agent.is_empty() {
+        let row = Row::Audit { part: AUDIT_PERSONAL, sequence };
+        tables.put(tenant, row, codec::encode(&personal));
+    }
+    tables.put(tenant, head_row, codec::encode(&head));
+    let outbox = OutboxEvent { tenant, audit_sequence: sequence, action: event.action, changed };
+    let row = Row::Outbox { index: position.0, ordinal: position.1 };
+    tables.put(TenantId::CLUSTER, row, codec::encode(&outbox));
+    Ok(())
+}
+
+/// The table of idempotency rows.
+pub const IDEMPOTENCY: Table = Table(*b"ik");
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Remembered {
+    body: crate::secret::Digest,
+    outcome: Outcome,
+    once: Option<Sealed>,
+    expires_at_ms: u64,
+}
+
+impl codec::Persisted for Remembered {
+    const KIND: [u8; 2] = *b"ik";
+}

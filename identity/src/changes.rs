@@ -1,0 +1,23 @@
+//! The dated list of every change of a persisted format, and the feature levels that gate commands.
+//!
+//! A number is never reused. Each has golden bytes in `identity/tests/golden/`, decoded for ever.
+
+/// One change of a persisted format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Counted from 1.
+    pub number: u16,
+    /// When it was made.
+    pub date: &'static str,
+    /// What changed.
+    pub what: &'static str,
+    /// The feature level that allows it to be written.
+    pub feature_level: u16,
+}
+
+/// Every change, oldest first.
+pub const CHANGES: &[Change] =
+    &[Change { number: 1, date: "2026-11-24", what: "the first formats", feature_level: 1 }];
+
+/// The highest feature level this program reads.
+pub const FEATURE_LEVEL: u16 = 1;

@@ -1,0 +1,406 @@
+//! Clients: registered OAuth applications of one tenant.
+//!
+//! Create and update share one validator. A secret of 256 random bits is kept as its digest; a
+//! regenerated one replaces it at once. The audience of the administration API is issued only to
+//! clients marked `admin_api`, which only the platform may set.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    applying::Applying,
+    authorize::Permission,
+    codec::Persisted,
+    id::{ClientId, RoleId},
+    keys::Algorithm,
+    name,
+    outcome::{Outcome, Rejection, Stop},
+    secret::Digest,
+    table::{Record, TablesMut},
+    tenants, users,
+};
+
+/// Unique index over `client_id`.
+pub const BY_CLIENT_ID: u8 = 1;
+
+/// Reading clients.
+pub const READ: Permission = Permission::read("clients");
+/// Changing clients.
+pub const WRITE: Permission = Permission::write("clients");
+
+/// Most redirect URIs of one client.
+pub const REDIRECT_URIS_MAX: usize = 50;
+/// Most scopes of one client.
+pub const SCOPES_MAX: usize = 100;
+
+/// What a client may ask with. Variants are only ever appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// RFC 6749 §4.1.
+    AuthorizationCode,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+}
+
+/// How a client proves itself at the token endpoint. Variants are only ever appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authentication {
+    /// A public client: it has no secret and must use PKCE.
+    None,
+    /// HTTP Basic (RFC 6749 §2.3.1).
+    ClientSecretBasic,
+    /// Form fields.
+    ClientSecretPost,
+}
+
+/// What an administrator gives of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The OAuth `client_id`.
+    pub client_id: String,
+    /// For people.
+    pub name: String,
+    /// Whether it may do anything.
+    pub enabled: bool,
+    /// How it proves itself.
+    pub authentication: Authentication,
+    /// Whether it runs on a user's machine: loopback redirects match any port (RFC 8252 §7.3).
+    pub native: bool,
+    /// Where answers may go, compared byte for byte.
+    pub redirect_uris: Vec<String>,
+    /// What it may ask with.
+    pub grant_types: BTreeSet<GrantType>,
+    /// Scopes it may ask for, besides those of OpenID Connect.
+    pub scopes: BTreeSet<String>,
+    /// Signs its ID tokens; RS256 is the specification's default.
+    pub id_token_algorithm: Algorithm,
+    /// Signs its access tokens.
+    pub access_token_algorithm: Algorithm,
+    /// Lifetime of its access tokens, seconds; none means the tenant's.
+    pub access_token_lifetime_s: Option<u32>,
+    /// Whether it may get the administration API's audience.
+    pub admin_api: bool,
+    /// Roles it holds as itself.
+    pub roles: BTreeSet<RoleId>,
+}
+
+/// A client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its record's id.
+    pub id: ClientId,
+    /// One more with every write.
+    pub revision: u64,
+    /// The OAuth `client_id`.
+    pub client_id: String,
+    /// For people.
+    pub name: String,
+    /// Whether it may do anything.
+    pub enabled: bool,
+    /// Soft deletion, state time in milliseconds.
+    pub deleted_at_ms: Option<u64>,
+    /// How it proves itself.
+    pub authentication: Authentication,
+    /// Digest of its secret.
+    pub secret: Option<Digest>,
+    /// One more with every new secret.
+    pub secret_generation: u32,
+    /// Whether it runs on a user's machine.
+    pub native: bool,
+    /// Where answers may go.
+    pub redirect_uris: Vec<String>,
+    /// What it may ask with.
+    pub grant_types: BTreeSet<GrantType>,
+    /// Scopes it may ask for.
+    pub scopes: BTreeSet<String>,
+    /// Signs its ID tokens.
+    pub id_token_algorithm: Algorithm,
+    /// Signs its access tokens.
+    pub access_token_algorithm: Algorithm,
+    /// Lifetime of its access tokens, seconds.
+    pub access_token_lifetime_s: Option<u32>,
+    /// Whether it may get the administration API's audience.
+    pub admin_api: bool,
+    /// Roles it holds as itself.
+    pub roles: BTreeSet<RoleId>,
+    /// Made by the product itself; it cannot be changed or deleted.
+    pub built_in: bool,
+    /// When it was made, state time in milliseconds.
+    pub created_at_ms: u64,
+    /// When it was last changed, state time in milliseconds.
+    pub updated_at_ms: u64,
+}
+
+impl Client {
+    /// A client out of checked settings.
+    pub fn new(id: ClientId, settings: &Settings, secret: Option<Digest>, now_ms: u64) -> Self {
+        let settings = settings.clone();
+        Self {
+            id,
+            revision: 0,
+            client_id: settings.client_id,
+            name: settings.name,
+            enabled: settings.enabled,
+            deleted_at_ms: None,
+            authentication: settings.authentication,
+            secret,
+            secret_generation: u32::from(secret.is_some()),
+            native: settings.native,
+            redirect_uris: settings.redirect_uris,
+            grant_types: settings.grant_types,
+            scopes: settings.scopes,
+            id_token_algorithm: settings.id_token_algorithm,
+            access_token_algorithm: settings.access_token_algorithm,
+            access_token_lifetime_s: settings.access_token_lifetime_s,
+            admin_api: settings.admin_api,
+            roles: settings.roles,
+            built_in: false,
+            created_at_ms: now_ms,
+            updated_at_ms: now_ms,
+        }
+    }
+
+    /// Whether anything may be issued to it.
+    pub const fn live(&self) -> bool {
+        self.enabled && self.deleted_at_ms.is_none()
+    }
+
+    /// Whether it has no secret.
+    pub const fn public(&self) -> bool {
+        matches!(self.authentication, Authentication::None)
+    }
+}
+
+impl Persisted for Client {
+    const KIND: [u8; 2] = *b"cl";
+}
+
+impl Record for Client {
+    fn key(&self) -> [u8; 16] {
+        self.id.bytes()
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
+    }
+}
+
+impl Settings {
+    /// Every rule about a client's fields.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] at the first field that breaks one.
+    pub fn check(&self) -> Result<(), Rejection> {
+        name::client_id("/client_id", &self.client_id)?;
+        name::text("/name", &self.name)?;
+        if self.redirect_uris.len() > REDIRECT_URIS_MAX {
+            return Err(Rejection::invalid("/redirect_uris", "must be at most 50"));
+        }
+        for (number, uri) in self.redirect_uris.iter().enumerate() {
+            name::redirect_uri(&format!("/redirect_uris/{number}"), uri)?;
+        }
+        if self.scopes.len() > SCOPES_MAX {
+            return Err(Rejection::invalid("/scopes", "must be at most 100"));
+        }
+        for scope in &self.scopes {
+            name::scope("/scopes", scope)?;
+        }
+        let asks = |kind| self.grant_types.contains(&kind);
+        if asks(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
+            return Err(Rejection::invalid(
+                "/redirect_uris",
+                "must hold at least one for authorization_code",
+            ));
+        }
+        if asks(GrantType::ClientCredentials) && self.authentication == Authentication::None {
+            return Err(Rejection::invalid(
+                "/grant_types",
+                "client_credentials needs a client with a secret",
+            ));
+        }
+        if self.access_token_lifetime_s.is_some_and(|s| !(30..=86_400).contains(&s)) {
+            return Err(Rejection::invalid(
+                "/access_token_lifetime_s",
+                "must be 30 to 86400 seconds",
+            ));
+        }
+        if self.roles.iter().any(|role| *role != RoleId::ADMINISTRATOR) {
+            return Err(Rejection::invalid("/roles", "names a role that does not exist"));
+        }
+        Ok(())
+    }
+}
+
+/// Changes of clients. Variants are only ever appended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Registers a client.
+    Create {
+        /// Its record's id.
+        id: ClientId,
+        /// Its fields.
+        settings: Settings,
+        /// Digest of its secret, if it proves itself with one.
+        secret: Option<Digest>,
+    },
+    /// Changes a client.
+    Update {
+        /// Which.
+        id: ClientId,
+        /// Revision it was read at; none means whatever it is.
+        expected: Option<u64>,
+        /// Its fields.
+        settings: Settings,
+        /// A secret for the case that it turns from public to confidential.
+        secret: Option<Digest>,
+    },
+    /// Deletes a client, softly.
+    Delete {
+        /// Which.
+        id: ClientId,
+        /// Revision it was read at; none means whatever it is.
+        expected: Option<u64>,
+    },
+    /// Replaces a client's secret.
+    RegenerateSecret {
+        /// Which.
+        id: ClientId,
+        /// Digest of the new secret.
+        secret: Digest,
+    },
+}
+
+impl Command {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "clients.create",
+            Self::Update { .. } => "clients.update",
+            Self::Delete { .. } => "clients.delete",
+            Self::RegenerateSecret { .. } => "clients.regenerate_secret",
+        }
+    }
+
+    pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
+        match self {
+            Self::Create { id, settings, secret } => {
+                at.target(Client::TABLE, id.bytes());
+                at.require(WRITE)?;
+                let mut client = Client::new(*id, settings, None, at.now_ms);
+                client.admin_api = false;
+                client.roles.clear();
+                adopt(at, &mut client, settings, *secret)?;
+                insert(at, client)
+            }
+            Self::Update { id, expected, settings, secret } => {
+                let client = find(at, *id, *expected)?;
+                let mut after = client.clone();
+                adopt(at, &mut after, settings, *secret)?;
+                if after.client_id != client.client_id {
+                    let id = client.id.bytes();
+                    at.claim(Client::TABLE, BY_CLIENT_ID, &after.client_id, id, "client_id")?;
+                    at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
+                }
+                Ok(at.update(&client, after))
+            }
+            Self::Delete { id, expected } => {
+                let client = find(at, *id, *expected)?;
+                at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
+                let after = Client {
+                    deleted_at_ms: Some(at.now_ms),
+                    updated_at_ms: at.now_ms,
+                    secret: None,
+                    ..client.clone()
+                };
+                Ok(at.update(&client, after))
+            }
+            Self::RegenerateSecret { id, secret } => {
+                let client = find(at, *id, None)?;
+                if client.public() {
+                    let reason = "a public client has no secret";
+                    return Err(Rejection::invalid("/authentication", reason).into());
+                }
+                let after = Client {
+                    secret: Some(*secret),
+                    secret_generation: client.secret_generation.saturating_add(1),
+                    updated_at_ms: at.now_ms,
+                    ..client.clone()
+                };
+                Ok(at.update(&client, after))
+            }
+        }
+    }
+}
+
+/// Writes a new client and its index row.
+pub(crate) fn insert<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    client: Client,
+) -> Result<Outcome, Stop> {
+    at.claim(Client::TABLE, BY_CLIENT_ID, &client.client_id, client.id.bytes(), "client_id")?;
+    at.create(client)
+}
+
+fn adopt<T: TablesMut>(
+    at: &Applying<'_, T>,
+    client: &mut Client,
+    settings: &Settings,
+    secret: Option<Digest>,
+) -> Result<(), Stop> {
+    settings.check()?;
+    if settings.admin_api != client.admin_api {
+        at.require(tenants::WRITE)?;
+    }
+    if settings.roles.difference(&client.roles).next().is_some() {
+        users::may_grant(at, at.tenant)?;
+    }
+    let public = settings.authentication == Authentication::None;
+    let (secret, generation) = match (public, client.secret, secret) {
+        (true, _, _) => (None, client.secret_generation),
+        (false, Some(kept), _) => (Some(kept), client.secret_generation),
+        (false, None, Some(new)) => (Some(new), client.secret_generation.saturating_add(1)),
+        (false, None, None) => {
+            return Err(Rejection::invalid("/authentication", "needs a secret").into());
+        }
+    };
+    *client = Client {
+        revision: client.revision,
+        deleted_at_ms: client.deleted_at_ms,
+        secret_generation: generation,
+        built_in: client.built_in,
+        created_at_ms: client.created_at_ms,
+        updated_at_ms: at.now_ms,
+        ..Client::new(client.id, settings, secret, at.now_ms)
+    };
+    Ok(())
+}
+
+fn find<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    id: ClientId,
+    expected: Option<u64>,
+) -> Result<Client, Stop> {
+    at.target(Client::TABLE, id.bytes());
+    at.require(WRITE)?;
+    let client = at
+        .record::<Client>(id.bytes())?
+        .filter(|client| client.deleted_at_ms.is_none())
+        .ok_or(Rejection::NotFound)?;
+    if expected.is_some_and(|revision| revision != client.revision) {
+        return Err(Rejection::Stale.into());
+    }
+    if client.built_in {
+        return Err(Rejection::Protected("a built-in client cannot be changed".into()).into());
+    }
+    // Nobody rotates the secret of, or edits, a service client that outranks them.
+    if !client.roles.is_empty() || client.admin_api {
+        users::may_grant(at, at.tenant)?;
+    }
+    Ok(client)
+}

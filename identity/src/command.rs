@@ -1,0 +1,116 @@
+//! Every command there is: one variant per slice. Variants are only ever appended, and appending one
+//! raises the feature level.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    apply::AUDIT_CHECKPOINT,
+    applying::Applying,
+    clients, cluster, codec,
+    event::{Checkpoint, Target},
+    keys, oauth,
+    outcome::{Outcome, Rejection, Stop},
+    setup,
+    sweep::Sweep,
+    table::{Row, TablesMut},
+    tenants, users,
+};
+
+/// A change of the replicated state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Changes no record; what remains is exactly the cost of the mechanism.
+    Noop,
+    /// Cluster-wide settings.
+    Cluster(cluster::Command),
+    /// First-run setup.
+    Setup(setup::Command),
+    /// Tenants.
+    Tenants(tenants::Command),
+    /// Users.
+    Users(users::Command),
+    /// Clients.
+    Clients(clients::Command),
+    /// Signing keys.
+    Keys(keys::Command),
+    /// Logins, codes and tokens.
+    Oauth(oauth::Command),
+    /// Removal of what has expired.
+    Sweep(Sweep),
+    /// A signed statement about the audit chain.
+    Checkpoint(Checkpoint),
+    /// Attempts that were refused before any draft, counted per source, reason and minute.
+    Denials(Denials),
+}
+
+/// Refused attempts of one kind in one minute: a stranger cannot fill the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denials {
+    /// What was tried, `slice.verb`.
+    pub action: String,
+    /// Why it was refused.
+    pub reason: String,
+    /// How often.
+    pub count: u32,
+    /// The minute it happened in, wall time in milliseconds.
+    pub minute_ms: u64,
+}
+
+impl Command {
+    /// `slice.verb`, as the audit trail shows it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Noop => "noop",
+            Self::Cluster(command) => command.name(),
+            Self::Setup(command) => command.name(),
+            Self::Tenants(command) => command.name(),
+            Self::Users(command) => command.name(),
+            Self::Clients(command) => command.name(),
+            Self::Keys(command) => command.name(),
+            Self::Oauth(command) => command.name(),
+            Self::Sweep(_) => "sweep",
+            Self::Checkpoint(_) => "audit.checkpoint",
+            Self::Denials(_) => "audit.denials",
+        }
+    }
+
+    /// What it is about, where that is known before it runs.
+    pub const fn target(&self) -> Option<Target> {
+        None
+    }
+
+    /// Applies it: total, pure, and refused or done as a whole.
+    ///
+    /// # Errors
+    /// A rejection, which is part of the replicated result, or a fault, which stops the node.
+    pub fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
+        match self {
+            Self::Noop => Ok(Outcome::Done),
+            Self::Cluster(command) => command.apply(at),
+            Self::Setup(command) => command.apply(at),
+            Self::Tenants(command) => command.apply(at),
+            Self::Users(command) => command.apply(at),
+            Self::Clients(command) => command.apply(at),
+            Self::Keys(command) => command.apply(at),
+            Self::Oauth(command) => command.apply(at),
+            Self::Sweep(command) => command.apply(at),
+            Self::Checkpoint(checkpoint) => {
+                at.require_system()?;
+                if checkpoint.tenant != at.tenant {
+                    return Err(Rejection::invalid("/tenant", "is another placement's").into());
+                }
+                let row = Row::Audit { part: AUDIT_CHECKPOINT, sequence: checkpoint.sequence };
+                at.put(row, codec::encode(checkpoint));
+                Ok(Outcome::Done)
+            }
+            Self::Denials(denials) => {
+                at.require_system()?;
+                at.detail(format!(
+                    "action={} reason={} count={} minute_ms={}",
+                    denials.action, denials.reason, denials.count, denials.minute_ms
+                ));
+                Ok(Outcome::Done)
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What the audit trail and the outbox are told of every applied command.
+//!
+//! Audit events of a tenant form a hash chain computed in `apply`. The chain hashes a salted commitment
+//! of personal values, which stand in erasable side rows; so a person can be erased and the chain still
+//! verifies. Invariant: one event per applied draft, sequence numbers without a gap.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    codec::{self, Persisted},
+    id::{RequestId, TenantId},
+    principal::{Principal, Source},
+    table::Table,
+};
+
+/// What was acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its table code.
+    pub table: [u8; 2],
+    /// Its id.
+    pub id: [u8; 16],
+}
+
+impl Target {
+    /// A record of a table.
+    pub const fn new(table: Table, id: [u8; 16]) -> Self {
+        Self { table: table.0, id }
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Done.
+    Allowed,
+    /// Rejected, with the rejection's code.
+    Denied(String),
+    /// Refused with a change of state.
+    Refused(String),
+}
+
+/// One event of the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// 1, 2, 3 … per tenant.
+    pub sequence: u64,
+    /// State time, milliseconds.
+    pub at_ms: u64,
+    /// Log index and place in the entry.
+    pub position: (u64, u16),
+    /// The request.
+    pub request: RequestId,
+    /// Who.
+    pub principal: Principal,
+    /// What, `slice.verb`.
+    pub action: String,
+    /// On what.
+    pub target: Option<Target>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Details that are not personal, `key=value` words; empty mostly.
+    pub detail: String,
+    /// SHA-256 over salt and personal values.
+    pub commitment: [u8; 32],
+    /// Hash of the event before, zeros for the first.
+    pub previous: [u8; 32],
+    /// SHA-256 over everything above.
+    pub hash: [u8; 32],
+}
+
+impl Persisted for AuditEvent {
+    const KIND: [u8; 2] = *b"_a";
+}
+
+/// The personal values of an event, erasable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Personal {
+    /// Salt and source as the flow gave them.
+    pub source: Source,
+}
+
+impl Persisted for Personal {
+    const KIND: [u8; 2] = *b"_p";
+}
+
+/// The end of a tenant's chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ChainHead {
+    /// Sequence of the last event.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+impl Persisted for ChainHead {
+    const KIND: [u8; 2] = *b"_h";
+}
+
+/// A signed statement that the chain had this end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The tenant whose chain it is.
+    pub tenant: TenantId,
+    /// Sequence of the event it covers.
+    pub sequence: u64,
+    /// That event's hash.
+    pub hash: [u8; 32],
+    /// State time when it was signed, milliseconds.
+    pub at_ms: u64,
+    /// Ed25519 signature over [`Checkpoint::signed_bytes`].
+    pub signature: Vec<u8>,
+}
+
+impl Persisted for Checkpoint {
+    const KIND: [u8; 2] = *b"_c";
+}
+
+impl Checkpoint {
+    /// What the signature covers.
+    pub fn signed_bytes(tenant: TenantId, sequence: u64, hash: &[u8; 32], at_ms: u64) -> Vec<u8> {
+        let mut bytes = b"vaultara audit checkpoint 1".to_vec();
+        bytes.extend_from_slice(&tenant.bytes());
+        bytes.extend_from_slice(&sequence.to_be_bytes());
+        bytes.extend_from_slice(hash);
+        bytes.extend_from_slice(&at_ms.to_be_bytes());
+        bytes
+    }
+}
+
+/// Commits to personal values without holding them.
+pub fn commitment(personal: &Personal) -> [u8; 32] {
+    let mut bytes = Vec::with_capacity(64);
+    codec::body_into(personal, &mut bytes);
+    Sha256::digest(&bytes).into()
+}
+
+/// The hash an event must carry: over its body with the hash field zeroed.
+pub fn event_hash(event: &AuditEvent) -> [u8; 32] {
+    let mut bytes = Vec::with_capacity(256);
+    let AuditEvent {
+        sequence,
+        at_ms,
+        position,
+        request,
+        principal,
+        action,
+        target,
+        verdict,
+        detail,
+        commitment,
+        previous,
+        hash: _,
+    } = event;
+    codec::body_into(
+        &(
+            sequence, at_ms, position, request, principal, action, target, verdict, detail,
+            commitment, previous,
+        ),
+        &mut bytes,
+    );
+    Sha256::digest(&bytes).into()
+}
+
+/// One event for the archive, the change feed and webhooks: which records became what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxEvent {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The audit event of the same draft.
+    pub audit_sequence: u64,
+    /// `slice.verb`.
+    pub action: String,
+    /// Changed records: table, id, new revision.
+    pub changed: Vec<([u8; 2], [u8; 16], u64)>,
+}
+
+impl Persisted for OutboxEvent {
+    const KIND: [u8; 2] = *b"_o";
+}
+
+/// One revision of a record, as an administrator reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// State time, milliseconds.
+    pub at_ms: u64,
+    /// Log index and place in the entry.
+    pub position: (u64, u16),
+    /// Who changed it.
+    pub principal: Principal,
+    /// `slice.verb`.
+    pub action: String,
+    /// Changed fields: name, JSON before, JSON after; `null` where it did not exist.
+    pub fields: Vec<(String, String, String)>,
+}
+
+impl Persisted for HistoryRow {
+    const KIND: [u8; 2] = *b"_v";
+}

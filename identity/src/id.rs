@@ -1,0 +1,134 @@
+//! Typed 128-bit identifiers.
+//!
+//! An id is drawn by a flow (never here) and is never reused. In keys it is its 16 raw bytes, in JSON
+//! the hyphenated form. Invariant: two different kinds of id cannot be confused at compile time.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use uuid::Uuid;
+
+/// A text that is not a hyphenated 128-bit identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an identifier of the form 01234567-89ab-cdef-0123-456789abcdef")]
+pub struct Malformed;
+
+fn parse(text: &str) -> Result<[u8; 16], Malformed> {
+    // Only the hyphenated form: one spelling per id, so that ids compare as text too.
+    if text.len() != 36 {
+        return Err(Malformed);
+    }
+    Uuid::try_parse(text).map(|id| *id.as_bytes()).map_err(|_| Malformed)
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// Wraps raw bytes.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The raw bytes, as they stand in keys.
+            pub const fn bytes(&self) -> [u8; 16] {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Uuid::from_bytes(self.0).hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Malformed;
+
+            fn from_str(text: &str) -> Result<Self, Malformed> {
+                parse(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                if to.is_human_readable() { to.collect_str(self) } else { self.0.serialize(to) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                if from.is_human_readable() {
+                    let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+                    text.parse().map_err(D::Error::custom)
+                } else {
+                    <[u8; 16]>::deserialize(from).map(Self)
+                }
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// An isolated realm of users, clients and keys.
+    TenantId,
+    /// A person's account.
+    UserId,
+    /// A registered OAuth client (its record, not its `client_id` text).
+    ClientId,
+    /// A login session.
+    SessionId,
+    /// What a user has given a client: scopes, session; tokens hang off it.
+    GrantId,
+    /// A signing key's record.
+    SigningKeyId,
+    /// A role.
+    RoleId,
+    /// One draft; the same id again is the same request.
+    RequestId,
+    /// A change of several steps, finished by the leader if its client goes away.
+    SagaId,
+}
+
+impl TenantId {
+    /// The cluster placement: not a tenant, but where cluster-wide rows live.
+    pub const CLUSTER: Self = Self([0; 16]);
+}
+
+impl RoleId {
+    /// The one built-in role: everything in its tenant, and the platform if that is the default tenant.
+    pub const ADMINISTRATOR: Self = Self(*b"administrator\0\0\0");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_what_it_prints() {
+        let id = UserId::from_bytes(*b"0123456789abcdef");
+        assert_eq!(id.to_string().parse::<UserId>(), Ok(id));
+        assert_eq!(
+            serde_json::from_str::<UserId>(&serde_json::to_string(&id).unwrap()).unwrap(),
+            id
+        );
+    }
+
+    #[test]
+    fn other_spellings_of_an_id_are_refused() {
+        for text in
+            ["", "30313233343536373839616263646566", "{30313233-3435-3637-3839-616263646566}", "x"]
+        {
+            assert_eq!(text.parse::<UserId>(), Err(Malformed), "{text}");
+        }
+    }
+}

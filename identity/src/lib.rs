@@ -1,0 +1,32 @@
+//! The rules of Vaultara: ids, records, commands, `apply` and the pure protocol decisions.
+//!
+//! Purity here means: the same tables and the same entry give the same bytes on every replica, today
+//! and after any upgrade. So there is no clock, no randomness, no I/O, no password hashing, no
+//! `HashMap`, no float, no Unicode table in this crate; time comes from the leader's stamp and
+//! everything random is drawn by the flow that makes the draft. Plaintext secrets have no type here.
+
+pub mod apply;
+pub mod applying;
+pub mod authorize;
+pub mod changes;
+pub mod clients;
+pub mod cluster;
+pub mod codec;
+pub mod command;
+pub mod event;
+pub mod fault;
+pub mod grants;
+pub mod id;
+pub mod keys;
+pub mod name;
+pub mod oauth;
+pub mod outcome;
+pub mod principal;
+pub mod secret;
+pub mod sessions;
+pub mod setup;
+pub mod stamp;
+pub mod sweep;
+pub mod table;
+pub mod tenants;
+pub mod users;

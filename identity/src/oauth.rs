@@ -1,0 +1,144 @@
+//! OAuth 2 and OpenID Connect: the decisions, without I/O.
+//!
+//! Commands here are the replicated moments of a login: a session begins with its first code, a code
+//! is redeemed once, a token is issued to a client, a token is denied.
+
+pub mod authorize;
+pub mod claims;
+pub mod code;
+pub mod error;
+pub mod introspect;
+pub mod pkce;
+pub mod redirect;
+pub mod scope;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    applying::Applying,
+    clients::{Client, GrantType},
+    grants::{self, DeniedToken, Issue, Issued},
+    id::{ClientId, GrantId, SessionId, UserId},
+    outcome::{IssueRefusal, Outcome, Stop},
+    secret::Digest,
+    table::{Record, TablesMut},
+};
+
+/// A login that passed its first factor, and the code it earns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Who.
+    pub user: UserId,
+    /// The credential revision the password was verified against.
+    pub credential_revision: u64,
+    /// The new session.
+    pub session: SessionId,
+    /// Digest of the new session's cookie.
+    pub cookie: Digest,
+    /// Address, for the session's own record.
+    pub address: String,
+    /// User agent, at most 256 bytes.
+    pub user_agent: String,
+    /// Digest of the code.
+    pub code: Digest,
+    /// For which client.
+    pub client: ClientId,
+    /// Where the code goes.
+    pub redirect_uri: String,
+    /// Scopes.
+    pub scopes: BTreeSet<String>,
+    /// The request's nonce.
+    pub nonce: Option<String>,
+    /// S256 challenge.
+    pub challenge: Option<String>,
+    /// Whether tokens get the administration API's audience.
+    pub api: bool,
+}
+
+/// Replicated moments of a login. Variants are only ever appended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// A person proved who they are: a session and a code.
+    CompleteLogin(Box<Login>),
+    /// A code is exchanged, once.
+    RedeemCode {
+        /// Digest of the code.
+        code: Digest,
+        /// The authenticated client.
+        client: ClientId,
+        /// The redirect URI it named.
+        redirect_uri: Option<String>,
+        /// S256 of the verifier it showed.
+        challenge: Option<String>,
+        /// The new grant's id.
+        grant: GrantId,
+    },
+    /// A client asks for a token for itself.
+    IssueClientToken {
+        /// The authenticated client.
+        client: ClientId,
+        /// Scopes.
+        scopes: BTreeSet<String>,
+        /// Whether the token gets the administration API's audience.
+        api: bool,
+    },
+    /// An access token is denied before it expires (RFC 7009).
+    DenyToken {
+        /// Digest of its `jti`.
+        jti: Digest,
+        /// When it would have expired, state time in milliseconds.
+        expires_at_ms: u64,
+    },
+}
+
+impl Command {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::CompleteLogin(_) => "oauth.login",
+            Self::RedeemCode { .. } => "oauth.redeem_code",
+            Self::IssueClientToken { .. } => "oauth.client_token",
+            Self::DenyToken { .. } => "oauth.deny_token",
+        }
+    }
+
+    pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
+        match self {
+            Self::CompleteLogin(login) => code::complete_login(at, login),
+            Self::RedeemCode { code, client, redirect_uri, challenge, grant } => {
+                let shown = code::Shown {
+                    client: *client,
+                    redirect_uri: redirect_uri.as_deref(),
+                    challenge: challenge.as_deref(),
+                };
+                code::redeem(at, *code, shown, *grant)
+            }
+            Self::IssueClientToken { client, scopes, api } => {
+                at.target(Client::TABLE, client.bytes());
+                let issue = Issue {
+                    client: *client,
+                    grant_type: GrantType::ClientCredentials,
+                    user: None,
+                    session: None,
+                    scopes,
+                };
+                let parties = grants::authorize_issue(at, issue)?;
+                may_reach_api(&parties.client, *api)?;
+                Ok(Outcome::Issued(Issued::to(&parties, scopes.clone(), *api)))
+            }
+            Self::DenyToken { jti, expires_at_ms } => {
+                if *expires_at_ms > at.now_ms {
+                    let row = DeniedToken { expires_at_ms: *expires_at_ms };
+                    at.put_flow(jti.bytes(), &row, *expires_at_ms);
+                }
+                Ok(Outcome::Done)
+            }
+        }
+    }
+}
+
+/// The API's audience is issued only to clients marked for it.
+pub(crate) fn may_reach_api(client: &Client, api: bool) -> Result<(), Stop> {
+    if api && !client.admin_api { Err(IssueRefusal::Scope.into()) } else { Ok(()) }
+}

@@ -1,0 +1,226 @@
+//! The authorization request (RFC 6749 §4.1.1, OIDC Core §3.1.2.1), decided without I/O.
+//!
+//! Until client and redirect URI are proven an error is a page; after that it is a redirect. A
+//! repeated parameter is an error everywhere; an unknown one is ignored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    error::{Code, Error},
+    pkce, redirect,
+    scope::{self, SCOPE_MAX},
+};
+use crate::clients::{Client, GrantType};
+
+/// Longest `state` and `nonce`, bytes.
+const ECHO_MAX: usize = 2048;
+
+/// Parameters of a request, each at most once.
+#[derive(Debug, Clone, Default)]
+pub struct Parameters(BTreeMap<String, String>);
+
+impl Parameters {
+    /// Collects parameters; an empty value counts as absent (RFC 6749 §3.1).
+    ///
+    /// # Errors
+    /// `invalid_request` for a repeated one.
+    pub fn collect(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
+        let mut map = BTreeMap::new();
+        for (name, value) in pairs {
+            if map.contains_key(&name) {
+                let hint = format!("the parameter {name} is repeated");
+                return Err(Error::new(Code::InvalidRequest, hint));
+            }
+            map.insert(name, value);
+        }
+        map.retain(|_, value: &mut String| !value.is_empty());
+        Ok(Self(map))
+    }
+
+    /// One parameter.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+/// Where an error goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nothing is proven: a page.
+    Page(Error),
+    /// Client and redirect URI are proven.
+    Redirect {
+        /// Where to.
+        redirect_uri: String,
+        /// Echoed.
+        client_state: Option<String>,
+        /// What.
+        error: Error,
+    },
+}
+
+/// A request that may show the login page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The OAuth `client_id`.
+    pub client_id: String,
+    /// Proven redirect URI.
+    pub redirect_uri: String,
+    /// The client's `state`, echoed unchanged.
+    pub client_state: Option<String>,
+    /// Scopes the client may have.
+    pub scopes: BTreeSet<String>,
+    /// Echoed in the ID token.
+    pub nonce: Option<String>,
+    /// S256 challenge.
+    pub challenge: Option<String>,
+    /// Whether the administration API's audience was asked for.
+    pub api: bool,
+    /// Prefills the login page.
+    pub login_hint: Option<String>,
+}
+
+/// Decides a request. `client` is what `client_id` names, if that is live; `api_audience` is the
+/// administration API's resource indicator.
+///
+/// # Errors
+/// A [`Refusal`] that says where its error goes.
+pub fn decide(
+    parameters: &Parameters,
+    client: Option<&Client>,
+    api_audience: &str,
+) -> Result<Request, Refusal> {
+    let page = |code, hint: &str| Refusal::Page(Error::new(code, hint));
+    let Some(client_id) = parameters.get("client_id") else {
+        return Err(page(Code::InvalidRequest, "client_id is missing"));
+    };
+    let Some(client) = client else {
+        return Err(page(Code::InvalidRequest, "the client is not known here"));
+    };
+    let redirect_uri = proven_redirect_uri(parameters, client)?;
+    let client_state = parameters.get("state").map(str::to_owned);
+    if client_state.as_ref().is_some_and(|state| state.len() > ECHO_MAX) {
+        return Err(page(Code::InvalidRequest, "state is longer than 2048 bytes"));
+    }
+    let refuse = |error: Error| Refusal::Redirect {
+        redirect_uri: redirect_uri.clone(),
+        client_state: client_state.clone(),
+        error,
+    };
+    shape(parameters, client).map_err(refuse)?;
+    let challenge = challenge(parameters, client).map_err(refuse)?;
+    let api = target(parameters, client, api_audience).map_err(refuse)?;
+    let requested = parameters.get("scope").unwrap_or("");
+    if requested.len() > SCOPE_MAX {
+        return Err(refuse(Error::new(Code::InvalidScope, "scope is longer than 4096 bytes")));
+    }
+    let scopes = scope::narrow(client, requested, true);
+    if scopes.is_empty() && !requested.is_empty() {
+        let hint = "none of these scopes is available to this client";
+        return Err(refuse(Error::new(Code::InvalidScope, hint)));
+    }
+    let nonce = parameters.get("nonce").map(str::to_owned);
+    if nonce.as_ref().is_some_and(|nonce| nonce.len() > ECHO_MAX) {
+        return Err(refuse(Error::new(Code::InvalidRequest, "nonce is longer than 2048 bytes")));
+    }
+    Ok(Request {
+        client_id: client_id.to_owned(),
+        redirect_uri: redirect_uri.clone(),
+        client_state,
+        scopes,
+        nonce,
+        challenge,
+        api,
+        login_hint: parameters.get("login_hint").map(|hint| hint.chars().take(128).collect()),
+    })
+}
+
+fn proven_redirect_uri(parameters: &Parameters, client: &Client) -> Result<String, Refusal> {
+    let page = |hint: &str| Refusal::Page(Error::new(Code::InvalidRequest, hint));
+    match (parameters.get("redirect_uri"), client.redirect_uris.as_slice()) {
+        (Some(uri), _) if redirect::matches(client, uri) => Ok(uri.to_owned()),
+        (Some(_), _) => Err(page("the redirect_uri is not registered for this client")),
+        // RFC 6749 §3.1.2.3 lets a single registered URI stand in; OpenID Connect does not.
+        (None, [only]) if !asks_openid(parameters) => Ok(only.clone()),
+        (None, _) => Err(page("redirect_uri is missing")),
+    }
+}
+
+fn asks_openid(parameters: &Parameters) -> bool {
+    parameters.get("scope").is_some_and(|scope| scope.split(' ').any(|word| word == "openid"))
+}
+
+fn shape(parameters: &Parameters, client: &Client) -> Result<(), Error> {
+    let no = |code, hint: &str| Err(Error::new(code, hint));
+    // OIDC Core §6: a request object must never be silently ignored.
+    if parameters.get("request").is_some() {
+        return no(Code::RequestNotSupported, "request objects are not supported");
+    }
+    if parameters.get("request_uri").is_some() {
+        return no(Code::RequestUriNotSupported, "request_uri is not supported");
+    }
+    match parameters.get("response_type") {
+        Some("code") => {}
+        Some(_) => {
+            return no(Code::UnsupportedResponseType, "only response_type=code is supported");
+        }
+        None => return no(Code::InvalidRequest, "response_type is missing"),
+    }
+    if !client.grant_types.contains(&GrantType::AuthorizationCode) {
+        return no(Code::UnauthorizedClient, "the client may not use authorization codes");
+    }
+    match parameters.get("response_mode") {
+        None | Some("query") => {}
+        Some(_) => return no(Code::InvalidRequest, "only response_mode=query is supported"),
+    }
+    match parameters.get("prompt") {
+        None => Ok(()),
+        Some(prompt) => {
+            let words: Vec<&str> = prompt.split(' ').filter(|word| !word.is_empty()).collect();
+            match words.as_slice() {
+                ["none"] => no(Code::LoginRequired, "nobody is signed in"),
+                words if words.contains(&"none") => {
+                    no(Code::InvalidRequest, "prompt=none stands alone")
+                }
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+/// RFC 7636 §4.3, RFC 9700 §2.1.1: S256 only, required for public clients.
+fn challenge(parameters: &Parameters, client: &Client) -> Result<Option<String>, Error> {
+    let no = |hint: &str| Err(Error::new(Code::InvalidRequest, hint));
+    match (parameters.get("code_challenge"), parameters.get("code_challenge_method")) {
+        (None, None) if client.public() => no("code_challenge is required for this client"),
+        (None, None) => Ok(None),
+        (None, Some(_)) => no("code_challenge is missing"),
+        (Some(_), None) => no("code_challenge_method must be S256"),
+        (Some(challenge), Some("S256")) if pkce::is_challenge(challenge) => {
+            Ok(Some(challenge.to_owned()))
+        }
+        (Some(_), Some("S256")) => no("code_challenge must be 43 base64url characters"),
+        (Some(_), Some(_)) => no("code_challenge_method must be S256"),
+    }
+}
+
+/// RFC 8707: which resource the access token is for.
+///
+/// # Errors
+/// `invalid_target` for a resource this server does not know or the client may not reach.
+pub fn target(parameters: &Parameters, client: &Client, api_audience: &str) -> Result<bool, Error> {
+    match parameters.get("resource") {
+        None => Ok(false),
+        Some(resource) if resource == api_audience && client.admin_api => Ok(true),
+        Some(resource) if resource == api_audience => {
+            Err(Error::new(Code::InvalidTarget, "the client may not reach the administration API"))
+        }
+        Some(_) => Err(Error::new(Code::InvalidTarget, "the resource is not known here")),
+    }
+}
+
+#[cfg(test)]
+#[path = "authorize_tests.rs"]
+mod tests;

@@ -1,0 +1,149 @@
+//! What tokens and userinfo say. Access tokens follow RFC 9068, ID tokens OIDC Core §2; claims of a
+//! scope appear at userinfo, not in the ID token (OIDC Core §5.4).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{grants::Issued, oauth::scope, users::User};
+
+/// `typ` of access tokens (RFC 9068 §2.1).
+pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+/// `typ` of ID tokens.
+pub const ID_TOKEN_TYPE: &str = "JWT";
+
+/// Claims of an access token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessToken {
+    /// Issuer.
+    pub iss: String,
+    /// User id, or `client_id` for a client's own token.
+    pub sub: String,
+    /// Resource.
+    pub aud: String,
+    /// The OAuth `client_id`.
+    pub client_id: String,
+    /// Seconds since 1970.
+    pub exp: u64,
+    /// Seconds since 1970.
+    pub iat: u64,
+    /// Unique id.
+    pub jti: String,
+    /// Scopes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// The grant it hangs off, none for a client's own token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// Seconds since 1970 when the person proved who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<u64>,
+    /// Session id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+}
+
+/// Claims of an ID token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdToken {
+    /// Issuer.
+    pub iss: String,
+    /// User id.
+    pub sub: String,
+    /// The OAuth `client_id`.
+    pub aud: String,
+    /// Seconds since 1970.
+    pub exp: u64,
+    /// Seconds since 1970.
+    pub iat: u64,
+    /// Seconds since 1970 when the person proved who they are.
+    pub auth_time: u64,
+    /// The request's nonce.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// Left half of the access token's hash (OIDC Core §3.1.3.6).
+    pub at_hash: String,
+    /// How the person proved who they are (RFC 8176).
+    pub amr: Vec<String>,
+    /// Session id.
+    pub sid: String,
+}
+
+/// Who signs what for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// Issuer of the tenant.
+    pub issuer: &'a str,
+    /// The administration API's audience.
+    pub api_audience: &'a str,
+}
+
+/// Claims of the access token of what was issued at a state time.
+pub fn access_token(issued: &Issued, names: Names<'_>, jti: String, at_ms: u64) -> AccessToken {
+    let iat = at_ms / 1000;
+    AccessToken {
+        iss: names.issuer.to_owned(),
+        sub: issued.user.map_or_else(|| issued.client_id.clone(), |user| user.to_string()),
+        aud: if issued.api { names.api_audience } else { names.issuer }.to_owned(),
+        client_id: issued.client_id.clone(),
+        exp: iat.saturating_add(u64::from(issued.access_token_s)),
+        iat,
+        jti,
+        scope: scope::join(&issued.scopes),
+        grant: issued.grant.map(|grant| grant.to_string()),
+        auth_time: issued.authenticated_at_ms.map(|ms| ms / 1000),
+        sid: issued.session.map(|session| session.to_string()),
+    }
+}
+
+/// Claims of the ID token of what was issued, none without `openid` or a person.
+pub fn id_token(issued: &Issued, names: Names<'_>, at_hash: String, at_ms: u64) -> Option<IdToken> {
+    if !issued.scopes.contains("openid") {
+        return None;
+    }
+    let (user, session, authenticated) =
+        (issued.user?, issued.session?, issued.authenticated_at_ms?);
+    let iat = at_ms / 1000;
+    Some(IdToken {
+        iss: names.issuer.to_owned(),
+        sub: user.to_string(),
+        aud: issued.client_id.clone(),
+        exp: iat.saturating_add(u64::from(issued.id_token_s)),
+        iat,
+        auth_time: authenticated / 1000,
+        nonce: issued.nonce.clone(),
+        at_hash,
+        amr: vec!["pwd".to_owned()],
+        sid: session.to_string(),
+    })
+}
+
+/// What userinfo says of a user for a set of scopes (OIDC Core §5.4).
+pub fn userinfo(user: &User, scopes: &BTreeSet<String>) -> Value {
+    let mut claims = Map::new();
+    claims.insert("sub".into(), json!(user.id.to_string()));
+    if scopes.contains("profile") {
+        claims.insert("preferred_username".into(), json!(user.username));
+        claims.insert("updated_at".into(), json!(user.updated_at_ms / 1000));
+        for (name, value) in user.profile.iter().filter(|(name, _)| *name != "phone_number") {
+            claims.insert(name.clone(), json!(value));
+        }
+    }
+    if scopes.contains("email")
+        && let Some(email) = &user.email
+    {
+        claims.insert("email".into(), json!(email));
+        claims.insert("email_verified".into(), json!(user.email_verified));
+    }
+    if scopes.contains("phone")
+        && let Some(number) = user.profile.get("phone_number")
+    {
+        claims.insert("phone_number".into(), json!(number));
+        claims.insert("phone_number_verified".into(), json!(user.phone_number_verified));
+    }
+    if scopes.contains("address") && !user.address.is_empty() {
+        claims.insert("address".into(), json!(user.address));
+    }
+    Value::Object(claims)
+}

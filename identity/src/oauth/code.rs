@@ -1,0 +1,257 @@
+//! Authorization codes: single use by consensus, bound to client, redirect URI, PKCE challenge,
+//! session and tenant (RFC 6749 §4.1, RFC 9700 §4.5). A replay revokes what the first use issued.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Login, may_reach_api, redirect};
+use crate::{
+    applying::Applying,
+    clients::GrantType,
+    codec::Persisted,
+    grants::{self, GRANTS, Grant, Issue, Issued, Parties},
+    id::{ClientId, GrantId, SessionId, UserId},
+    outcome::{CodeRefusal, IssueRefusal, Outcome, Refusal, Rejection, Stop},
+    secret::Digest,
+    sessions::{self, SESSIONS, Session},
+    table::{Record, TablesMut},
+    users::User,
+};
+
+/// How long a code's row outlives the code, so that a late replay is still noticed, milliseconds.
+const REPLAY_MEMORY_MS: u64 = 10 * 60 * 1000;
+
+/// A code, found by its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationCode {
+    /// To which client.
+    pub client: ClientId,
+    /// Who signed in.
+    pub user: UserId,
+    /// In which session.
+    pub session: SessionId,
+    /// Where it went.
+    pub redirect_uri: String,
+    /// Scopes.
+    pub scopes: BTreeSet<String>,
+    /// The request's nonce.
+    pub nonce: Option<String>,
+    /// S256 challenge.
+    pub challenge: Option<String>,
+    /// Whether tokens get the administration API's audience.
+    pub api: bool,
+    /// When the person proved who they are, state time in milliseconds.
+    pub authenticated_at_ms: u64,
+    /// State time in milliseconds.
+    pub expires_at_ms: u64,
+    /// The grant of its first use.
+    pub redeemed: Option<GrantId>,
+}
+
+impl Persisted for AuthorizationCode {
+    const KIND: [u8; 2] = *b"ac";
+}
+
+/// What a client shows with a code.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The authenticated client.
+    pub client: ClientId,
+    /// The redirect URI it named.
+    pub redirect_uri: Option<&'a str>,
+    /// S256 of the verifier it showed.
+    pub challenge: Option<&'a str>,
+}
+
+/// Whether a code may be exchanged for what was shown; `apply` decides, flows may ask early.
+///
+/// # Errors
+/// A [`CodeRefusal`].
+pub fn check(code: &AuthorizationCode, shown: Shown<'_>, now_ms: u64) -> Result<(), CodeRefusal> {
+    if code.client != shown.client {
+        return Err(CodeRefusal::Client);
+    }
+    if now_ms >= code.expires_at_ms {
+        return Err(CodeRefusal::Expired);
+    }
+    // RFC 6749 §4.1.3: required, because every authorization request here carries one or has exactly
+    // one registered.
+    if shown.redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
+        return Err(CodeRefusal::RedirectUri);
+    }
+    // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade as well.
+    match (code.challenge.as_deref(), shown.challenge) {
+        (None, None) => Ok(()),
+        (Some(stored), Some(shown))
+            if Digest::of(stored.as_bytes()).matches(&Digest::of(shown.as_bytes())) =>
+        {
+            Ok(())
+        }
+        _ => Err(CodeRefusal::Verifier),
+    }
+}
+
+/// Writes session and code of a person who proved who they are.
+pub(crate) fn complete_login<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    login: &Login,
+) -> Result<Outcome, Stop> {
+    at.target(User::TABLE, login.user.bytes());
+    let issue = Issue {
+        client: login.client,
+        grant_type: GrantType::AuthorizationCode,
+        user: Some(login.user),
+        session: None,
+        scopes: &login.scopes,
+    };
+    let Parties { tenant, client, user } = grants::authorize_issue(at, issue)?;
+    may_reach_api(&client, login.api)?;
+    let user = user.ok_or(IssueRefusal::UserDisabled)?;
+    if user.credential_revision != login.credential_revision {
+        return Err(Rejection::Stale.into());
+    }
+    if !redirect::matches(&client, &login.redirect_uri) {
+        return Err(IssueRefusal::RedirectUri.into());
+    }
+    let session_ms = u64::from(tenant.lifetimes.session_s).saturating_mul(1000);
+    let expires_at_ms = at.now_ms.saturating_add(session_ms);
+    let outcome = at.create(Session {
+        id: login.session,
+        revision: 0,
+        user: login.user,
+        cookie: login.cookie,
+        address: login.address.clone(),
+        user_agent: login.user_agent.clone(),
+        authenticated_at_ms: at.now_ms,
+        expires_at_ms,
+        ended_at_ms: None,
+    })?;
+    at.list(SESSIONS, sessions::BY_USER, &login.user.to_string(), login.session.bytes());
+    at.expire(expires_at_ms, SESSIONS, &login.session.bytes());
+    let code_ms = u64::from(tenant.lifetimes.code_s).saturating_mul(1000);
+    let code = AuthorizationCode {
+        client: login.client,
+        user: login.user,
+        session: login.session,
+        redirect_uri: login.redirect_uri.clone(),
+        scopes: login.scopes.clone(),
+        nonce: login.nonce.clone(),
+        challenge: login.challenge.clone(),
+        api: login.api,
+        authenticated_at_ms: at.now_ms,
+        expires_at_ms: at.now_ms.saturating_add(code_ms),
+        redeemed: None,
+    };
+    let gone_at_ms = code.expires_at_ms.saturating_add(REPLAY_MEMORY_MS);
+    at.put_flow(login.code.bytes(), &code, gone_at_ms);
+    Ok(outcome)
+}
+
+/// Exchanges a code once; a second time revokes the grant of the first.
+pub(crate) fn redeem<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    digest: Digest,
+    shown: Shown<'_>,
+    grant: GrantId,
+) -> Result<Outcome, Stop> {
+    at.target(crate::clients::Client::TABLE, shown.client.bytes());
+    let code = at.flow::<AuthorizationCode>(digest.bytes())?.ok_or(CodeRefusal::Unknown)?;
+    if code.client != shown.client {
+        return Err(CodeRefusal::Client.into());
+    }
+    if let Some(first) = code.redeemed {
+        if let Some(grant) = at.record::<Grant>(first.bytes())?
+            && grant.revoked_at_ms.is_none()
+        {
+            let after = Grant { revoked_at_ms: Some(at.now_ms), ..grant.clone() };
+            at.update(&grant, after);
+        }
+        return Ok(Outcome::Refused(Refusal::CodeReplayed));
+    }
+    check(&code, shown, at.now_ms)?;
+    let issue = Issue {
+        client: code.client,
+        grant_type: GrantType::AuthorizationCode,
+        user: Some(code.user),
+        session: Some(code.session),
+        scopes: &code.scopes,
+    };
+    let parties = grants::authorize_issue(at, issue)?;
+    may_reach_api(&parties.client, code.api)?;
+    let issued = Issued::to(&parties, code.scopes.clone(), code.api);
+    let lifetime_ms = u64::from(issued.access_token_s).saturating_mul(1000);
+    let expires_at_ms = at.now_ms.saturating_add(lifetime_ms);
+    at.create(Grant {
+        id: grant,
+        revision: 0,
+        client: code.client,
+        user: code.user,
+        session: code.session,
+        scopes: code.scopes.clone(),
+        expires_at_ms,
+        revoked_at_ms: None,
+    })?;
+    at.expire(expires_at_ms, GRANTS, &grant.bytes());
+    at.rewrite_flow(digest.bytes(), &AuthorizationCode { redeemed: Some(grant), ..code.clone() });
+    Ok(Outcome::Issued(Issued {
+        grant: Some(grant),
+        user: Some(code.user),
+        session: Some(code.session),
+        nonce: code.nonce,
+        authenticated_at_ms: Some(code.authenticated_at_ms),
+        ..issued
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code() -> AuthorizationCode {
+        AuthorizationCode {
+            client: ClientId::from_bytes([1; 16]),
+            user: UserId::from_bytes([2; 16]),
+            session: SessionId::from_bytes([3; 16]),
+            redirect_uri: "https://app.example/cb".into(),
+            scopes: BTreeSet::new(),
+            nonce: None,
+            challenge: Some("challenge".into()),
+            api: false,
+            authenticated_at_ms: 0,
+            expires_at_ms: 1000,
+            redeemed: None,
+        }
+    }
+
+    #[test]
+    fn a_code_is_bound_to_client_redirect_uri_verifier_and_time() {
+        let uri = Some("https://app.example/cb");
+        let client = ClientId::from_bytes([1; 16]);
+        let other = ClientId::from_bytes([9; 16]);
+        let table = [
+            (client, uri, Some("challenge"), 999, Ok(())),
+            (client, None, Some("challenge"), 999, Ok(())),
+            (other, uri, Some("challenge"), 999, Err(CodeRefusal::Client)),
+            (client, uri, Some("challenge"), 1000, Err(CodeRefusal::Expired)),
+            (
+                client,
+                Some("https://app.example/cb2"),
+                Some("challenge"),
+                1,
+                Err(CodeRefusal::RedirectUri),
+            ),
+            (client, uri, Some("other"), 1, Err(CodeRefusal::Verifier)),
+            (client, uri, None, 1, Err(CodeRefusal::Verifier)),
+        ];
+        for (client, redirect_uri, challenge, now, expected) in table {
+            let shown = Shown { client, redirect_uri, challenge };
+            assert_eq!(check(&code(), shown, now), expected, "{shown:?} at {now}");
+        }
+        let plain = AuthorizationCode { challenge: None, ..code() };
+        let shown = Shown { client, redirect_uri: uri, challenge: Some("challenge") };
+        assert_eq!(check(&plain, shown, 1), Err(CodeRefusal::Verifier));
+        let shown = Shown { challenge: None, ..shown };
+        assert_eq!(check(&plain, shown, 1), Ok(()));
+    }
+}

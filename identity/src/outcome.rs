@@ -1,0 +1,222 @@
+//! What a command answers: an outcome, or a rejection with a stable code.
+//!
+//! Both are part of the replicated result, the same on every node. A rejection wrote nothing but its
+//! audit event; a refusal that changes state (a replayed code) is an [`Outcome::Refused`].
+//! Variants are only ever appended.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{codec::Persisted, fault::Fault, grants::Issued, id::SagaId, secret::Sealed};
+
+/// The rules say no. `code()` is what interfaces show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Rejection {
+    /// The target does not exist, or the principal may not know of it.
+    #[error("not found")]
+    NotFound,
+    /// A unique name is taken; the field that holds it.
+    #[error("{0} is taken")]
+    AlreadyExists(String),
+    /// The target changed since it was read, or what was checked outside moved.
+    #[error("changed in the meantime")]
+    Stale,
+    /// The principal lacks this permission.
+    #[error("permission {0} is missing")]
+    Denied(String),
+    /// A rule is violated.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// JSON pointer of the field.
+        field: String,
+        /// What the rule wants.
+        reason: String,
+    },
+    /// The draft came too late, or claims to live too long.
+    #[error("the request expired before it was applied")]
+    Expired,
+    /// Setup has closed for ever.
+    #[error("setup has been completed")]
+    SetupClosed,
+    /// Another setup is under way.
+    #[error("another setup is under way")]
+    SetupOpen,
+    /// The bootstrap secret is wrong.
+    #[error("the bootstrap secret is wrong")]
+    BootstrapSecret,
+    /// The same idempotency key came with another body.
+    #[error("the idempotency key was used with another body")]
+    IdempotencyMismatch,
+    /// The one gate of issuing said no.
+    #[error("{0}")]
+    Issue(IssueRefusal),
+    /// The code is unknown, expired, of another client, or its proofs do not match.
+    #[error("the authorization code is not valid: {0}")]
+    Code(CodeRefusal),
+    /// Protected: the default tenant, its last administrator, a built-in object.
+    #[error("{0}")]
+    Protected(String),
+    /// The command is not known at the cluster's feature level.
+    #[error("not available at this feature level")]
+    FeatureLevel,
+    /// This draft made the rules fail in a way that must not happen; nothing was written.
+    #[error("the request could not be processed")]
+    Poison,
+}
+
+/// Why nothing is issued now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum IssueRefusal {
+    /// The tenant is disabled or deleted.
+    #[error("the tenant is disabled")]
+    TenantDisabled,
+    /// The client is disabled, deleted or unknown.
+    #[error("the client is disabled")]
+    ClientDisabled,
+    /// The user is disabled, deleted or unknown.
+    #[error("the user is disabled")]
+    UserDisabled,
+    /// The client is not registered for this grant type.
+    #[error("the client may not use this grant type")]
+    GrantType,
+    /// A scope the client is not registered for.
+    #[error("the client may not ask for this scope")]
+    Scope,
+    /// The session ended or never was.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The redirect URI is not registered any more.
+    #[error("the redirect URI is not registered")]
+    RedirectUri,
+    /// The grant was revoked or has ended.
+    #[error("the grant has ended")]
+    GrantEnded,
+}
+
+/// Why a code is not redeemed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum CodeRefusal {
+    /// No such code, or long gone.
+    #[error("it is unknown")]
+    Unknown,
+    /// It lived its time.
+    #[error("it has expired")]
+    Expired,
+    /// Another client presents it.
+    #[error("it was issued to another client")]
+    Client,
+    /// The redirect URI differs from the one it was issued to.
+    #[error("the redirect URI is not the one of the authorization request")]
+    RedirectUri,
+    /// The PKCE verifier is missing, unexpected or wrong.
+    #[error("the code verifier does not match")]
+    Verifier,
+}
+
+/// A refusal that changed state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// A code came a second time; what the first one issued is revoked.
+    CodeReplayed,
+}
+
+/// What a command did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Done, nothing to say.
+    Done,
+    /// A record was written.
+    Written {
+        /// Its id.
+        id: [u8; 16],
+        /// Its revision, the new ETag.
+        revision: u64,
+    },
+    /// A saga is under way or was found under way.
+    Saga(SagaId),
+    /// Something may be issued with exactly these properties.
+    Issued(Issued),
+    /// Refused, and that was written down.
+    Refused(Refusal),
+    /// How many rows were removed.
+    Swept(u32),
+}
+
+/// The answer to one draft, kept under its request id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Log index of its entry.
+    pub index: u64,
+    /// Its place in the entry.
+    pub ordinal: u16,
+    /// State time it was applied at, milliseconds.
+    pub at_ms: u64,
+    /// The result.
+    pub result: Result<Outcome, Rejection>,
+    /// Set when an idempotency key found an earlier answer: the sealed one-time secret of then.
+    pub replayed: Option<Option<Sealed>>,
+}
+
+impl Persisted for Reply {
+    const KIND: [u8; 2] = *b"_r";
+}
+
+/// How a command ends early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// The rules say no.
+    Rejected(Rejection),
+    /// This node must stop.
+    Fault(Fault),
+}
+
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<IssueRefusal> for Stop {
+    fn from(refusal: IssueRefusal) -> Self {
+        Self::Rejected(Rejection::Issue(refusal))
+    }
+}
+
+impl From<CodeRefusal> for Stop {
+    fn from(refusal: CodeRefusal) -> Self {
+        Self::Rejected(Rejection::Code(refusal))
+    }
+}
+
+impl Rejection {
+    /// The stable code interfaces and the audit trail show.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::AlreadyExists(_) => "already_exists",
+            Self::Stale => "stale",
+            Self::Denied(_) => "denied",
+            Self::Invalid { .. } => "invalid",
+            Self::Expired => "expired",
+            Self::SetupClosed => "setup_closed",
+            Self::SetupOpen => "setup_open",
+            Self::BootstrapSecret => "bootstrap_secret",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::Issue(_) => "issue_refused",
+            Self::Code(_) => "invalid_grant",
+            Self::Protected(_) => "protected",
+            Self::FeatureLevel => "feature_level",
+            Self::Poison => "internal",
+        }
+    }
+
+    /// A violated rule at a field.
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), reason: reason.into() }
+    }
+}

@@ -1,0 +1,236 @@
+//! Tenants: a directory in the cluster placement (slug, issuer, state) and one record in each
+//! tenant's own placement (name, enabled, settings), because every gate reads only its own placement.
+//!
+//! Creation and deletion are sagas of three steps (cluster, tenant, cluster), each idempotent; until
+//! the last one the tenant answers 404. See [`saga`].
+
+pub mod directory;
+pub mod saga;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    applying::Applying,
+    authorize::Permission,
+    cluster,
+    codec::Persisted,
+    id::TenantId,
+    name,
+    outcome::{Outcome, Rejection, Stop},
+    table::{Record, TablesMut},
+};
+
+pub use directory::{Directory, State};
+pub use saga::{KeySeed, Saga, Seed, UserSeed};
+
+/// Reading tenants is the platform's.
+pub const READ: Permission = Permission::read("tenants").of_platform();
+/// Creating, renaming, disabling and deleting tenants is the platform's.
+pub const WRITE: Permission = Permission::write("tenants").of_platform();
+
+/// Lifetimes, seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifetimes {
+    /// Access tokens.
+    pub access_token_s: u32,
+    /// ID tokens.
+    pub id_token_s: u32,
+    /// Authorization codes; at most 60 (RFC 9700, FAPI 2.0).
+    pub code_s: u32,
+    /// Login sessions, absolute.
+    pub session_s: u32,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self { access_token_s: 3600, id_token_s: 3600, code_s: 60, session_s: 12 * 3600 }
+    }
+}
+
+/// A tenant, in its own placement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// One more with every write.
+    pub revision: u64,
+    /// In paths, `/t/{slug}`.
+    pub slug: String,
+    /// Its one issuer, stored at creation.
+    pub issuer: String,
+    /// For people.
+    pub name: String,
+    /// Whether anything is issued.
+    pub enabled: bool,
+    /// Soft deletion, state time in milliseconds.
+    pub deleted_at_ms: Option<u64>,
+    /// When it was made, state time in milliseconds.
+    pub created_at_ms: u64,
+    /// When it was last changed, state time in milliseconds.
+    pub updated_at_ms: u64,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+}
+
+impl Tenant {
+    /// Whether anything may be issued.
+    pub const fn live(&self) -> bool {
+        self.enabled && self.deleted_at_ms.is_none()
+    }
+}
+
+impl Persisted for Tenant {
+    const KIND: [u8; 2] = *b"tn";
+}
+
+impl Record for Tenant {
+    fn key(&self) -> [u8; 16] {
+        self.id.bytes()
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
+    }
+}
+
+/// What an administrator may change of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// For people.
+    pub name: String,
+    /// Whether anything is issued.
+    pub enabled: bool,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+}
+
+impl Settings {
+    fn check(&self) -> Result<(), Rejection> {
+        name::text("/name", &self.name)?;
+        let within = |field: &str, value: u32, low: u32, high: u32| {
+            if (low..=high).contains(&value) {
+                Ok(())
+            } else {
+                Err(Rejection::invalid(field, format!("must be {low} to {high} seconds")))
+            }
+        };
+        within("/lifetimes/access_token_s", self.lifetimes.access_token_s, 30, 86_400)?;
+        within("/lifetimes/id_token_s", self.lifetimes.id_token_s, 30, 86_400)?;
+        within("/lifetimes/code_s", self.lifetimes.code_s, 10, 60)?;
+        within("/lifetimes/session_s", self.lifetimes.session_s, 300, 30 * 86_400)
+    }
+}
+
+/// Changes of tenants. Variants are only ever appended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Cluster: reserves slug and issuer and stores the whole request.
+    Begin(Box<Saga>),
+    /// Tenant: makes the tenant's own rows. By the cluster itself.
+    Open(Box<Seed>),
+    /// Cluster: the tenant answers from now on. By the cluster itself.
+    Publish(TenantId),
+    /// Tenant: changes settings.
+    Update {
+        /// Revision it was read at; none means whatever it is.
+        expected: Option<u64>,
+        /// The new settings.
+        settings: Settings,
+    },
+    /// Cluster: begins deletion; the slug is free and the tenant answers 404 at once.
+    BeginDelete {
+        /// Which.
+        tenant: TenantId,
+        /// The saga's id.
+        saga: crate::id::SagaId,
+    },
+    /// Tenant: marks everything as gone. By the cluster itself.
+    Close,
+    /// Cluster: ends the deletion. By the cluster itself.
+    FinishDelete(TenantId),
+}
+
+impl Command {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Begin(_) => "tenants.create",
+            Self::Open(_) => "tenants.open",
+            Self::Publish(_) => "tenants.publish",
+            Self::Update { .. } => "tenants.update",
+            Self::BeginDelete { .. } => "tenants.delete",
+            Self::Close => "tenants.close",
+            Self::FinishDelete(_) => "tenants.finish_delete",
+        }
+    }
+
+    pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
+        match self {
+            Self::Begin(saga) => {
+                at.require(WRITE)?;
+                if saga.seed.administrator.is_some() || saga.setup.is_some() {
+                    return Err(Rejection::invalid("", "is not a tenant's creation").into());
+                }
+                saga::begin(at, saga)
+            }
+            Self::Open(seed) => saga::open(at, seed),
+            Self::Publish(tenant) => saga::publish(at, *tenant),
+            Self::Update { expected, settings } => update(at, *expected, settings),
+            Self::BeginDelete { tenant, saga } => saga::begin_delete(at, *tenant, *saga),
+            Self::Close => saga::close(at),
+            Self::FinishDelete(tenant) => saga::finish_delete(at, *tenant),
+        }
+    }
+}
+
+fn update<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    expected: Option<u64>,
+    settings: &Settings,
+) -> Result<Outcome, Stop> {
+    at.target(Tenant::TABLE, at.tenant.bytes());
+    at.require(WRITE)?;
+    settings.check()?;
+    let tenant = own(at)?;
+    if tenant.deleted_at_ms.is_some() {
+        return Err(Rejection::NotFound.into());
+    }
+    if expected.is_some_and(|revision| revision != tenant.revision) {
+        return Err(Rejection::Stale.into());
+    }
+    let disabling = tenant.enabled && !settings.enabled;
+    if disabling && is_default(at, at.tenant)? {
+        return Err(Rejection::Protected("the default tenant cannot be disabled".into()).into());
+    }
+    let after = Tenant {
+        name: settings.name.clone(),
+        enabled: settings.enabled,
+        lifetimes: settings.lifetimes.clone(),
+        updated_at_ms: at.now_ms,
+        ..tenant.clone()
+    };
+    Ok(at.update(&tenant, after))
+}
+
+/// The tenant record of this placement.
+pub(crate) fn own<T: TablesMut>(at: &Applying<'_, T>) -> Result<Tenant, Stop> {
+    at.record::<Tenant>(at.tenant.bytes())?.ok_or_else(|| Rejection::NotFound.into())
+}
+
+/// Whether a tenant is the operator's own.
+pub(crate) fn is_default<T: TablesMut>(
+    at: &Applying<'_, T>,
+    tenant: TenantId,
+) -> Result<bool, Stop> {
+    let row =
+        crate::table::Row::Record { table: cluster::Settings::TABLE, id: cluster::SETTINGS_ID };
+    let Some(bytes) = at.tables.authority(TenantId::CLUSTER, row)? else {
+        return Ok(false);
+    };
+    let settings: cluster::Settings =
+        crate::codec::decode(&bytes).map_err(crate::fault::Fault::from)?;
+    Ok(settings.default_tenant == Some(tenant))
+}

@@ -1,0 +1,314 @@
+//! Creating and deleting a tenant spans two placements, so it is a saga: the first step stores the
+//! whole request (hashes, sealed bytes and drawn ids only), every step may be repeated, and the leader
+//! finishes open sagas when their client is gone.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Lifetimes, Settings, Tenant, WRITE,
+    directory::{BY_ISSUER, BY_SLUG, Directory, State},
+    is_default, own,
+};
+use crate::{
+    applying::Applying,
+    clients::{self, Client},
+    cluster, codec,
+    codec::Persisted,
+    id::{RoleId, SagaId, SigningKeyId, TenantId, UserId},
+    keys::{self, Algorithm, SigningKey},
+    name,
+    outcome::{Outcome, Rejection, Stop},
+    secret::{Digest, PasswordHash, Sealed},
+    table::{Record, Row, Table, TablesMut},
+    users::{self, User},
+};
+
+/// A signing key drawn by the flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySeed {
+    /// Its id.
+    pub id: SigningKeyId,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// Public JWK as JSON text.
+    pub public_jwk: String,
+    /// Private key, sealed.
+    pub private: Sealed,
+    /// `Active` or `Pending`.
+    pub state: keys::State,
+}
+
+/// A first administrator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserSeed {
+    /// Its id.
+    pub id: UserId,
+    /// Canonical user name.
+    pub username: String,
+    /// E-mail address, may be empty.
+    pub email: String,
+    /// Hash of the password.
+    pub password: PasswordHash,
+}
+
+/// Everything a new tenant needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seed {
+    /// Its id.
+    pub tenant: TenantId,
+    /// In paths.
+    pub slug: String,
+    /// Its issuer.
+    pub issuer: String,
+    /// For people.
+    pub name: String,
+    /// First signing keys.
+    pub keys: Vec<KeySeed>,
+    /// Built-in clients.
+    pub clients: Vec<Client>,
+    /// The first administrator, only by setup.
+    pub administrator: Option<UserSeed>,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+}
+
+/// What setup adds to the creation of the default tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetupProof {
+    /// Digest of the presented bootstrap secret.
+    pub bootstrap: Digest,
+    /// HMAC of the request, so that only the same request resumes.
+    pub body: Digest,
+}
+
+/// A tenant's creation under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saga {
+    /// Its id.
+    pub id: SagaId,
+    /// One more with every write.
+    pub revision: u64,
+    /// What is being made.
+    pub seed: Seed,
+    /// Set for the default tenant.
+    pub setup: Option<SetupProof>,
+    /// A deletion instead of a creation.
+    pub deleting: bool,
+}
+
+impl Persisted for Saga {
+    const KIND: [u8; 2] = *b"sa";
+}
+
+impl Record for Saga {
+    const HISTORY: bool = false;
+
+    fn key(&self) -> [u8; 16] {
+        self.id.bytes()
+    }
+
+    fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
+    }
+}
+
+/// Finds the open saga of a tenant.
+pub const BY_TENANT: u8 = 1;
+
+/// Step 1 of creation: reserves the names and remembers the request.
+pub(crate) fn begin<T: TablesMut>(at: &mut Applying<'_, T>, saga: &Saga) -> Result<Outcome, Stop> {
+    let seed = &saga.seed;
+    at.target(Directory::TABLE, seed.tenant.bytes());
+    check(seed)?;
+    let id = seed.tenant.bytes();
+    at.claim(Directory::TABLE, BY_SLUG, &seed.slug, id, "slug")?;
+    at.claim(Directory::TABLE, BY_ISSUER, &seed.issuer, id, "issuer")?;
+    at.create(Directory {
+        id: seed.tenant,
+        revision: 0,
+        slug: seed.slug.clone(),
+        issuer: seed.issuer.clone(),
+        state: State::Opening,
+    })?;
+    at.create(saga.clone())?;
+    at.claim(Saga::TABLE, BY_TENANT, &seed.tenant.to_string(), saga.id.bytes(), "tenant")?;
+    Ok(Outcome::Saga(saga.id))
+}
+
+fn check(seed: &Seed) -> Result<(), Rejection> {
+    name::slug("/slug", &seed.slug)?;
+    Settings { name: seed.name.clone(), enabled: true, lifetimes: seed.lifetimes.clone() }
+        .check()?;
+    if seed.tenant == TenantId::CLUSTER {
+        return Err(Rejection::invalid("/id", "is reserved"));
+    }
+    if let Some(user) = &seed.administrator {
+        name::username("/admin/username", &user.username)?;
+        if !user.email.is_empty() {
+            name::email("/admin/email", &user.email)?;
+        }
+    }
+    Ok(())
+}
+
+/// Step 2 of creation: the tenant's own rows; a second time changes nothing.
+pub(crate) fn open<T: TablesMut>(at: &mut Applying<'_, T>, seed: &Seed) -> Result<Outcome, Stop> {
+    at.require_system()?;
+    at.target(Tenant::TABLE, seed.tenant.bytes());
+    if at.record::<Tenant>(seed.tenant.bytes())?.is_some() {
+        return Ok(Outcome::Done);
+    }
+    let outcome = at.create(Tenant {
+        id: seed.tenant,
+        revision: 0,
+        slug: seed.slug.clone(),
+        issuer: seed.issuer.clone(),
+        name: seed.name.clone(),
+        enabled: true,
+        deleted_at_ms: None,
+        created_at_ms: at.now_ms,
+        updated_at_ms: at.now_ms,
+        lifetimes: seed.lifetimes.clone(),
+    })?;
+    for key in &seed.keys {
+        at.create(SigningKey::from_seed(key, at.now_ms))?;
+    }
+    for client in &seed.clients {
+        clients::insert(at, client.clone())?;
+    }
+    if let Some(user) = &seed.administrator {
+        let mut record = User::new(user.id, user.username.clone(), at.now_ms);
+        record.email = (!user.email.is_empty()).then(|| user.email.clone());
+        record.password = Some(user.password.clone());
+        record.roles.insert(RoleId::ADMINISTRATOR);
+        users::insert(at, record)?;
+    }
+    Ok(outcome)
+}
+
+/// Step 3 of creation: the tenant answers, and setup closes if this was setup.
+pub(crate) fn publish<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    tenant: TenantId,
+) -> Result<Outcome, Stop> {
+    at.require_system()?;
+    at.target(Directory::TABLE, tenant.bytes());
+    let Some(saga) = of_tenant(at, tenant)? else {
+        return Ok(Outcome::Done);
+    };
+    set_state(at, tenant, State::Open)?;
+    if saga.setup.is_some() {
+        let settings = cluster::settings(at)?;
+        let after = cluster::Settings {
+            default_tenant: Some(tenant),
+            bootstrap: None,
+            setup_closed_at_ms: Some(at.now_ms),
+            ..settings.clone()
+        };
+        at.update(&settings, after);
+    }
+    end(at, &saga);
+    Ok(Outcome::Done)
+}
+
+/// Step 1 of deletion: 404 at once, the slug is free.
+pub(crate) fn begin_delete<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    tenant: TenantId,
+    saga: SagaId,
+) -> Result<Outcome, Stop> {
+    at.target(Directory::TABLE, tenant.bytes());
+    at.require(WRITE)?;
+    let Some(line) = at.record::<Directory>(tenant.bytes())?.filter(|l| l.state == State::Open)
+    else {
+        return Err(Rejection::NotFound.into());
+    };
+    if is_default(at, tenant)? {
+        return Err(Rejection::Protected("the default tenant cannot be deleted".into()).into());
+    }
+    at.release(Directory::TABLE, BY_SLUG, &line.slug);
+    at.release(Directory::TABLE, BY_ISSUER, &line.issuer);
+    let seed = Seed {
+        tenant,
+        slug: line.slug.clone(),
+        issuer: line.issuer.clone(),
+        name: line.slug.clone(),
+        keys: Vec::new(),
+        clients: Vec::new(),
+        administrator: None,
+        lifetimes: Lifetimes::default(),
+    };
+    set_state(at, tenant, State::Closing)?;
+    at.create(Saga { id: saga, revision: 0, seed, setup: None, deleting: true })?;
+    at.claim(Saga::TABLE, BY_TENANT, &tenant.to_string(), saga.bytes(), "tenant")?;
+    Ok(Outcome::Saga(saga))
+}
+
+/// Step 2 of deletion: nothing is issued any more; the rows stay (soft deletion).
+pub(crate) fn close<T: TablesMut>(at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
+    at.require_system()?;
+    let tenant = own(at)?;
+    if tenant.deleted_at_ms.is_some() {
+        return Ok(Outcome::Done);
+    }
+    let after =
+        Tenant { deleted_at_ms: Some(at.now_ms), updated_at_ms: at.now_ms, ..tenant.clone() };
+    Ok(at.update(&tenant, after))
+}
+
+/// Step 3 of deletion.
+pub(crate) fn finish_delete<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    tenant: TenantId,
+) -> Result<Outcome, Stop> {
+    at.require_system()?;
+    at.target(Directory::TABLE, tenant.bytes());
+    let Some(saga) = of_tenant(at, tenant)? else {
+        return Ok(Outcome::Done);
+    };
+    set_state(at, tenant, State::Deleted)?;
+    end(at, &saga);
+    Ok(Outcome::Done)
+}
+
+fn set_state<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    tenant: TenantId,
+    state: State,
+) -> Result<(), Stop> {
+    let Some(line) = at.record::<Directory>(tenant.bytes())? else {
+        return Err(Rejection::NotFound.into());
+    };
+    let after = Directory { state, ..line.clone() };
+    at.update(&line, after);
+    Ok(())
+}
+
+fn of_tenant<T: TablesMut>(at: &Applying<'_, T>, tenant: TenantId) -> Result<Option<Saga>, Stop> {
+    match at.unique(Saga::TABLE, BY_TENANT, tenant.to_string().as_bytes())? {
+        Some(id) => Ok(at.record::<Saga>(id)?),
+        None => Ok(None),
+    }
+}
+
+fn end<T: TablesMut>(at: &mut Applying<'_, T>, saga: &Saga) {
+    at.remove(Row::Record { table: Saga::TABLE, id: saga.id.bytes() });
+    at.release(Saga::TABLE, BY_TENANT, &saga.seed.tenant.to_string());
+}
+
+/// Reads an open saga back from a scan.
+///
+/// # Errors
+/// Bytes that are not a saga.
+pub fn decode(bytes: &[u8]) -> Result<Saga, codec::Error> {
+    codec::decode(bytes)
+}
+
+/// The table of open sagas.
+pub const SAGAS: Table = Table(Saga::KIND);

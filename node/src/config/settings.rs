@@ -1,0 +1,264 @@
+//! The one table of settings: names, meanings, forms, bounds, defaults.
+//!
+//! Flags, environment variables, TOML keys, the masks of `config print`, the reference page and
+//! `.env.example` are all made from it, so none of them can forget a setting. It holds no logic:
+//! reading is in `layers`, forms in `value`, rules across settings in `checks`.
+
+/// What a text must look like, with its bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// An IP address or a host name.
+    Host,
+    /// A whole number between the two bounds, both included.
+    Number(u64, u64),
+    /// Seconds, or a number with `s`, `m`, `h`, `d` or `w`; bounds in seconds, both included.
+    Duration(u64, u64),
+    /// Bytes, or a number with `KiB`, `MiB`, `GiB` or `TiB`; bounds in bytes, both included.
+    Bytes(u64, u64),
+    /// One of a few words.
+    Word(&'static [&'static str]),
+    /// An address and a port, or `off`.
+    ListenAddress,
+    /// Networks in CIDR form (or single addresses), separated by commas.
+    Networks,
+    /// An `http` or `https` origin: scheme, host and perhaps a port.
+    Origin,
+    /// A PostgreSQL connection string.
+    DatabaseUrl,
+    /// A path of the file system.
+    Path,
+    /// Letters, digits, `.`, `-` and `_`, at most 63 of them.
+    Name,
+    /// At least this many bytes of secret text.
+    Secret(usize),
+}
+
+/// What a setting is when nobody sets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Default {
+    /// It has no value.
+    Unset,
+    /// Always the same.
+    Fixed(&'static str),
+    /// One value in production, one with `--dev`.
+    ByMode(&'static str, &'static str),
+    /// Worked out at start; the text says from what.
+    Derived(&'static str),
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Heading of the reference page.
+    pub section: &'static str,
+    /// The name of the environment variable without prefix; lower-case it is the TOML key.
+    pub name: &'static str,
+    /// What it accepts.
+    pub form: Form,
+    /// What it is when not set.
+    pub default: Default,
+    /// One or two sentences for a person who runs a node.
+    pub meaning: &'static str,
+}
+
+impl Setting {
+    /// Whether the value is never shown and has no command-line flag.
+    pub fn secret(&self) -> bool {
+        matches!(self.form, Form::Secret(_) | Form::DatabaseUrl)
+    }
+
+    /// The key in the TOML file.
+    pub fn key(&self) -> String {
+        self.name.to_ascii_lowercase()
+    }
+
+    /// The command-line flag without its dashes; secrets have none because arguments are visible
+    /// to every process of the machine.
+    pub fn flag(&self) -> Option<String> {
+        (!self.secret()).then(|| self.name.to_ascii_lowercase().replace('_', "-"))
+    }
+}
+
+/// The value that `.env.example` shows for `JWT_SECRET`: it must be replaced.
+pub const EXAMPLE_SECRET: &str = "replace-me-with-at-least-32-random-bytes";
+
+/// Prefix of the unambiguous spelling of every variable.
+pub const PREFIX: &str = "VAULTARA_";
+
+const DAY_S: u64 = 86_400;
+
+/// All settings in the order of the reference page.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        section: "Network",
+        name: "SERVER_HOST",
+        form: Form::Host,
+        default: Default::ByMode("0.0.0.0", "127.0.0.1"),
+        meaning: "Address on which the server listens. With `--dev` only loopback is accepted.",
+    },
+    Setting {
+        section: "Network",
+        name: "SERVER_PORT",
+        form: Form::Number(0, 65_535),
+        default: Default::Fixed("8080"),
+        meaning: "Port on which the server listens; 0 lets the system choose one.",
+    },
+    Setting {
+        section: "Network",
+        name: "EXTERNAL_URL",
+        form: Form::Origin,
+        default: Default::Derived("http://localhost:<SERVER_PORT>"),
+        meaning: "The address people and clients use; the issuer of the default tenant. \
+                  Plain http is accepted on loopback hosts only.",
+    },
+    Setting {
+        section: "Network",
+        name: "MANAGEMENT_BIND",
+        form: Form::ListenAddress,
+        default: Default::Fixed("127.0.0.1:9000"),
+        meaning: "Address of the management listener (`/health/*`, `/metrics`), which asks for no \
+                  credentials: keep it off public networks.",
+    },
+    Setting {
+        section: "Network",
+        name: "TRUSTED_PROXIES",
+        form: Form::Networks,
+        default: Default::Unset,
+        meaning: "Networks whose `X-Forwarded-For` and `X-Request-Id` are believed.",
+    },
+    Setting {
+        section: "Network",
+        name: "HTTP_MAX_CONNECTIONS",
+        form: Form::Number(1, 1_000_000),
+        default: Default::Fixed("10000"),
+        meaning: "Connections served at once; further ones get 503 and are closed.",
+    },
+    Setting {
+        section: "Node",
+        name: "DATA_DIR",
+        form: Form::Path,
+        default: Default::Derived("systemd's STATE_DIRECTORY, else ./data"),
+        meaning: "Folder of the node's identity and databases.",
+    },
+    Setting {
+        section: "Node",
+        name: "NODE_NAME",
+        form: Form::Name,
+        default: Default::Derived("the host name"),
+        meaning: "Name of this node in logs and in the cluster's tables.",
+    },
+    Setting {
+        section: "Node",
+        name: "LOG_BUDGET",
+        form: Form::Bytes(1 << 20, 1 << 44),
+        default: Default::Fixed("1GiB"),
+        meaning: "Size at which the replicated log is trimmed by taking a snapshot.",
+    },
+    Setting {
+        section: "Secrets",
+        name: "MASTER_KEY",
+        form: Form::Secret(32),
+        default: Default::Unset,
+        meaning: "Root secret that seals everything secret at rest, the same on every node. \
+                  Losing it loses the signing keys. If it is not set, `JWT_SECRET` takes its place.",
+    },
+    Setting {
+        section: "Secrets",
+        name: "JWT_SECRET",
+        form: Form::Secret(32),
+        default: Default::Unset,
+        meaning: "Root secret when `MASTER_KEY` is not set. Tokens are never signed with it: \
+                  every tenant has its own asymmetric keys.",
+    },
+    Setting {
+        section: "Tokens",
+        name: "JWT_ISSUER",
+        form: Form::Origin,
+        default: Default::Derived("EXTERNAL_URL"),
+        meaning: "Issuer of the default tenant; if set it must equal `EXTERNAL_URL`.",
+    },
+    Setting {
+        section: "Tokens",
+        name: "ACCESS_TOKEN_LIFETIME",
+        form: Form::Duration(1, DAY_S),
+        default: Default::Fixed("3600"),
+        meaning: "How long an access token is valid.",
+    },
+    Setting {
+        section: "Tokens",
+        name: "REFRESH_TOKEN_LIFETIME",
+        form: Form::Duration(1, 366 * DAY_S),
+        default: Default::Fixed("86400"),
+        meaning: "How long a refresh token is valid.",
+    },
+    Setting {
+        section: "Passwords",
+        name: "PASSWORD_HASH_MEMORY_KIB",
+        form: Form::Number(19_456, 1 << 20),
+        default: Default::Fixed("19456"),
+        meaning: "Memory of one Argon2id hash in KiB.",
+    },
+    Setting {
+        section: "Passwords",
+        name: "PASSWORD_HASH_ITERATIONS",
+        form: Form::Number(2, 100),
+        default: Default::Fixed("2"),
+        meaning: "Passes of one Argon2id hash.",
+    },
+    Setting {
+        section: "Passwords",
+        name: "ARGON2_CONCURRENCY",
+        form: Form::Number(1, 1_024),
+        default: Default::Derived("the number of processors"),
+        meaning: "Password hashes computed at once; the memory needed is this times \
+                  `PASSWORD_HASH_MEMORY_KIB`.",
+    },
+    Setting {
+        section: "Archive",
+        name: "DATABASE_URL",
+        form: Form::DatabaseUrl,
+        default: Default::Unset,
+        meaning: "PostgreSQL archive; without it the node runs without one.",
+    },
+    Setting {
+        section: "Archive",
+        name: "DATABASE_MAX_CONNECTIONS",
+        form: Form::Number(1, 1_000),
+        default: Default::Fixed("10"),
+        meaning: "Connections to the archive at most.",
+    },
+    Setting {
+        section: "Logs",
+        name: "LOG_LEVEL",
+        form: Form::Word(&["trace", "debug", "info", "warn", "error"]),
+        default: Default::Fixed("info"),
+        meaning: "Least severe level that is logged; a `RUST_LOG` filter wins over it.",
+    },
+    Setting {
+        section: "Logs",
+        name: "LOG_FORMAT",
+        form: Form::Word(&["auto", "pretty", "json"]),
+        default: Default::Fixed("auto"),
+        meaning: "`auto` is `pretty` on a terminal and `json` elsewhere.",
+    },
+    Setting {
+        section: "Stopping",
+        name: "SHUTDOWN_DRAIN_DELAY",
+        form: Form::Duration(0, 600),
+        default: Default::ByMode("5s", "0s"),
+        meaning: "How long a stopping node still answers after it declared itself not ready, so \
+                  that load balancers notice.",
+    },
+    Setting {
+        section: "Stopping",
+        name: "SHUTDOWN_TIMEOUT",
+        form: Form::Duration(1, 3_600),
+        default: Default::Fixed("25s"),
+        meaning: "How long requests in flight may take to finish once the node stopped accepting.",
+    },
+];
+
+/// The setting of that name.
+pub fn setting(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}

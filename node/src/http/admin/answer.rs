@@ -1,0 +1,99 @@
+//! Answers of this API: a view with its tag, its address and the position of the write.
+//!
+//! What a write answers is rendered from the state it left behind, at exactly its revision: another
+//! write in between, or a repetition years of revisions later, shows the same.
+
+use actors::Error;
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use identity::{outcome::Rejection, table::Record};
+
+use crate::http::{
+    admin::{Caller, Done, Resource, etag, idempotency, recall},
+    error::Failure,
+};
+
+/// An opaque position: reads that name it see at least this write.
+pub const INDEX: HeaderName = HeaderName::from_static("vaultara-index");
+
+/// What a write answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind<'a> {
+    /// 201 and where the new record is: the path of its collection.
+    Created(&'a str),
+    /// 200.
+    Changed,
+}
+
+/// Answers a write with the record it left behind.
+///
+/// # Errors
+/// [`Rejection::NotFound`] if nothing is left of it.
+pub fn written<R: Resource, N>(
+    caller: &Caller<N>,
+    done: &Done,
+    kind: Kind<'_>,
+) -> Result<Response, Failure> {
+    let (view, as_of) = view::<R, N>(caller, done)?;
+    let status = match kind {
+        Kind::Created(_) => StatusCode::CREATED,
+        Kind::Changed => StatusCode::OK,
+    };
+    let mut response = (status, axum::Json(view)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, etag::tag(done.revision));
+    headers.insert(INDEX, position(as_of.max(done.index)));
+    if done.replayed {
+        headers.insert(idempotency::REPLAYED, idempotency::TRUE);
+    }
+    if let Kind::Created(path) = kind {
+        let base = &caller.ctx().settings().external_url;
+        let id = uuid::Uuid::from_bytes(done.id);
+        if let Ok(value) = HeaderValue::from_str(&format!("{base}{path}/{id}")) {
+            headers.insert(header::LOCATION, value);
+        }
+    }
+    Ok(response)
+}
+
+/// The record as it was when it was written, and the position that the state was read at.
+fn view<R: Resource, N>(caller: &Caller<N>, done: &Done) -> Result<(R::View, u64), Error> {
+    let reading = caller.reading();
+    let tables = reading.view()?;
+    let tenant = caller.tenant();
+    let record = R::find(&tables, tenant, done.id)?.ok_or(Rejection::NotFound)?;
+    let mut view = if record.revision() == done.revision {
+        R::view(&record)
+    } else {
+        let (home, table) = (R::home(tenant, done.id), R::Record::TABLE);
+        let fields = recall::fields(&tables, home, table, done.id, done.revision)?;
+        fields.and_then(R::recalled).unwrap_or_else(|| R::view(&record))
+    };
+    if let Some(secret) = &done.secret {
+        R::reveal(&mut view, secret);
+    }
+    Ok((view, tables.as_of()))
+}
+
+/// Answers a deletion.
+pub fn deleted(index: u64) -> Response {
+    (StatusCode::NO_CONTENT, [(INDEX, position(index))]).into_response()
+}
+
+/// Answers a read.
+pub fn read<R: Resource>(record: &R::Record) -> Response {
+    let tag = (header::ETAG, etag::tag(record.revision()));
+    ([tag], axum::Json(R::view(record))).into_response()
+}
+
+/// Answers a read of what the caller already has.
+pub fn not_modified(revision: u64) -> Response {
+    (StatusCode::NOT_MODIFIED, [(header::ETAG, etag::tag(revision))]).into_response()
+}
+
+/// The one shard there is, and the log index.
+fn position(index: u64) -> HeaderValue {
+    HeaderValue::from_str(&format!("s0.{index}")).unwrap_or(HeaderValue::from_static("s0.0"))
+}

@@ -1,0 +1,193 @@
+//! Who asks, and whether they may: the first argument of every handler of this API.
+//!
+//! The permission is part of the type, so a handler says what it needs where it is declared. This is
+//! an early refusal, before a body is read or a password hashed: the same rule decides every write
+//! again inside `apply`. Invariant: whoever may not know of a tenant gets the same answer as for an
+//! id that never existed.
+
+use std::marker::PhantomData;
+
+use actors::{Asker, Context, Error, Reading, bearer, tenants};
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::request::Parts,
+};
+use identity::{
+    authorize::{self, Permission},
+    id::TenantId,
+    outcome::Rejection,
+    principal::{Principal, Source},
+    stamp::Idempotency,
+};
+
+use crate::http::{
+    admin::resource::{Asking, Place, Resource},
+    error::Failure,
+    extract::{self, Bearer},
+};
+
+/// What a handler needs of its caller.
+pub trait Needs: Send + Sync + 'static {
+    /// The permission.
+    const PERMISSION: Permission;
+    /// Which part of the path names the tenant.
+    const PLACE: Place;
+}
+
+/// Reading a resource.
+pub struct Read<R>(PhantomData<fn() -> R>);
+
+/// Changing a resource.
+pub struct Write<R>(PhantomData<fn() -> R>);
+
+impl<R: Resource> Needs for Read<R> {
+    const PERMISSION: Permission = R::READ;
+    const PLACE: Place = R::PLACE;
+}
+
+impl<R: Resource> Needs for Write<R> {
+    const PERMISSION: Permission = R::WRITE;
+    const PLACE: Place = R::PLACE;
+}
+
+/// An authenticated principal that holds what `N` names in the addressed tenant.
+pub struct Caller<N> {
+    ctx: Context,
+    principal: Principal,
+    source: Source,
+    tenant: TenantId,
+    needs: PhantomData<fn() -> N>,
+}
+
+impl<N> Caller<N> {
+    /// The services of the node.
+    pub fn ctx(&self) -> &Context {
+        &self.ctx
+    }
+
+    /// Who.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The tenant the request addresses.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// A state to read from: at least as new as the moment the token was checked, which was Fresh.
+    pub fn reading(&self) -> Reading {
+        self.ctx.local()
+    }
+
+    /// The request as a flow needs it.
+    pub fn asking(&self, idempotency: Option<Idempotency>) -> Asking {
+        Asking {
+            ctx: self.ctx.clone(),
+            asker: Asker { principal: self.principal, source: self.source.clone(), idempotency },
+            tenant: self.tenant,
+        }
+    }
+}
+
+impl<N: Needs> FromRequestParts<Context> for Caller<N> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Context) -> Result<Self, Failure> {
+        let addressed = addressed(parts, ctx, N::PLACE).await;
+        let Ok(extract::Source(source)) = extract::Source::from_request_parts(parts, ctx).await;
+        let Bearer(token) = match Bearer::from_request_parts(parts, ctx).await {
+            Ok(token) => token,
+            Err(failure) => {
+                count(ctx, addressed, &source, failure.class().code);
+                return Err(failure);
+            }
+        };
+        let principal = match bearer::administrator(ctx, &token).await {
+            Ok(principal) => principal,
+            Err(error) => {
+                if matches!(error, Error::Unauthenticated) {
+                    count(ctx, addressed, &source, "invalid_token");
+                }
+                return Err(error.into());
+            }
+        };
+        let allowed = match addressed {
+            Some(tenant) => allow(ctx, &principal, N::PERMISSION, tenant).map(|()| tenant),
+            None => Err(Rejection::NotFound.into()),
+        };
+        match allowed {
+            Ok(tenant) => {
+                let ctx = ctx.clone();
+                Ok(Self { ctx, principal, source, tenant, needs: PhantomData })
+            }
+            Err(error) => {
+                refused(ctx, &principal, addressed, &source, &error);
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// The tenant that the path names; none if that is not an identifier of a tenant.
+async fn addressed(parts: &mut Parts, ctx: &Context, place: Place) -> Option<TenantId> {
+    let name = match place {
+        Place::Cluster => "id",
+        Place::Tenant => "tenant_id",
+    };
+    let params = RawPathParams::from_request_parts(parts, ctx).await.ok()?;
+    match (params.iter().find(|(given, _)| *given == name), place) {
+        (Some((_, text)), _) => text.parse().ok().filter(|id| *id != TenantId::CLUSTER),
+        (None, Place::Cluster) => Some(TenantId::CLUSTER),
+        (None, Place::Tenant) => None,
+    }
+}
+
+/// Refuses unless the principal holds the permission there, and unless there is such a tenant.
+fn allow(
+    ctx: &Context,
+    principal: &Principal,
+    permission: Permission,
+    tenant: TenantId,
+) -> Result<(), Error> {
+    let reading = ctx.local();
+    let view = reading.view()?;
+    authorize::require(&view, principal, permission, tenant)?;
+    if tenant != TenantId::CLUSTER {
+        tenants::exists(&view, tenant)?;
+    }
+    Ok(())
+}
+
+/// Counts a refusal where it can be seen by whom it concerns: a stranger to a tenant leaves no trace
+/// in it, but in their own.
+fn refused(
+    ctx: &Context,
+    principal: &Principal,
+    addressed: Option<TenantId>,
+    source: &Source,
+    error: &Error,
+) {
+    let Error::Rejected(rejection) = error else { return };
+    match rejection {
+        Rejection::Denied(permission) => count(ctx, addressed, source, permission),
+        _ => count(ctx, home(principal), source, rejection.code()),
+    }
+}
+
+fn home(principal: &Principal) -> Option<TenantId> {
+    match principal {
+        Principal::User { tenant, .. } | Principal::Client { tenant, .. } => Some(*tenant),
+        Principal::Anonymous | Principal::System | Principal::Bootstrap => None,
+    }
+}
+
+fn count(ctx: &Context, tenant: Option<TenantId>, source: &Source, reason: &str) {
+    let known = |id: &TenantId| {
+        let reading = ctx.local();
+        reading.view().is_ok_and(|view| tenants::exists(&view, *id).is_ok())
+    };
+    // A tenant that does not exist has no audit trail to write to.
+    let tenant = tenant.filter(known).unwrap_or(TenantId::CLUSTER);
+    ctx.denials().count(tenant, source, ("api.access", reason), ctx.now_ms());
+}

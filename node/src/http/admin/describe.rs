@@ -1,0 +1,301 @@
+//! The OpenAPI description of the operations, from the same types that serve them.
+//!
+//! Every operation says which permission it needs, and can answer with a problem document. What is
+//! the same for all of them (problems, security, information) stands in `openapi`.
+
+use identity::authorize::Permission;
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ContentBuilder, HeaderBuilder, HttpMethod, ObjectBuilder, Ref, RefOr, Required,
+        ResponseBuilder, Schema, SecurityRequirement, Type,
+        extensions::ExtensionsBuilder,
+        path::{self, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
+        request_body::RequestBodyBuilder,
+        schema::{ArrayBuilder, SchemaFormat, SchemaType},
+    },
+};
+
+use crate::http::admin::{
+    Resource,
+    body::{JSON, MERGE_PATCH},
+    list::{LIMIT_DEFAULT, LIMIT_MAX},
+    resource::{Comparisons, collection},
+};
+
+/// The name of the security scheme.
+pub const BEARER: &str = "bearer";
+
+/// Says which permission an operation needs.
+pub const PERMISSION: &str = "x-vaultara-permission";
+
+/// One operation, being described.
+pub struct Operation {
+    method: HttpMethod,
+    path: String,
+    builder: OperationBuilder,
+    schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+/// One operation, described.
+pub struct Described {
+    pub(super) method: HttpMethod,
+    pub(super) path: String,
+    pub(super) operation: path::Operation,
+    pub(super) schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Operation {
+    /// An operation; its id is `resource.verb`.
+    pub fn new(method: HttpMethod, path: impl Into<String>, id: &str) -> Self {
+        let path = path.into();
+        let tag = id.split('.').next().unwrap_or(id);
+        let mut builder = OperationBuilder::new().operation_id(Some(id)).tag(tag);
+        for name in names_in(&path) {
+            builder = builder.parameter(
+                ParameterBuilder::new()
+                    .name(name)
+                    .parameter_in(ParameterIn::Path)
+                    .required(Required::True)
+                    .schema(Some(text(Some("uuid")))),
+            );
+        }
+        Self { method, path, builder, schemas: Vec::new() }
+    }
+
+    /// An operation that reads.
+    pub fn get(path: impl Into<String>, id: &str) -> Self {
+        Self::new(HttpMethod::Get, path, id)
+    }
+
+    /// With a sentence about it.
+    #[must_use]
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.builder = self.builder.summary(Some(summary));
+        self
+    }
+
+    /// With a body of that type.
+    #[must_use]
+    pub fn body<T: ToSchema>(mut self, content_type: &str) -> Self {
+        let body = RequestBodyBuilder::new()
+            .required(Some(Required::True))
+            .content(content_type, ContentBuilder::new().schema(Some(self.named::<T>())).build())
+            .build();
+        self.builder = self.builder.request_body(Some(body));
+        self
+    }
+
+    /// With a parameter outside the path.
+    #[must_use]
+    pub fn parameter(mut self, parameter: Parameter) -> Self {
+        self.builder = self.builder.parameter(parameter);
+        self
+    }
+
+    /// With an answer that has a body.
+    #[must_use]
+    pub fn answers(
+        mut self,
+        status: &str,
+        description: &str,
+        schema: impl Into<RefOr<Schema>>,
+        headers: &[(&str, &str)],
+    ) -> Self {
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        let response = response(description, headers).content(JSON, content).build();
+        self.builder = self.builder.response(status, response);
+        self
+    }
+
+    /// With an answer that has no body.
+    #[must_use]
+    pub fn answers_bare(
+        mut self,
+        status: &str,
+        description: &str,
+        headers: &[(&str, &str)],
+    ) -> Self {
+        self.builder = self.builder.response(status, response(description, headers).build());
+        self
+    }
+
+    /// With problems, by status.
+    #[must_use]
+    pub fn problems(mut self, statuses: &[&str]) -> Self {
+        for status in statuses {
+            let problem = Ref::from_response_name(format!("Problem{status}"));
+            self.builder = self.builder.response(*status, RefOr::Ref(problem));
+        }
+        self
+    }
+
+    /// A reference to a type's schema, which is taken into the document.
+    pub fn named<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(&mut self.schemas);
+        RefOr::Ref(Ref::from_schema_name(T::name()))
+    }
+
+    /// Ends the description.
+    pub fn described(self, permission: Permission) -> Described {
+        let name = permission.name();
+        let holder = if permission.platform { ", held by the platform only" } else { "" };
+        let Self { method, path, builder, schemas } = self.problems(&["400", "401", "403", "404"]);
+        let operation = builder
+            .description(Some(format!("Needs the permission `{name}`{holder}.")))
+            .security(SecurityRequirement::new::<_, _, String>(BEARER, []))
+            .extensions(Some(ExtensionsBuilder::new().add(PERMISSION, name).build()))
+            .response("default", RefOr::Ref(Ref::from_response_name("Problem")))
+            .build();
+        Described { method, path, operation, schemas }
+    }
+}
+
+/// The names between braces.
+fn names_in(path: &str) -> Vec<String> {
+    path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).map(str::to_owned).collect()
+}
+
+/// A string, possibly of a format.
+pub fn text(format: Option<&str>) -> ObjectBuilder {
+    let format = format.map(|format| SchemaFormat::Custom(format.to_owned()));
+    ObjectBuilder::new().schema_type(Type::String).format(format)
+}
+
+fn response(description: &str, headers: &[(&str, &str)]) -> ResponseBuilder {
+    let mut builder = ResponseBuilder::new().description(description);
+    for (name, description) in headers {
+        let header =
+            HeaderBuilder::new().schema(Some(text(None))).description(Some(*description)).build();
+        builder = builder.header(*name, header);
+    }
+    builder
+}
+
+fn parameter(name: &str, place: ParameterIn, schema: ObjectBuilder, about: String) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(Required::False)
+        .description(Some(about))
+        .schema(Some(schema))
+        .build()
+}
+
+/// `If-Match`.
+pub fn if_match() -> Parameter {
+    let about = "The `ETag` the record must still have; 412 otherwise.";
+    parameter("If-Match", ParameterIn::Header, text(None), about.to_owned())
+}
+
+/// `Idempotency-Key`.
+pub fn idempotency_key() -> Parameter {
+    let about = "The same key with the same body within 24 hours is answered as the first time.";
+    let schema = text(None).min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$"));
+    parameter("Idempotency-Key", ParameterIn::Header, schema, about.to_owned())
+}
+
+const ETAG: (&str, &str) = ("ETag", "The revision.");
+const INDEX: (&str, &str) = ("Vaultara-Index", "The position of the write.");
+const REPLAYED: (&str, &str) = ("Idempotency-Replayed", "`true` if an earlier request did it.");
+const LOCATION: (&str, &str) = ("Location", "Where it is.");
+const LINK: (&str, &str) = ("Link", "The next page, `rel=\"next\"`.");
+
+/// Headers of every answer to a change.
+pub const CHANGED: &[(&str, &str)] = &[ETAG, INDEX, REPLAYED];
+
+fn item<R: Resource>() -> String {
+    format!("{}/{{id}}", collection::<R>())
+}
+
+/// `GET` of a collection.
+pub fn list<R: Resource>() -> Operation {
+    let filters: Vec<String> = R::ATTRIBUTES
+        .iter()
+        .map(|attribute| match attribute.comparisons {
+            Comparisons::Equal => format!("`{} eq \"…\"`", attribute.name),
+            Comparisons::EqualOrStart => format!("`{} eq|sw \"…\"`", attribute.name),
+        })
+        .collect();
+    let limit = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(LIMIT_MAX))
+        .default(Some(LIMIT_DEFAULT.into()));
+    let mut operation = Operation::get(collection::<R>(), &format!("{}.list", R::NAME));
+    let items = ArrayBuilder::new().items(operation.named::<R::View>());
+    let cursor = text(None)
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .description(Some("Where the list goes on; null at its end."));
+    let page = ObjectBuilder::new()
+        .property("items", items)
+        .property("next_cursor", cursor)
+        .required("items")
+        .required("next_cursor");
+    let query =
+        |name, schema, about: &str| parameter(name, ParameterIn::Query, schema, about.to_owned());
+    operation
+        .summary(format!("Lists {}", R::NAME))
+        .parameter(query("limit", limit, "Entries of a page."))
+        .parameter(query("cursor", text(None), "`next_cursor` of the page before."))
+        .parameter(query("filter", text(None), &format!("One of {}.", filters.join(", "))))
+        .answers("200", "A page.", page.build(), &[LINK])
+}
+
+/// `POST` to a collection.
+pub fn create<R: Resource>() -> Operation {
+    let id = format!("{}.create", R::NAME);
+    let mut operation = Operation::new(HttpMethod::Post, collection::<R>(), &id);
+    let view = operation.named::<R::View>();
+    operation
+        .summary(format!("Makes {}", R::ONE))
+        .parameter(idempotency_key())
+        .body::<R::Input>(JSON)
+        .answers("201", "Made.", view, &[ETAG, INDEX, REPLAYED, LOCATION])
+        .problems(&["409", "413", "415", "422"])
+}
+
+/// `GET` of one.
+pub fn read<R: Resource>() -> Operation {
+    let mut operation = Operation::get(item::<R>(), &format!("{}.read", R::NAME));
+    let view = operation.named::<R::View>();
+    let about = "The `ETag` the caller has; 304 if it is still the same.".to_owned();
+    operation
+        .summary(format!("Reads {}", R::ONE))
+        .parameter(parameter("If-None-Match", ParameterIn::Header, text(None), about))
+        .answers("200", "It.", view, &[ETAG])
+        .answers_bare("304", "Unchanged.", &[ETAG])
+}
+
+/// `PUT` of one.
+pub fn replace<R: Resource>() -> Operation {
+    change::<R>(HttpMethod::Put, "replace", JSON)
+        .summary(format!("Replaces {}: what is not named takes its default", R::ONE))
+}
+
+/// `PATCH` of one.
+pub fn patch<R: Resource>() -> Operation {
+    change::<R>(HttpMethod::Patch, "patch", MERGE_PATCH)
+        .summary(format!("Changes the named fields of {} (RFC 7396)", R::ONE))
+}
+
+fn change<R: Resource>(method: HttpMethod, verb: &str, content_type: &str) -> Operation {
+    let mut operation = Operation::new(method, item::<R>(), &format!("{}.{verb}", R::NAME));
+    let view = operation.named::<R::View>();
+    operation
+        .parameter(if_match())
+        .parameter(idempotency_key())
+        .body::<R::Input>(content_type)
+        .answers("200", "Changed.", view, CHANGED)
+        .problems(&["409", "412", "413", "415", "422"])
+}
+
+/// `DELETE` of one.
+pub fn delete<R: Resource>() -> Operation {
+    Operation::new(HttpMethod::Delete, item::<R>(), &format!("{}.delete", R::NAME))
+        .summary(format!("Deletes {}", R::ONE))
+        .parameter(if_match())
+        .answers_bare("204", "Deleted.", &[INDEX])
+        .problems(&["412", "422"])
+}

@@ -1,0 +1,36 @@
+//! The administration API, `/api/v1`. Read this first, then `resource`.
+//!
+//! A resource says what it is (`Resource`): its fields, its views, which flow makes or changes one.
+//! Everything else is the mechanism's: who may ask (`caller`), which routes there are (`routes`),
+//! reading and changing (`operations`), bodies, tags, request keys, lists, the OpenAPI description.
+//! Invariant: no route exists here whose handler does not take a `Caller`, and what a caller may do
+//! is decided again inside `apply`.
+
+pub mod answer;
+pub mod body;
+pub mod caller;
+pub mod clients;
+pub mod cursor;
+pub mod describe;
+pub mod etag;
+pub mod filter;
+pub mod idempotency;
+pub mod list;
+pub mod operations;
+pub mod recall;
+pub mod resource;
+pub mod role;
+pub mod routes;
+pub mod tenants;
+pub mod users;
+
+pub use self::{
+    caller::{Caller, Needs},
+    resource::{Asking, Done, Resource},
+    routes::Routes,
+};
+
+/// Every resource of the administration API.
+pub fn routes() -> Routes {
+    Routes::default().merge(tenants::routes()).merge(users::routes()).merge(clients::routes())
+}

@@ -1,0 +1,103 @@
+//! Routes and their description, built together so that neither can be without the other.
+//!
+//! A handler is taken only if its first argument is a [`Caller`]: a route that forgets to ask who
+//! calls does not compile.
+//!
+//! ```compile_fail
+//! use vaultara_node::http::admin::{Routes, describe::Operation};
+//!
+//! async fn open_to_everybody() -> &'static str {
+//!     "secrets"
+//! }
+//! let _ = Routes::default().on(Operation::get("/api/v1/secrets", "secrets.list"), open_to_everybody);
+//! ```
+//!
+//! ```
+//! use vaultara_node::http::admin::{Caller, Routes, caller::Read, describe::Operation, users::Users};
+//!
+//! async fn counted(_: Caller<Read<Users>>) -> &'static str {
+//!     "7"
+//! }
+//! let path = "/api/v1/tenants/{tenant_id}/users/count";
+//! let _ = Routes::default().on(Operation::get(path, "users.count"), counted);
+//! ```
+
+use actors::Context;
+use axum::{Router, handler::Handler, routing::MethodRouter};
+use utoipa::openapi::{OpenApi, Paths};
+use utoipa_axum::{PathItemExt as _, router::OpenApiRouter};
+
+use crate::http::admin::{
+    Caller, Needs, Resource,
+    describe::{self, Operation},
+    operations,
+};
+
+/// The arguments of a handler that asks who calls, first of all.
+pub trait Guarded {
+    /// What it needs.
+    type Needs: Needs;
+}
+
+impl<M, N: Needs> Guarded for (M, Caller<N>) {
+    type Needs = N;
+}
+
+impl<M, N: Needs, A> Guarded for (M, Caller<N>, A) {
+    type Needs = N;
+}
+
+impl<M, N: Needs, A, B> Guarded for (M, Caller<N>, A, B) {
+    type Needs = N;
+}
+
+impl<M, N: Needs, A, B, C> Guarded for (M, Caller<N>, A, B, C) {
+    type Needs = N;
+}
+
+/// Routes of the administration API.
+#[derive(Default)]
+pub struct Routes(OpenApiRouter<Context>);
+
+impl Routes {
+    /// The six routes of a resource.
+    pub fn of<R: Resource>() -> Self {
+        Self::default()
+            .on(describe::list::<R>(), operations::list::<R>)
+            .on(describe::create::<R>(), operations::create::<R>)
+            .on(describe::read::<R>(), operations::read::<R>)
+            .on(describe::replace::<R>(), operations::replace::<R>)
+            .on(describe::patch::<R>(), operations::patch::<R>)
+            .on(describe::delete::<R>(), operations::delete::<R>)
+    }
+
+    /// One more route.
+    #[must_use]
+    pub fn on<H, T>(self, operation: Operation, handler: H) -> Self
+    where
+        H: Handler<T, Context>,
+        T: Guarded + 'static,
+    {
+        let described = operation.described(<T::Needs as Needs>::PERMISSION);
+        let methods = MethodRouter::new().on(described.method.to_method_filter(), handler);
+        let mut paths = Paths::new();
+        paths.add_path_operation(described.path, vec![described.method], described.operation);
+        Self(self.0.routes((described.schemas, paths, methods)))
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Self(self.0.merge(other.0))
+    }
+
+    /// The router and the description of what it routes.
+    pub fn split(self, ctx: Context) -> (Router, OpenApi) {
+        self.0.with_state(ctx).split_for_parts()
+    }
+
+    /// The description alone.
+    pub fn description(self) -> OpenApi {
+        self.0.into_openapi()
+    }
+}

@@ -1,0 +1,216 @@
+//! `/api/v1/tenants`: isolated realms, the platform's to manage.
+//!
+//! Making and deleting one takes several steps in two placements; the flow runs them, and the leader
+//! finishes them if this node goes away.
+
+use actors::{Error, tenants::NewTenant};
+use identity::{
+    authorize::Permission,
+    command::Command,
+    id::TenantId,
+    outcome::Rejection,
+    stamp::Placement,
+    table::{self, Record as _, Tables},
+    tenants::{self, Directory, Lifetimes, Settings, Tenant, directory},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    http::admin::{
+        Asking, Done, Resource, Routes,
+        resource::{Attribute, Column, Comparisons, Place},
+    },
+    telemetry::timestamp::Rfc3339,
+};
+
+/// The resource.
+pub struct Tenants;
+
+/// How long things live.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Lifetimes)]
+pub struct Durations {
+    /// Access tokens, seconds.
+    #[schema(minimum = 30, maximum = 86_400)]
+    access_token_s: u32,
+    /// ID tokens, seconds.
+    #[schema(minimum = 30, maximum = 86_400)]
+    id_token_s: u32,
+    /// Authorization codes, seconds.
+    #[schema(minimum = 10, maximum = 60)]
+    code_s: u32,
+    /// Login sessions, seconds.
+    #[schema(minimum = 300, maximum = 2_592_000)]
+    session_s: u32,
+}
+
+impl From<Lifetimes> for Durations {
+    fn from(lifetimes: Lifetimes) -> Self {
+        let Lifetimes { access_token_s, id_token_s, code_s, session_s } = lifetimes;
+        Self { access_token_s, id_token_s, code_s, session_s }
+    }
+}
+
+impl From<Durations> for Lifetimes {
+    fn from(durations: Durations) -> Self {
+        let Durations { access_token_s, id_token_s, code_s, session_s } = durations;
+        Self { access_token_s, id_token_s, code_s, session_s }
+    }
+}
+
+/// What may be set of a tenant.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TenantInput)]
+pub struct Input {
+    /// In paths, `/t/{slug}`; it stays as it was made.
+    slug: String,
+    /// For people.
+    name: String,
+    /// Whether anything is issued; a new tenant is enabled.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    enabled: bool,
+    #[serde(default)]
+    lifetimes: Option<Durations>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A tenant, as shown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tenant)]
+pub struct View {
+    #[schema(value_type = uuid::Uuid)]
+    id: TenantId,
+    slug: String,
+    /// The `iss` of its tokens.
+    issuer: String,
+    name: String,
+    enabled: bool,
+    lifetimes: Durations,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    /// One more with every change; the `ETag`.
+    revision: u64,
+}
+
+const BY_SLUG: Column = Column { table: Directory::TABLE, index: directory::BY_SLUG, unique: true };
+
+impl Resource for Tenants {
+    const NAME: &'static str = "tenants";
+    const ONE: &'static str = "a tenant";
+    const PLACE: Place = Place::Cluster;
+    const READ: Permission = tenants::READ;
+    const WRITE: Permission = tenants::WRITE;
+    const ORDER: Column = BY_SLUG;
+    const ATTRIBUTES: &'static [Attribute] = &[Attribute {
+        name: "slug",
+        column: BY_SLUG,
+        comparisons: Comparisons::EqualOrStart,
+        canonical: str::to_owned,
+    }];
+
+    type Record = Tenant;
+    type Input = Input;
+    type View = View;
+
+    fn exists(tenant: &Tenant) -> bool {
+        tenant.deleted_at_ms.is_none()
+    }
+
+    fn input(tenant: &Tenant) -> Input {
+        let tenant = tenant.clone();
+        Input {
+            slug: tenant.slug,
+            name: tenant.name,
+            enabled: tenant.enabled,
+            lifetimes: Some(tenant.lifetimes.into()),
+        }
+    }
+
+    fn view(tenant: &Tenant) -> View {
+        let shown = tenant.clone();
+        View {
+            id: shown.id,
+            slug: shown.slug,
+            issuer: shown.issuer,
+            name: shown.name,
+            enabled: shown.enabled,
+            lifetimes: shown.lifetimes.into(),
+            created_at: Rfc3339(shown.created_at_ms).to_string(),
+            updated_at: Rfc3339(shown.updated_at_ms).to_string(),
+            revision: shown.revision,
+        }
+    }
+
+    fn home(_: TenantId, id: [u8; 16]) -> TenantId {
+        TenantId::from_bytes(id)
+    }
+
+    fn find(tables: &impl Tables, _: TenantId, id: [u8; 16]) -> Result<Option<Tenant>, Error> {
+        let tenant = TenantId::from_bytes(id);
+        // One that is being made or deleted is not there yet, or not any more.
+        match actors::tenants::exists(tables, tenant) {
+            Ok(_) => Ok(table::record(tables, tenant, id)?),
+            Err(Error::Rejected(Rejection::NotFound)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create(asking: Asking, input: Input) -> Result<Done, Error> {
+        if !input.enabled {
+            let reason = "a new tenant is enabled; disable it afterwards";
+            return Err(Rejection::invalid("/enabled", reason).into());
+        }
+        let Asking { ctx, asker, .. } = asking;
+        let lifetimes = input.lifetimes.map(Lifetimes::from);
+        let new = NewTenant { slug: input.slug, name: input.name, lifetimes };
+        let (tenant, reply) = actors::tenants::create(&ctx, &asker, new).await?;
+        Ok(Done {
+            id: tenant.bytes(),
+            revision: 1,
+            index: reply.index,
+            replayed: reply.replayed.is_some(),
+            secret: None,
+        })
+    }
+
+    async fn update(
+        asking: Asking,
+        before: Tenant,
+        expected: Option<u64>,
+        input: Input,
+    ) -> Result<Done, Error> {
+        if input.slug != before.slug {
+            return Err(Rejection::invalid("/slug", "cannot be changed").into());
+        }
+        let Asking { ctx, asker, .. } = asking;
+        let lifetimes = match input.lifetimes {
+            Some(durations) => durations.into(),
+            None => actors::tenants::default_lifetimes(&ctx),
+        };
+        let settings = Settings { name: input.name, enabled: input.enabled, lifetimes };
+        let command = Command::Tenants(tenants::Command::Update { expected, settings });
+        let (_, reply) = ctx.write(&asker, Placement::Tenant(before.id), command).await?;
+        Done::of(&reply)
+    }
+
+    async fn delete(asking: Asking, before: Tenant, _: Option<u64>) -> Result<u64, Error> {
+        // Its first step is in the cluster's placement, where the revision cannot be compared once
+        // more; a change that slips in between goes with the tenant.
+        let Asking { ctx, asker, .. } = asking;
+        Ok(actors::tenants::delete(&ctx, &asker, before.id).await?.index)
+    }
+}
+
+/// The routes.
+pub fn routes() -> Routes {
+    Routes::of::<Tenants>()
+}

@@ -1,0 +1,161 @@
+//! The one mapping from what a flow answers to classes of the table.
+//!
+//! The text of an inner error never reaches the caller: it goes to the log under the request id.
+//! Invariant: `outcome_unknown` is said only where a write may have happened.
+
+use actors::Error;
+use axum::http::header;
+use identity::{
+    oauth::error::{Code, Error as OAuthError},
+    outcome::Rejection,
+};
+
+use crate::http::{
+    error::{Class, Failure},
+    extract::bearer::challenge,
+    layer::Arrival,
+};
+
+/// When another attempt makes sense while there is no leader, seconds.
+const RETRY_S: u32 = 1;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Rejected(rejection) => rejection.into(),
+            Error::OAuth(error) => error.into(),
+            // RFC 6750 §3.1.
+            Error::Unauthenticated => Self::new(Class::INVALID_TOKEN)
+                .header(header::WWW_AUTHENTICATE, challenge("invalid_token", None)),
+            Error::InsufficientScope(scope) => Self::new(Class::INSUFFICIENT_SCOPE)
+                .detail(format!("it needs {scope}"))
+                .header(header::WWW_AUTHENTICATE, challenge("insufficient_scope", Some(&scope))),
+            Error::Overloaded { retry_after_s } => {
+                Self::new(Class::UNAVAILABLE).detail("overloaded").retry_after_s(retry_after_s)
+            }
+            Error::Unavailable(reason) => {
+                tracing::info!(reason, request_id = request_id(), "cannot serve");
+                Self::new(Class::UNAVAILABLE).retry_after_s(RETRY_S)
+            }
+            Error::Unknown => Self::new(Class::OUTCOME_UNKNOWN).retry_after_s(RETRY_S),
+            Error::Internal(reason) => {
+                tracing::error!(reason, request_id = request_id(), "a flow failed");
+                Self::new(Class::INTERNAL)
+            }
+        }
+    }
+}
+
+fn request_id() -> String {
+    Arrival::current().map_or_else(String::new, |arrival| arrival.request_id().to_owned())
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::NotFound => Self::new(Class::NOT_FOUND),
+            Rejection::AlreadyExists(field) => Self::new(Class::ALREADY_EXISTS)
+                .detail(format!("{field} is taken"))
+                .field(format!("/{field}"), "is taken"),
+            Rejection::Stale => Self::new(Class::STALE),
+            Rejection::Denied(permission) => {
+                Self::new(Class::DENIED).detail(format!("the permission {permission} is missing"))
+            }
+            Rejection::Invalid { field, reason } => {
+                Self::new(Class::RULE_VIOLATED).detail("a field breaks a rule").field(field, reason)
+            }
+            Rejection::Expired => Self::new(Class::UNAVAILABLE).retry_after_s(RETRY_S),
+            Rejection::SetupClosed => {
+                Self::new(Class::GONE).detail("setup has been completed and is closed for ever")
+            }
+            Rejection::SetupOpen => Self::new(Class::CONFLICT).detail("another setup is under way"),
+            Rejection::BootstrapSecret => {
+                Self::new(Class::DENIED).detail("the bootstrap secret is wrong")
+            }
+            Rejection::IdempotencyMismatch => Self::new(Class::IDEMPOTENCY_MISMATCH),
+            Rejection::Issue(refusal) => {
+                Self::new(Class::INVALID_GRANT).detail(refusal.to_string())
+            }
+            Rejection::Code(refusal) => Self::new(Class::INVALID_GRANT).detail(refusal.to_string()),
+            Rejection::Protected(what) => Self::new(Class::PROTECTED).detail(what),
+            Rejection::FeatureLevel => {
+                Self::new(Class::CONFLICT).detail("the cluster is still being upgraded")
+            }
+            Rejection::Poison => Self::new(Class::INTERNAL),
+        }
+    }
+}
+
+impl From<OAuthError> for Failure {
+    fn from(error: OAuthError) -> Self {
+        let class = match error.code {
+            Code::InvalidRequest
+            | Code::RequestNotSupported
+            | Code::RequestUriNotSupported
+            | Code::InvalidTarget
+            | Code::LoginRequired
+            | Code::UnsupportedTokenType => Class::INVALID_REQUEST,
+            Code::InvalidClient => Class::INVALID_CLIENT,
+            Code::InvalidGrant => Class::INVALID_GRANT,
+            Code::UnauthorizedClient => Class::UNAUTHORIZED_CLIENT,
+            Code::UnsupportedGrantType => Class::UNSUPPORTED_GRANT_TYPE,
+            Code::UnsupportedResponseType => Class::UNSUPPORTED_RESPONSE_TYPE,
+            Code::InvalidScope => Class::INVALID_SCOPE,
+            Code::AccessDenied => Class::DENIED,
+            Code::ServerError => Class::INTERNAL,
+            Code::TemporarilyUnavailable => Class::UNAVAILABLE,
+            Code::InvalidToken => Class::INVALID_TOKEN,
+            Code::InsufficientScope => Class::INSUFFICIENT_SCOPE,
+        };
+        // The wire says the class's own code, so a code without one of its own keeps the RFC's name.
+        let oauth = error.code.name();
+        Self::new(Class { oauth, ..class }).detail(error.hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rejection_has_its_class() {
+        for (rejection, status, code) in [
+            (Rejection::NotFound, 404, "not_found"),
+            (Rejection::AlreadyExists("slug".into()), 409, "already_exists"),
+            (Rejection::Stale, 412, "stale"),
+            (Rejection::Denied("users:read".into()), 403, "denied"),
+            (Rejection::invalid("/name", "must not be empty"), 422, "rule_violated"),
+            (Rejection::Expired, 503, "unavailable"),
+            (Rejection::SetupClosed, 410, "gone"),
+            (Rejection::SetupOpen, 409, "conflict"),
+            (Rejection::BootstrapSecret, 403, "denied"),
+            (Rejection::IdempotencyMismatch, 422, "idempotency_mismatch"),
+            (Rejection::Protected("built in".into()), 422, "protected"),
+            (Rejection::FeatureLevel, 409, "conflict"),
+            (Rejection::Poison, 500, "internal"),
+        ] {
+            let class = Failure::from(rejection.clone()).class();
+            assert_eq!((class.status.as_u16(), class.code), (status, code), "{rejection:?}");
+        }
+    }
+
+    #[test]
+    fn inner_texts_stay_inside() {
+        for error in [Error::Internal("/data/x".into()), Error::Unavailable("node 10.0.0.1".into())]
+        {
+            let occurrence = Failure::from(error).into_occurrence();
+            assert_eq!(occurrence.detail, None);
+            assert!(occurrence.errors.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_token_that_does_not_count_is_challenged() {
+        let occurrence = Failure::from(Error::Unauthenticated).into_occurrence();
+        assert_eq!(occurrence.class, Class::INVALID_TOKEN);
+        assert_eq!(occurrence.headers[0].0, header::WWW_AUTHENTICATE);
+        let occurrence = Failure::from(Error::InsufficientScope("write".into())).into_occurrence();
+        let challenge = occurrence.headers[0].1.to_str().unwrap();
+        assert!(challenge.contains("error=\"insufficient_scope\", scope=\"write\""), "{challenge}");
+    }
+}

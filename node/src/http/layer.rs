@@ -1,0 +1,16 @@
+//! What every request and every answer passes, whatever the route.
+//!
+//! One layer (`envelope`) instead of a stack of small ones: it runs for every request, so each box
+//! and each header map it does not touch is speed. It knows nothing of identity.
+
+pub mod arrival;
+pub mod body;
+pub mod envelope;
+pub mod headers;
+pub mod meter;
+pub mod screen;
+
+pub use self::{
+    arrival::Arrival,
+    envelope::{Envelope, RequestIds},
+};

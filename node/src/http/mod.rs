@@ -1,0 +1,74 @@
+//! HTTP: the router. Read this first.
+//!
+//! `public` is everything a client can reach, `management` what operators reach. Each family of
+//! routes is a file or folder beside this one and gives a `Router`; the envelope around all of them
+//! (`layer`) gives ids, limits, security headers, measures and the rendering of errors (`error`).
+//! Handlers stay thin: extract, call a flow, answer. Invariant: no route is outside the envelope.
+
+pub mod admin;
+pub(crate) mod cookie;
+pub mod error;
+pub mod extract;
+pub mod health;
+pub mod home;
+pub mod layer;
+pub mod login;
+pub mod management;
+pub mod oauth;
+pub(crate) mod pages;
+pub(crate) mod refusal;
+pub mod setup;
+
+use actors::Context;
+use axum::{
+    Router,
+    extract::Path,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+
+use self::{
+    error::{Class, Failure, failure},
+    health::{Audience, Health},
+    layer::Envelope,
+};
+use crate::{config::Mode, openapi, telemetry::metrics::Metrics};
+
+const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// The routes of the public listener: health, the explanation of error codes, and `inside`.
+pub fn public(inside: Router, health: Health, envelope: Envelope) -> Router {
+    let routes = health::routes(health, Audience::Public)
+        .route("/errors/{code}", get(explanation))
+        .merge(inside);
+    enveloped(routes, envelope)
+}
+
+/// Every route beyond health: what `public` puts inside.
+pub fn inside(ctx: &Context, mode: Mode) -> Router {
+    Router::new()
+        .merge(pages::routes())
+        .merge(home::routes(ctx.clone(), mode))
+        .merge(login::routes(ctx.clone()))
+        .merge(oauth::routes(ctx.clone()))
+        .merge(setup::routes(ctx.clone()))
+        .merge(admin::routes().split(ctx.clone()).0)
+        .merge(openapi::routes())
+}
+
+/// The routes of the management listener.
+pub fn management(inside: Router, health: Health, metrics: Metrics, envelope: Envelope) -> Router {
+    enveloped(management::routes(health, metrics).merge(inside), envelope)
+}
+
+fn enveloped(routes: Router, envelope: Envelope) -> Router {
+    // Without a state of its own a router would rebuild its handlers for every request.
+    routes.layer(envelope).with_state(())
+}
+
+/// What `type` of a problem document points to (RFC 9457 §3.1.1).
+async fn explanation(Path(code): Path<String>) -> Result<Response, Failure> {
+    let text = failure::paragraph(&code).ok_or_else(|| Failure::new(Class::NOT_FOUND))?;
+    Ok(([(header::CONTENT_TYPE, PLAIN_TEXT)], text).into_response())
+}

@@ -1,0 +1,22 @@
+//! `POST /oauth/token` (RFC 6749 §3.2).
+
+use actors::{Context, oauth::token};
+use axum::{extract::State, response::Response};
+
+use crate::http::{
+    error::Failure,
+    extract::{ClientForm, Source, Tenant},
+    oauth::unstored,
+};
+
+/// Answers a token request.
+pub(super) async fn post(
+    State(ctx): State<Context>,
+    tenant: Tenant,
+    Source(source): Source,
+    form: ClientForm,
+) -> Result<Response, Failure> {
+    let issued = token::issue(&ctx, tenant.id, &form.credentials, &form.parameters, source).await;
+    let answer = issued.map_err(|error| form.refused(error))?;
+    Ok(unstored(&answer))
+}

@@ -1,0 +1,60 @@
+//! The pages that people see: login, error, form post and the landing page, with their stylesheet.
+//!
+//! Each page is a typed askama template with a `respond` that sets status, content policy and cache rules.
+//! Everything works without JavaScript; the only script is the one line that submits a form post.
+//! It decides nothing: who may sign in, which error is shown and where to return is said by the caller.
+//! Invariant: every value reaches HTML through askama's escaping, and the ids and names
+//! (`username`, `password`, `login-submit`, `error-code`, `error-description`, `data-page`) never change.
+
+mod assets;
+mod error;
+mod form_post;
+mod home;
+mod login;
+mod policy;
+
+use askama::Template;
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+
+pub(crate) use self::error::ErrorPage;
+pub(crate) use self::form_post::FormPostPage;
+pub(crate) use self::home::{HomePage, Issuer};
+pub(crate) use self::login::{LoginPage, LoginProblem};
+
+use self::policy::ContentPolicy;
+
+/// The routes of the files that pages refer to; they need no state and no tenant.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new()
+        .route(assets::stylesheet_path(), get(assets::stylesheet))
+        .route(assets::icon_path(), get(assets::icon))
+}
+
+/// Renders one page and adds the headers that every page carries.
+fn respond(page: &impl Template, status: StatusCode, policy: &ContentPolicy) -> Response {
+    match page.render() {
+        Ok(body) => (status, page_headers(policy), Html(body)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be rendered").into_response()
+        }
+    }
+}
+
+/// `no-referrer` makes browsers send `Origin: null` with the form, so the receiver of a form has to
+/// look at `Sec-Fetch-Site` and the CSRF token instead.
+fn page_headers(policy: &ContentPolicy) -> HeaderMap {
+    HeaderMap::from_iter([
+        (header::CONTENT_SECURITY_POLICY, policy.header()),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    ])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Joins the inside of a node (`actors`) to its outside: starts it with what the configuration says,
+//! gives it the routes, and tells health how it feels.
+//!
+//! Decides nothing itself. Invariant: a node that refuses to start has touched no data.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use actors::{
+    Context,
+    context::Settings,
+    demo,
+    runtime::secret::Token,
+    system::{self, System},
+};
+use axum::Router;
+use tokio::{sync::watch, task::JoinHandle};
+use zeroize::Zeroizing;
+
+use crate::{
+    Interior,
+    config::{Config, Mode, RootSecret},
+    http::{
+        self,
+        error::render,
+        health::{Condition, Reason},
+    },
+};
+
+/// How often health asks the inside.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// A running inside.
+pub struct Inside {
+    system: System,
+    asking: JoinHandle<()>,
+}
+
+impl Inside {
+    /// Starts log, state and actors; in development mode fills in the demo data.
+    ///
+    /// # Errors
+    /// One line that says what is wrong and what to do.
+    pub async fn start(config: &Config) -> Result<(Self, Interior), system::StartError> {
+        let root_secret = root_secret(config)?;
+        let mut system = System::start(system::Config {
+            data_dir: config.data_dir.clone(),
+            settings: Settings {
+                external_url: config.external_url.as_str().to_owned(),
+                secure_cookies: config.external_url.https(),
+                access_token_lifetime_s: u32::try_from(config.lifetimes.access_token_s)
+                    .unwrap_or(u32::MAX),
+            },
+            root_secret,
+            previous_root_secret: None,
+            hash_slots: config.passwords.concurrency,
+            hash_memory_kib: config.passwords.memory_kib,
+            hash_passes: config.passwords.iterations,
+            log_budget_bytes: config.log_budget_bytes,
+        })
+        .await?;
+        if config.mode == Mode::Development
+            && let Some(secret) = system.take_bootstrap()
+        {
+            let seeded = demo::seed(system.context(), secret).await;
+            seeded.map_err(|error| {
+                system::StartError::Failed(format!("the demo data could not be made: {error}"))
+            })?;
+        }
+        let ctx = system.context().clone();
+        let (told, condition) = watch::channel(condition(&ctx));
+        let asking = tokio::spawn(ask(ctx.clone(), told));
+        let ids = ctx.clone();
+        let interior = Interior {
+            routes: http::inside(&ctx, config.mode),
+            management_routes: Router::new(),
+            condition,
+            request_ids: Arc::new(move || ids.random().request_id().to_string()),
+            error_page: render::plain_page,
+        };
+        Ok((Self { system, asking }, interior))
+    }
+
+    /// What flows receive.
+    pub fn context(&self) -> &Context {
+        self.system.context()
+    }
+
+    /// The secret that opens setup, while setup is open.
+    pub fn bootstrap(&self) -> Option<&Token> {
+        self.system.bootstrap()
+    }
+
+    /// Resolves with the reason when the node must stop.
+    pub async fn fatal(&self) -> String {
+        self.system.fatal().await
+    }
+
+    /// Flushes and releases the data directory.
+    pub async fn stop(self) {
+        self.asking.abort();
+        self.system.stop().await;
+    }
+}
+
+fn condition(ctx: &Context) -> Condition {
+    let unready =
+        ctx.unready().into_iter().map(|(check, detail)| Reason { check, detail }).collect();
+    Condition { started: true, unready, unwell: Vec::new() }
+}
+
+async fn ask(ctx: Context, told: watch::Sender<Condition>) {
+    loop {
+        tokio::time::sleep(ASK_EVERY).await;
+        let now = condition(&ctx);
+        told.send_if_modified(|was| {
+            let changed = *was != now;
+            if changed {
+                was.clone_from(&now);
+            }
+            changed
+        });
+    }
+}
+
+fn root_secret(config: &Config) -> Result<Zeroizing<Vec<u8>>, system::StartError> {
+    match &config.root_secret {
+        RootSecret::Given(secret) => Ok(Zeroizing::new(secret.expose().as_bytes().to_vec())),
+        RootSecret::DevelopmentFile(path) => development_secret(path).map_err(|error| {
+            system::StartError::Refused(format!(
+                "{}: {error}; check rights and space, or set MASTER_KEY",
+                path.display()
+            ))
+        }),
+    }
+}
+
+/// Made once, with random bytes, readable by this user only.
+fn development_secret(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => return Ok(Zeroizing::new(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let secret = system::fresh_root_secret();
+    let unnamed = path.with_extension("tmp");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unnamed)?;
+    file.write_all(&secret)?;
+    file.sync_all()?;
+    fs::rename(&unnamed, path)?;
+    Ok(secret)
+}

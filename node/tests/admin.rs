@@ -1,0 +1,21 @@
+//! The administration API over HTTP on one whole node.
+
+#[path = "admin/api.rs"]
+mod api;
+#[path = "admin/authorization.rs"]
+mod authorization;
+#[path = "admin/conditions.rs"]
+mod conditions;
+#[path = "admin/crud.rs"]
+mod crud;
+#[path = "admin/idempotency.rs"]
+mod idempotency;
+#[path = "admin/input.rs"]
+mod input;
+#[path = "admin/lists.rs"]
+mod lists;
+#[path = "admin/openapi.rs"]
+mod openapi;
+#[path = "admin/rules.rs"]
+mod rules;
+mod support;

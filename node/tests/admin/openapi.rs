@@ -1,0 +1,80 @@
+//! The description: committed, served, complete.
+
+use std::{collections::BTreeSet, path::Path};
+
+use serde_json::Value;
+use vaultara_node::openapi;
+
+use crate::api::Api;
+
+fn committed() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json")
+}
+
+#[tokio::test]
+async fn the_committed_description_is_the_one_that_is_served() {
+    let generated = openapi::text_of(&openapi::document());
+    let update = std::env::vars().any(|(name, value)| name == "UPDATE_OPENAPI" && value == "1");
+    if update {
+        std::fs::write(committed(), &generated).unwrap();
+    }
+    let text = std::fs::read_to_string(committed()).unwrap_or_default();
+    assert!(text == generated, "docs/openapi.json is old: run this with UPDATE_OPENAPI=1");
+    let served = Api::anonymous().get("/api/v1/openapi.json").await;
+    assert_eq!((served.status, served.header("content-type")), (200, "application/json"));
+    assert_eq!(served.body, generated);
+}
+
+#[test]
+fn every_operation_says_who_may_and_how_it_refuses() {
+    let document = serde_json::to_value(openapi::document()).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut ids = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} is not unique");
+            assert!(operation["security"][0].get("bearer").is_some(), "{method} {path}");
+            let permission = operation["x-vaultara-permission"].as_str().unwrap();
+            let reads = method == "get";
+            assert!(permission.ends_with(if reads { ":read" } else { ":write" }), "{method} {path}");
+            for status in ["400", "401", "403", "404", "default"] {
+                let problem = operation["responses"][status]["$ref"].as_str().unwrap();
+                assert!(problem.starts_with("#/components/responses/Problem"), "{method} {path}");
+            }
+        }
+    }
+    let expected = ["list", "create", "read", "replace", "patch", "delete"];
+    for resource in ["tenants", "users", "clients"] {
+        for verb in expected {
+            assert!(ids.contains(&format!("{resource}.{verb}")), "{resource}.{verb}");
+        }
+    }
+    assert!(ids.contains("clients.regenerate_secret"));
+    assert_eq!(ids.len(), 19);
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = serde_json::to_value(openapi::document()).unwrap();
+    let mut references = BTreeSet::new();
+    collect(&document, &mut references);
+    assert!(references.len() >= 10, "{references:?}");
+    for reference in references {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+fn collect(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("$ref") {
+                into.insert(reference.clone());
+            }
+            members.values().for_each(|value| collect(value, into));
+        }
+        Value::Array(items) => items.iter().for_each(|value| collect(value, into)),
+        _ => {}
+    }
+}

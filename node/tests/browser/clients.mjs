@@ -1,0 +1,59 @@
+// The demo tenant's clients as openid-client sees them, and what the tests ask of them.
+
+import * as client from 'openid-client';
+
+export const BASE = process.env.VAULTARA_URL;
+export const ISSUER = `${BASE}/t/demo`;
+
+export const WEB = { id: 'web-demo', secret: 'web-demo-secret-for-development-only' };
+export const NATIVE = { id: 'native-demo' };
+export const SERVICE = { id: 'service-demo', secret: 'service-demo-secret-for-development-only' };
+
+/** Plain http is what development mode speaks; signatures are checked although the channel is direct. */
+const options = { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] };
+
+/** Discovery with the library's own defaults (the secret goes into the body). */
+export function discoverWeb() {
+  return client.discovery(new URL(ISSUER), WEB.id, WEB.secret, undefined, options);
+}
+
+export function discoverNative() {
+  return client.discovery(new URL(ISSUER), NATIVE.id, undefined, client.None(), options);
+}
+
+export function discoverService(secret = SERVICE.secret) {
+  return client.discovery(new URL(ISSUER), SERVICE.id, undefined, client.ClientSecretBasic(secret), options);
+}
+
+/** An authorization request with PKCE, state and nonce; `change` edits its parameters before it is built. */
+export async function authorizationRequest(config, redirectUri, change = () => {}) {
+  const checks = {
+    pkceCodeVerifier: client.randomPKCECodeVerifier(),
+    expectedState: client.randomState(),
+    expectedNonce: client.randomNonce(),
+    idTokenExpected: true,
+  };
+  const parameters = {
+    redirect_uri: redirectUri,
+    scope: 'openid profile email',
+    state: checks.expectedState,
+    nonce: checks.expectedNonce,
+    code_challenge: await client.calculatePKCECodeChallenge(checks.pkceCodeVerifier),
+    code_challenge_method: 'S256',
+  };
+  change(parameters);
+  return { url: client.buildAuthorizationUrl(config, parameters), checks };
+}
+
+/** A POST to an endpoint with the web client's secret in the body: for what no library would send. */
+export function postAsWeb(endpoint, parameters) {
+  const body = new URLSearchParams({ client_id: WEB.id, client_secret: WEB.secret, ...parameters });
+  return fetch(endpoint, { method: 'POST', body });
+}
+
+/** Userinfo asked by hand, so that a refusal can be looked at. */
+export function getUserinfo(config, accessToken) {
+  return fetch(config.serverMetadata().userinfo_endpoint, {
+    headers: { authorization: `Bearer ${accessToken}` },
+  });
+}

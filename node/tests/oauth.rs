@@ -1,0 +1,17 @@
+//! OAuth 2 and OpenID Connect over HTTP on one whole node: what a client sees.
+
+#[path = "oauth/client_credentials.rs"]
+mod client_credentials;
+#[path = "oauth/code.rs"]
+mod code;
+#[path = "oauth/discovery.rs"]
+mod discovery;
+#[path = "oauth/headers.rs"]
+mod headers;
+#[path = "oauth/login.rs"]
+mod login;
+#[path = "oauth/setup.rs"]
+mod setup;
+mod support;
+#[path = "oauth/tokens.rs"]
+mod tokens;

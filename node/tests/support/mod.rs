@@ -1,0 +1,187 @@
+//! A whole node in this process, in development mode, and visitors who talk to it over HTTP.
+//!
+//! `demo()` is shared by the tests that run at the same time; `start()` gives one of its own. Either
+//! stops in order when the last holder lets go, and its folder goes with it.
+
+// Each test binary uses its own part of this.
+#![allow(dead_code)]
+
+pub(crate) mod login;
+pub(crate) mod visitor;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, Weak, mpsc},
+    thread::JoinHandle,
+};
+
+use actors::{
+    Context, demo,
+    system::{self, System},
+};
+use axum::Router;
+use tempfile::TempDir;
+use tokio::{
+    runtime::Builder,
+    sync::{oneshot, watch},
+};
+use vaultara_node::{
+    Interior, Node,
+    config::{self, Config, Mode, Request, Surroundings},
+    http::{self, error::render, health::Condition},
+};
+use zeroize::Zeroizing;
+
+pub(crate) use self::visitor::{Answer, Visitor};
+
+/// A running node.
+pub(crate) struct TestNode {
+    /// `EXTERNAL_URL`, without a trailing slash.
+    pub(crate) url: String,
+    /// The inside, for what no route does yet.
+    pub(crate) context: Context,
+    /// The secret that opens setup, if it is open.
+    pub(crate) bootstrap: Option<String>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a node starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Nothing: setup is open.
+    Empty,
+    /// The demo data of `--dev`.
+    Demo,
+}
+
+/// The node with demo data that tests share.
+pub(crate) fn demo() -> Arc<TestNode> {
+    static SHARED: Mutex<Weak<TestNode>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(node) = shared.upgrade() {
+        return node;
+    }
+    let node = Arc::new(start(Content::Demo));
+    *shared = Arc::downgrade(&node);
+    node
+}
+
+/// Starts a node on a free port in a folder of its own.
+pub(crate) fn start(content: Content) -> TestNode {
+    let (started, running) = mpsc::channel();
+    let (stop, stopped) = oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(run(content, started, stopped));
+    });
+    let (url, context, bootstrap) = running.recv().expect("the node starts");
+    TestNode { url, context, bootstrap, stop: Some(stop), thread: Some(thread) }
+}
+
+type Started = mpsc::Sender<(String, Context, Option<String>)>;
+
+async fn run(content: Content, started: Started, stopped: oneshot::Receiver<()>) {
+    let folder = TempDir::new().unwrap();
+    let bound = Node::bind(config(&folder)).await.unwrap();
+    let url = bound.config().external_url.as_str().to_owned();
+    let system = System::start(inside(bound.config())).await.unwrap();
+    let ctx = system.context().clone();
+    let mut bootstrap = system.bootstrap().cloned();
+    if content == Content::Demo {
+        demo::seed(&ctx, bootstrap.take().unwrap()).await.unwrap();
+    }
+    let (_condition, condition) = watch::channel(Condition::good());
+    let random = ctx.random().clone();
+    let interior = Interior {
+        routes: http::inside(&ctx, Mode::Development),
+        management_routes: Router::new(),
+        condition,
+        request_ids: Arc::new(move || random.request_id().to_string()),
+        error_page: render::plain_page,
+    };
+    let node = bound.start(interior).unwrap();
+    let bootstrap = bootstrap.map(|token| token.expose().to_owned());
+    started.send((url, ctx, bootstrap)).unwrap();
+    // An error means that the holder is gone: then it is over as well.
+    let _ = stopped.await;
+    drop(node);
+    system.stop().await;
+    drop(folder);
+}
+
+fn config(folder: &TempDir) -> Config {
+    let flags = BTreeMap::from([
+        ("SERVER_PORT", "0".to_owned()),
+        ("MANAGEMENT_BIND", "off".to_owned()),
+        ("DATA_DIR", folder.path().join("data").to_str().unwrap().to_owned()),
+    ]);
+    let around = Surroundings { processors: 2, ..Surroundings::bare(folder.path()) };
+    let request = Request { mode: Mode::Development, file: None, flags };
+    config::load(&request, &around).unwrap().config
+}
+
+fn inside(config: &Config) -> system::Config {
+    system::Config {
+        data_dir: config.data_dir.clone(),
+        settings: actors::context::Settings {
+            external_url: config.external_url.as_str().to_owned(),
+            secure_cookies: config.external_url.https(),
+            access_token_lifetime_s: u32::try_from(config.lifetimes.access_token_s).unwrap(),
+        },
+        root_secret: Zeroizing::new(b"a root secret that only tests know".to_vec()),
+        previous_root_secret: None,
+        hash_slots: config.passwords.concurrency,
+        hash_memory_kib: config.passwords.memory_kib,
+        hash_passes: config.passwords.iterations,
+        log_budget_bytes: config.log_budget_bytes,
+    }
+}
+
+impl Drop for TestNode {
+    fn drop(&mut self) {
+        // A node that ended by itself has nobody who listens, and its panic is the test's own.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        let ended = self.thread.take().map(JoinHandle::join);
+        if !std::thread::panicking() {
+            assert!(ended.is_none_or(|ended| ended.is_ok()), "the node failed");
+        }
+    }
+}
+
+impl TestNode {
+    /// The address of a route of the default tenant.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The address of a route of the demo tenant.
+    pub(crate) fn demo_at(&self, path: &str) -> String {
+        format!("{}/t/{}{path}", self.url, demo::TENANT)
+    }
+
+    /// A token of `admin-demo` for the administration API, with every API scope.
+    pub(crate) async fn admin_token(&self) -> String {
+        let api = self.at("/api");
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("resource", api.as_str()),
+            ("scope", "read write platform"),
+        ];
+        let basic = visitor::basic("admin-demo", demo::ADMIN_SECRET);
+        let headers = [("authorization", basic.as_str())];
+        let answer = Visitor::new().send_form(&self.at("/oauth/token"), &headers, &form).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.text("access_token")
+    }
+
+    /// A token of `service-demo` for its own tenant.
+    pub(crate) async fn service_token(&self) -> String {
+        let basic = visitor::basic("service-demo", demo::SERVICE_SECRET);
+        let headers = [("authorization", basic.as_str())];
+        let form = [("grant_type", "client_credentials")];
+        let answer = Visitor::new().send_form(&self.demo_at("/oauth/token"), &headers, &form).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.text("access_token")
+    }
+}

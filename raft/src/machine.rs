@@ -1,0 +1,175 @@
+//! The apply loop's heart: entries in, one batch out. Blocking and synchronous; it knows storage and
+//! `identity`, not openraft.
+//!
+//! Debug builds apply every entry twice on two overlays over the same base and compare what they
+//! wrote and answered. Invariant: rows, request answers and applied position are one batch.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use identity::{
+    apply::{Applied, apply_entry},
+    applying::Mode,
+    codec,
+    fault::Fault,
+    stamp::Entry,
+};
+use storage::{Batch, Live, Mark, Overlay, Reads as _, Store};
+
+use crate::freshness::Freshness;
+
+/// One entry to apply.
+pub(crate) struct Item {
+    /// Its log index.
+    pub(crate) index: u64,
+    /// Its whole log id, encoded.
+    pub(crate) log_id: Vec<u8>,
+    /// What it carries.
+    pub(crate) body: Body,
+}
+
+/// What an entry carries.
+pub(crate) enum Body {
+    /// Nothing.
+    Blank,
+    /// Drafts.
+    Drafts(Bytes),
+    /// A membership, encoded.
+    Membership(Vec<u8>),
+}
+
+/// What the node shares with its apply loop.
+pub(crate) struct Machine {
+    pub(crate) store: Arc<Store>,
+    pub(crate) freshness: Arc<Freshness>,
+    pub(crate) last_stamp_ms: Arc<AtomicU64>,
+    overlay: Option<Overlay<Live>>,
+    feature_level: u16,
+}
+
+impl Machine {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        freshness: Arc<Freshness>,
+        last_stamp_ms: Arc<AtomicU64>,
+    ) -> Result<Self, Fault> {
+        let feature_level = store.meta()?.feature_level;
+        Ok(Self { store, freshness, last_stamp_ms, overlay: None, feature_level })
+    }
+
+    /// Applies entries as one batch and returns one answer list per entry.
+    pub(crate) fn apply(&mut self, items: &[Item]) -> Result<Vec<Vec<Bytes>>, Fault> {
+        let Some(last) = items.last() else {
+            return Ok(Vec::new());
+        };
+        let mut overlay = match self.overlay.take() {
+            Some(overlay) => overlay,
+            None => Overlay::new(self.store.pin().live()),
+        };
+        let before_ms = self.last_stamp_ms.load(Ordering::Acquire);
+        let mut stamp_ms = before_ms;
+        let (mut answers, mut membership, mut hot) = (Vec::new(), None, Vec::new());
+        for item in items {
+            let mut replies = Vec::new();
+            match &item.body {
+                Body::Blank => {}
+                Body::Membership(bytes) => membership = Some(bytes.clone()),
+                Body::Drafts(bytes) => {
+                    let entry: Entry = codec::decode(bytes)?;
+                    let (applied, at_ms) = run(&mut overlay, item.index, stamp_ms, &entry)?;
+                    stamp_ms = at_ms;
+                    self.feature_level = self.feature_level.max(entry.stamp.feature_level);
+                    for one in applied {
+                        if one.hot {
+                            hot.push((one.tenant, item.index));
+                        }
+                        replies.push(Bytes::from(one.reply));
+                    }
+                }
+            }
+            answers.push(replies);
+        }
+        let mut batch = Batch::new();
+        overlay.drain_into(&mut batch)?;
+        self.trim_requests(&mut batch, before_ms, stamp_ms);
+        for (tenant, index) in hot {
+            self.freshness.mark(tenant, index);
+        }
+        let applied = storage::Applied { index: last.index, log_id: last.log_id.clone() };
+        let feature_level = self.feature_level;
+        let mark = Mark { applied, last_stamp_ms: stamp_ms, feature_level, membership };
+        self.store.commit(batch, &mark)?;
+        self.last_stamp_ms.store(stamp_ms, Ordering::Release);
+        self.overlay = Some(overlay);
+        Ok(answers)
+    }
+
+    /// A draft whose `not_after` has passed is rejected for that, so its request row cannot be asked
+    /// for any more; once a second those rows go.
+    fn trim_requests(&self, batch: &mut Batch, before_ms: u64, after_ms: u64) {
+        if before_ms / 1000 != after_ms / 1000 {
+            let space = self.store.pin().live().space();
+            batch.delete_range(storage::keys::requests_before(space, after_ms));
+        }
+    }
+
+    /// Forgets everything read: another generation is current.
+    pub(crate) fn switched(&mut self) -> Result<(), Fault> {
+        self.overlay = None;
+        let meta = self.store.meta()?;
+        self.feature_level = meta.feature_level;
+        self.last_stamp_ms.store(meta.last_stamp_ms, Ordering::Release);
+        self.freshness.raise_floor(meta.applied.map_or(0, |applied| applied.index));
+        Ok(())
+    }
+}
+
+type Ran = (Vec<Applied>, u64);
+
+#[cfg(not(debug_assertions))]
+fn run(
+    overlay: &mut Overlay<Live>,
+    index: u64,
+    stamp_ms: u64,
+    entry: &Entry,
+) -> Result<Ran, Fault> {
+    once(overlay, index, stamp_ms, entry)
+}
+
+fn once<T: identity::table::TablesMut>(
+    tables: &mut T,
+    index: u64,
+    stamp_ms: u64,
+    entry: &Entry,
+) -> Result<Ran, Fault> {
+    let mut applied = Vec::with_capacity(entry.drafts.len());
+    let at_ms =
+        apply_entry(tables, index, stamp_ms, entry, Mode::Full, &mut |one| applied.push(one))?;
+    Ok((applied, at_ms))
+}
+
+/// Twice on overlays of their own, compared, then taken over.
+#[cfg(debug_assertions)]
+fn run(
+    overlay: &mut Overlay<Live>,
+    index: u64,
+    stamp_ms: u64,
+    entry: &Entry,
+) -> Result<Ran, Fault> {
+    let mut first = Overlay::new(&*overlay);
+    let ran = once(&mut first, index, stamp_ms, entry)?;
+    if let Some(fault) = first.fault() {
+        return Err(fault.clone());
+    }
+    let first = first.into_write_set();
+    let mut second = Overlay::new(&*overlay);
+    let again = once(&mut second, index, stamp_ms, entry)?;
+    if ran != again || first != second.into_write_set() {
+        return Err(Fault::new(format!("entry {index} is not applied the same way twice")));
+    }
+    overlay.absorb(first);
+    Ok(ran)
+}

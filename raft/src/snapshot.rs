@@ -1,0 +1,31 @@
+//! Snapshots for openraft: a directory of files with a manifest. Building, keeping and installing is
+//! [`storage::Store`]'s; ids are read from the manifest, which read them inside the checkpoint.
+
+use std::{path::PathBuf, sync::Arc};
+
+use storage::{Manifest, Snapshot};
+
+use crate::types::{SnapshotMeta, StoredMembership, decode};
+
+/// The files of a snapshot: one of this node, or one that was received into a directory.
+#[derive(Clone)]
+pub(crate) enum Files {
+    /// Kept by this node for as long as this is held.
+    Kept(Arc<Snapshot>),
+    /// Received, not yet installed.
+    #[allow(dead_code, reason = "made by the peer transport, which clusters of one do not have")]
+    Received(PathBuf),
+}
+
+/// What openraft knows of a snapshot.
+pub(crate) fn meta(manifest: &Manifest) -> std::io::Result<SnapshotMeta> {
+    let last_log_id = match manifest.applied() {
+        Some(applied) => Some(decode(&applied.log_id)?),
+        None => None,
+    };
+    let last_membership = match &manifest.membership {
+        Some(bytes) => decode(&bytes.0)?,
+        None => StoredMembership::default(),
+    };
+    Ok(SnapshotMeta { last_log_id, last_membership })
+}
