@@ -3,13 +3,16 @@
 //! A flip, an insertion, a deletion and a reorder break the chain itself; a truncation contradicts the
 //! head or a checkpoint. Whoever can remove checkpoints too is found by an anchor kept elsewhere.
 
+use std::path::Path;
+
 use identity::{
     apply::{AUDIT_CHAIN, AUDIT_CHECKPOINT, AUDIT_HEAD, AUDIT_PERSONAL},
     codec,
     event::{self, AuditEvent, ChainHead, Checkpoint, Personal},
     fault::Fault,
     id::TenantId,
-    table::{FoundRow, Row, Span, Tables},
+    table::{FoundRow, Record as _, Row, Span, Tables},
+    tenants::Directory,
 };
 
 use crate::runtime::keyring::checkpoint_is_genuine;
@@ -193,13 +196,72 @@ fn checkpoints(
                 return problem(first, "a checkpoint covers it, but it is missing");
             }
             let row = Row::Audit { part: AUDIT_CHAIN, sequence };
-            let covered = tables
-                .get(tenant, row)?
-                .and_then(|bytes| codec::decode::<AuditEvent>(&bytes).ok());
+            let covered =
+                tables.get(tenant, row)?.and_then(|bytes| codec::decode::<AuditEvent>(&bytes).ok());
             if covered.is_none_or(|event| event.hash != checkpoint.hash) {
                 return problem(sequence, "it is not the event its checkpoint covers");
             }
             report.checkpoints = report.checkpoints.saturating_add(1);
+        }
+    }
+}
+
+/// The trail of one placement, verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// `cluster` or the tenant's slug.
+    pub name: String,
+    /// Whose trail.
+    pub tenant: TenantId,
+    /// What was found.
+    pub report: Report,
+}
+
+/// Verifies the trails of a node that does not run, as far as its state has reached without the log.
+///
+/// # Errors
+/// One line that says what is wrong with the directory, or which tenant it does not know.
+pub fn verify_directory(
+    data_dir: &Path,
+    only: Option<&str>,
+    anchor: Option<Anchor>,
+) -> Result<Vec<Verified>, String> {
+    let state = data_dir.join("state");
+    if !state.is_dir() {
+        return Err(format!("{} is not a data directory", data_dir.display()));
+    }
+    let store = storage::Store::open(&state, storage::Options::default())
+        .map_err(|refusal| refusal.to_string())?;
+    let pinned = store.pin();
+    let view = pinned.view().map_err(|fault| fault.to_string())?;
+    let settings = crate::tenants::cluster_settings(&view).map_err(|error| error.to_string())?;
+    let mut trails = vec![("cluster".to_owned(), TenantId::CLUSTER)];
+    trails.extend(tenants(&view).map_err(|fault| fault.to_string())?);
+    if let Some(only) = only {
+        trails.retain(|(name, tenant)| name == only || tenant.to_string() == only);
+        if trails.is_empty() {
+            return Err(format!("no tenant {only} in {}", data_dir.display()));
+        }
+    }
+    let verify = |(name, tenant)| {
+        let report = verify(&view, tenant, &settings.audit_key, anchor);
+        report.map(|report| Verified { name, tenant, report }).map_err(|fault| fault.to_string())
+    };
+    trails.into_iter().map(verify).collect()
+}
+
+fn tenants(tables: &impl Tables) -> Result<Vec<(String, TenantId)>, Fault> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let span = Span::Records { table: Directory::TABLE, after };
+        let rows = tables.scan(TenantId::CLUSTER, span, STRIDE, false)?;
+        let Some(FoundRow::Record { id, .. }) = rows.last().map(|last| last.row.clone()) else {
+            return Ok(found);
+        };
+        after = Some(id);
+        for row in rows {
+            let line: Directory = codec::decode(&row.value)?;
+            found.push((line.slug, line.id));
         }
     }
 }

@@ -50,6 +50,21 @@ pub struct Config {
     pub hash_passes: u32,
     /// Target size of the log, bytes.
     pub log_budget_bytes: u64,
+    /// The fault that a test wants to see noticed.
+    #[cfg(feature = "planted")]
+    pub planted: Option<Planted>,
+}
+
+/// Faults planted on purpose; never in a release.
+#[cfg(feature = "planted")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planted {
+    /// The log acknowledges before it is on disk.
+    AckBeforeSync,
+    /// A request that comes again is done again.
+    DedupOff,
+    /// The state's families are flushed one by one.
+    AtomicFlushOff,
 }
 
 /// Why a node does not start: one line that says what and what to do.
@@ -86,14 +101,16 @@ impl System {
         let clock = Clock::system();
         let random = Random::new(clock.clone());
         let keyring = keyring(&config, &random)?;
-        let raft = raft::Handle::start(raft::Options {
+        let options = raft::Options {
             data_dir: config.data_dir.clone(),
             fresh_cluster_id: random.bytes::<16>(),
             key_checks: key_checks(&keyring),
             log_budget_bytes: config.log_budget_bytes,
             ..raft::Options::default()
-        })
-        .await?;
+        };
+        #[cfg(feature = "planted")]
+        let options = plant(config.planted, options);
+        let raft = raft::Handle::start(options).await?;
         let context = services(&config, raft, clock, random, keyring).await?;
         housekeeper::check_clock(&context);
         context.fresh().await.map_err(failed)?;
@@ -146,6 +163,19 @@ fn keyring(config: &Config, random: &Random) -> Result<Keyring, StartError> {
         None => None,
     };
     Ok(Keyring::new(current, previous, random.clone()))
+}
+
+#[cfg(feature = "planted")]
+fn plant(planted: Option<Planted>, mut options: raft::Options) -> raft::Options {
+    match planted {
+        Some(Planted::AckBeforeSync) => options.ack_before_sync = true,
+        Some(Planted::AtomicFlushOff) => options.tuning.atomic_flush = false,
+        Some(Planted::DedupOff) => {
+            identity::apply::DEDUP_OFF.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+        None => {}
+    }
+    options
 }
 
 fn key_checks(keyring: &Keyring) -> Vec<Vec<u8>> {

@@ -3,12 +3,14 @@
 //! Each subcommand has its file; a new one is a variant of `Command` and an arm in `run`. Nothing
 //! prompts, data goes to stdout, messages to stderr, and secrets are never arguments.
 
+pub mod audit;
 pub mod configuration;
 pub mod exit;
 pub mod greeting;
 pub mod output;
 pub mod server;
 pub mod settings;
+pub mod setup;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -38,6 +40,11 @@ pub struct Arguments {
 enum Command {
     /// Runs a node (the default).
     Server(ConfigurationFlags),
+    /// Makes the default tenant and its first administrator, once.
+    Setup(setup::SetupArguments),
+    /// Verifies the audit trail of a node that does not run.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Checks and shows the configuration.
     #[command(subcommand)]
     Config(ConfigurationCommand),
@@ -64,6 +71,8 @@ pub fn run(around: &Surroundings) -> Exit {
     };
     match arguments.command.unwrap_or(Command::Server(arguments.server)) {
         Command::Server(flags) => server::run(flags, around),
+        Command::Setup(arguments) => setup::run(&arguments),
+        Command::Audit(command) => audit::run(&command),
         Command::Config(command) => configuration::run(command, around),
         Command::Version { json } => version_of_build(json),
         Command::Completions { shell } => completions(shell),

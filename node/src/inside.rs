@@ -63,6 +63,8 @@ impl Inside {
             hash_memory_kib: config.passwords.memory_kib,
             hash_passes: config.passwords.iterations,
             log_budget_bytes: config.log_budget_bytes,
+            #[cfg(feature = "planted")]
+            planted: planted()?,
         })
         .await?;
         if config.mode == Mode::Development
@@ -126,6 +128,19 @@ async fn ask(ctx: Context, told: watch::Sender<Condition>) {
             }
             changed
         });
+    }
+}
+
+/// The fault that a test wants to see noticed.
+#[cfg(feature = "planted")]
+fn planted() -> Result<Option<system::Planted>, system::StartError> {
+    #[expect(clippy::disallowed_methods, reason = "no setting: only builds for tests know it")]
+    match std::env::var("VAULTARA_PLANTED").as_deref() {
+        Ok("ack-before-sync") => Ok(Some(system::Planted::AckBeforeSync)),
+        Ok("dedup-off") => Ok(Some(system::Planted::DedupOff)),
+        Ok("atomic-flush-off") => Ok(Some(system::Planted::AtomicFlushOff)),
+        Ok(other) => Err(system::StartError::Refused(format!("VAULTARA_PLANTED={other}"))),
+        Err(_) => Ok(None),
     }
 }
 

@@ -1,10 +1,15 @@
 //! The built binary: what people and service managers see of it.
 
+// The exceptions for tests do not reach their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    os::unix::net::UnixDatagram,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -125,12 +130,12 @@ struct Server {
 impl Server {
     fn start(folder: &Path, words: &[&str]) -> Self {
         let mut command = vaultara(folder, &["server", "--dev", "--server-port", "0"]);
-        let mut child = command
-            .args(["--management-bind", "127.0.0.1:0"])
-            .args(words)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        command.args(["--management-bind", "127.0.0.1:0"]).args(words);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let logs = BufReader::new(child.stderr.take().unwrap());
         Self { child, logs, seen: String::new() }
     }
@@ -222,6 +227,31 @@ fn a_second_signal_ends_at_once() {
     server.line("draining");
     server.signal("-TERM");
     assert_eq!(server.code(), Some(1), "{}", server.seen);
+}
+
+#[test]
+fn the_service_manager_is_told_and_a_crash_leaves_no_memory_behind() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let receive = || {
+        let mut buffer = [0; 256];
+        let length = socket.recv(&mut buffer).unwrap();
+        text(&buffer[..length])
+    };
+    let mut command = vaultara(folder.path(), &["server", "--dev", "--server-port", "0"]);
+    command.args(["--management-bind", "127.0.0.1:0"]).env("NOTIFY_SOCKET", &path);
+    let mut server = Server::spawn(command);
+    server.line("listening");
+    assert_eq!(receive(), "READY=1\n");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let words: Vec<&str> = core.split_whitespace().skip(4).collect();
+    assert_eq!(words[..2], ["0", "0"], "{core}");
+    server.signal("-TERM");
+    assert_eq!(receive(), "STOPPING=1\n");
+    assert_eq!(server.code(), Some(0), "{}", server.seen);
 }
 
 #[test]

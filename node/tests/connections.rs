@@ -1,5 +1,8 @@
 //! Connections: slow ones, idle ones, too many, HTTP/2, and the orderly end.
 
+// The exceptions for tests do not reach their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod outside;
 
 use std::{sync::Arc, time::Duration};

@@ -1,5 +1,8 @@
 //! OAuth 2 and OpenID Connect over HTTP on one whole node: what a client sees.
 
+// Helpers of tests fail by panicking, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 #[path = "oauth/client_credentials.rs"]
 mod client_credentials;
 #[path = "oauth/code.rs"]

@@ -34,7 +34,7 @@ pub async fn document(ctx: &Context, tenant: TenantId, which: Document) -> Resul
         "introspection_endpoint": at("/oauth/introspect"),
         "scopes_supported": ["openid", "profile", "email", "address", "phone"],
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": ["query", "form_post"],
         "grant_types_supported": ["authorization_code", "client_credentials"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,

@@ -11,7 +11,7 @@ use identity::{
     name,
     oauth::{
         self,
-        authorize::{self, Parameters, Request},
+        authorize::{self, Parameters, Request, ReturnTo},
         error::{Code, Error as OAuthError},
     },
     outcome::Rejection,
@@ -110,7 +110,7 @@ async fn page(
     browser: Digest,
 ) -> Result<Page, Error> {
     let snapshot = ctx.tenant(tenant).await?;
-    let mut form_targets = vec![request.redirect_uri.clone()];
+    let mut form_targets = vec![request.to.redirect_uri.clone()];
     form_targets.extend(client.redirect_uris.iter().cloned());
     let login_hint = request.login_hint.clone().unwrap_or_default();
     let expires_at_ms = ctx.now_ms().saturating_add(PAGE_LIFETIME_MS);
@@ -168,11 +168,9 @@ pub enum Problem {
 /// A completed login.
 pub struct SignedIn {
     /// Where to.
-    pub redirect_uri: String,
+    pub to: ReturnTo,
     /// The code, shown once.
     pub code: Token,
-    /// Echoed.
-    pub client_state: Option<String>,
     /// The tenant's issuer (RFC 9207).
     pub issuer: String,
     /// The session's cookie.
@@ -193,7 +191,7 @@ pub async fn submit(
         Ok(request) => request,
         Err(problem) => return Ok(Answer::Lost(problem)),
     };
-    let browser = submission.browser.as_ref().map_or(Digest::of(b""), Token::digest);
+    let browser = submission.browser.as_ref().map_or_else(|| Digest::of(b""), Token::digest);
     let client = {
         let reading = ctx.fresh().await?;
         clients::find(&reading.view()?, tenant, &request.client_id)?
@@ -219,9 +217,8 @@ pub async fn submit(
         Attempt::SignedIn(code, session) => {
             let snapshot = ctx.tenant(tenant).await?;
             Ok(Answer::SignedIn(Box::new(SignedIn {
-                redirect_uri: request.redirect_uri,
+                to: request.to,
                 code,
-                client_state: request.client_state,
                 issuer: snapshot.tenant.issuer.clone(),
                 session,
             })))
@@ -232,11 +229,9 @@ pub async fn submit(
             let page = page(ctx, tenant, &client, request, browser).await?;
             Ok(Answer::Again(Box::new(page), Problem::WrongCredentials))
         }
-        Attempt::Refused(error) => Ok(Answer::Refused(authorize::Refusal::Redirect {
-            redirect_uri: request.redirect_uri,
-            client_state: request.client_state,
-            error,
-        })),
+        Attempt::Refused(error) => {
+            Ok(Answer::Refused(authorize::Refusal::Client { to: request.to, error }))
+        }
     }
 }
 
@@ -310,7 +305,7 @@ async fn complete(
         user_agent: source.user_agent.clone(),
         code: code.digest(),
         client: client.id,
-        redirect_uri: request.redirect_uri.clone(),
+        redirect_uri: request.to.redirect_uri.clone(),
         scopes: request.scopes.clone(),
         nonce: request.nonce.clone(),
         challenge: request.challenge.clone(),

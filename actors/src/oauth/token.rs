@@ -110,8 +110,11 @@ async fn client_credentials(
         "" => client.scopes.clone(),
         requested => scope::narrow(client, requested, false),
     };
-    if scopes.is_empty() && !requested.is_empty() {
-        return Err(error(Code::InvalidScope, "none of these scopes is available to this client"));
+    // A service that asks for more than it may have has a mistake in its configuration: say so.
+    let asked = requested.split(' ').filter(|scope| !scope.is_empty());
+    if let Some(unknown) = asked.into_iter().find(|scope| !client.scopes.contains(*scope)) {
+        let hint = format!("the scope {unknown} is not available to this client");
+        return Err(error(Code::InvalidScope, &hint));
     }
     let asker = as_client(tenant, client, source);
     let command = oauth::Command::IssueClientToken { client: client.id, scopes, api };

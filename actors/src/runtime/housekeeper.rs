@@ -89,10 +89,10 @@ impl State {
         }
         finish_sagas(&self.ctx).await?;
         record_denials(&self.ctx, false).await?;
-        if self.turns % SWEEP_TURNS == 0 {
+        if self.turns.is_multiple_of(SWEEP_TURNS) {
             sweep(&self.ctx).await?;
         }
-        if self.turns % CHECKPOINT_TURNS == 0 {
+        if self.turns.is_multiple_of(CHECKPOINT_TURNS) {
             self.sign_chains().await?;
         }
         Ok(())

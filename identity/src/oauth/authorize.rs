@@ -45,17 +45,37 @@ impl Parameters {
     }
 }
 
+/// How the answer travels. Variants are only ever appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ResponseMode {
+    /// In the query of a redirect.
+    Query,
+    /// In a form that posts itself (OAuth 2.0 Form Post Response Mode).
+    FormPost,
+}
+
+/// Where an answer goes, once client and redirect URI are proven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnTo {
+    /// Proven redirect URI.
+    pub redirect_uri: String,
+    /// The client's `state`, echoed unchanged.
+    pub client_state: Option<String>,
+    /// How it travels.
+    pub mode: ResponseMode,
+    /// The client's name, for the page of a form that posts itself.
+    pub client_name: String,
+}
+
 /// Where an error goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// Nothing is proven: a page.
     Page(Error),
     /// Client and redirect URI are proven.
-    Redirect {
+    Client {
         /// Where to.
-        redirect_uri: String,
-        /// Echoed.
-        client_state: Option<String>,
+        to: ReturnTo,
         /// What.
         error: Error,
     },
@@ -66,10 +86,8 @@ pub enum Refusal {
 pub struct Request {
     /// The OAuth `client_id`.
     pub client_id: String,
-    /// Proven redirect URI.
-    pub redirect_uri: String,
-    /// The client's `state`, echoed unchanged.
-    pub client_state: Option<String>,
+    /// Where the answer goes.
+    pub to: ReturnTo,
     /// Scopes the client may have.
     pub scopes: BTreeSet<String>,
     /// Echoed in the ID token.
@@ -104,11 +122,12 @@ pub fn decide(
     if client_state.as_ref().is_some_and(|state| state.len() > ECHO_MAX) {
         return Err(page(Code::InvalidRequest, "state is longer than 2048 bytes"));
     }
-    let refuse = |error: Error| Refusal::Redirect {
-        redirect_uri: redirect_uri.clone(),
-        client_state: client_state.clone(),
-        error,
+    let mode = match parameters.get("response_mode") {
+        Some("form_post") => ResponseMode::FormPost,
+        Some(_) | None => ResponseMode::Query,
     };
+    let to = ReturnTo { redirect_uri, client_state, mode, client_name: client.name.clone() };
+    let refuse = |error: Error| Refusal::Client { to: to.clone(), error };
     shape(parameters, client).map_err(refuse)?;
     let challenge = challenge(parameters, client).map_err(refuse)?;
     let api = target(parameters, client, api_audience).map_err(refuse)?;
@@ -127,8 +146,7 @@ pub fn decide(
     }
     Ok(Request {
         client_id: client_id.to_owned(),
-        redirect_uri: redirect_uri.clone(),
-        client_state,
+        to: to.clone(),
         scopes,
         nonce,
         challenge,
@@ -172,8 +190,11 @@ fn shape(parameters: &Parameters, client: &Client) -> Result<(), Error> {
         return no(Code::UnauthorizedClient, "the client may not use authorization codes");
     }
     match parameters.get("response_mode") {
-        None | Some("query") => {}
-        Some(_) => return no(Code::InvalidRequest, "only response_mode=query is supported"),
+        None | Some("query" | "form_post") => {}
+        Some(_) => {
+            let hint = "only response_mode=query and form_post are supported";
+            return no(Code::InvalidRequest, hint);
+        }
     }
     match parameters.get("prompt") {
         None => Ok(()),

@@ -58,7 +58,7 @@ fn a_good_request_is_taken_and_its_scopes_narrowed() {
     let client = client(Authentication::ClientSecretBasic, false);
     let request = decide(&parameters(&[("extra", Some("x"))]), Some(&client), API).unwrap();
     assert_eq!(request.scopes, BTreeSet::from(["openid".to_owned(), "orders".to_owned()]));
-    assert_eq!(request.client_state.as_deref(), Some("s"));
+    assert_eq!(request.to.client_state.as_deref(), Some("s"));
     assert_eq!(request.challenge.as_deref(), Some(CHALLENGE));
     assert!(!request.api);
 }
@@ -99,10 +99,10 @@ fn every_other_error_goes_back_with_the_state() {
     let client = client(Authentication::ClientSecretBasic, false);
     for (changes, code) in table {
         match decide(&parameters(changes), Some(&client), API).unwrap_err() {
-            Refusal::Redirect { redirect_uri, client_state, error } => {
+            Refusal::Client { to, error } => {
                 assert_eq!(error.code, code, "{changes:?}");
-                assert_eq!(redirect_uri, "https://app.example/cb");
-                assert_eq!(client_state.as_deref(), Some("s"));
+                assert_eq!(to.redirect_uri, "https://app.example/cb");
+                assert_eq!(to.client_state.as_deref(), Some("s"));
             }
             Refusal::Page(error) => panic!("{changes:?} gave a page: {error}"),
         }
@@ -129,4 +129,17 @@ fn the_api_audience_is_only_for_clients_marked_for_it() {
 fn a_repeated_parameter_is_refused() {
     let pairs = [("scope", "a"), ("scope", "b")].map(|(a, b)| (a.to_owned(), b.to_owned()));
     assert_eq!(Parameters::collect(pairs).unwrap_err().code, Code::InvalidRequest);
+}
+
+#[test]
+fn the_answer_travels_as_asked() {
+    let client = client(Authentication::ClientSecretBasic, false);
+    for (asked, mode) in [
+        (None, ResponseMode::Query),
+        (Some("query"), ResponseMode::Query),
+        (Some("form_post"), ResponseMode::FormPost),
+    ] {
+        let request = decide(&parameters(&[("response_mode", asked)]), Some(&client), API);
+        assert_eq!(request.unwrap().to.mode, mode);
+    }
 }

@@ -177,11 +177,11 @@ fn logs(values: &Values, around: &Surroundings, problems: &mut Vec<Problem>) -> 
     Some(Logs { filter, format, colors: around.variable("NO_COLOR").is_none() })
 }
 
-/// Our own crates at the asked level; libraries that narrate every frame stay one step quieter.
+/// Our own crates at the asked level. Libraries that narrate frames and headers stay quiet however
+/// much is asked: what they would print holds cookies and codes.
 fn default_filter(level: &str) -> String {
     let libraries = match level {
-        "trace" => "debug",
-        "debug" => "info",
+        "trace" | "debug" => "info",
         "info" => "warn",
         quieter => quieter,
     };

@@ -146,10 +146,10 @@ fn lost(problem: Problem) -> Failure {
 fn welcome(ctx: &Context, tenant: &Tenant, signed_in: &SignedIn) -> Result<Response, Failure> {
     let parameters = [
         ("code", Some(signed_in.code.expose())),
-        ("state", signed_in.client_state.as_deref()),
+        ("state", signed_in.to.client_state.as_deref()),
         ("iss", Some(signed_in.issuer.as_str())),
     ];
-    let mut response = redirect::to(&signed_in.redirect_uri, &parameters)?;
+    let mut response = redirect::answer(&signed_in.to, &parameters)?;
     if let Some(value) = cookie::set(ctx, cookie::Kind::Session, tenant.id, &signed_in.session) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }

@@ -182,6 +182,11 @@ impl Api {
         Self::platform().await.tenant_id(demo::TENANT).await
     }
 
+    /// The id of the default tenant; any caller may ask for it here.
+    pub async fn tenant_of_operator(&self) -> String {
+        Self::platform().await.tenant_id("default").await
+    }
+
     /// Makes a tenant of one's own and returns the path of it.
     pub async fn own_tenant(&self) -> String {
         let body = json!({ "slug": unique("own"), "name": "Own" });

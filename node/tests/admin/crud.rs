@@ -45,7 +45,8 @@ async fn a_user_lives_from_post_to_delete() {
     assert_eq!(replaced["has_password"], json!(true));
     assert_eq!(replaced["created_at"], carol["created_at"]);
 
-    let patch = json!({ "enabled": null, "profile": { "nickname": "C" }, "email": "c@example.org" });
+    let patch =
+        json!({ "enabled": null, "profile": { "nickname": "C" }, "email": "c@example.org" });
     let patched = bob.patch(&path, &patch).await;
     assert_eq!(patched.status, 200, "{patched:?}");
     let patched = patched.json();
@@ -157,7 +158,10 @@ async fn a_tenant_lives_from_post_to_delete() {
     assert_eq!(replaced["revision"], json!(3));
 
     let moved = platform.patch(&path, &json!({ "slug": "elsewhere" })).await;
-    assert_eq!((problem(&moved), pointers(&moved)), ((422, "rule_violated".into()), vec!["/slug".into()]));
+    assert_eq!(
+        (problem(&moved), pointers(&moved)),
+        ((422, "rule_violated".into()), vec!["/slug".into()])
+    );
     let taken = platform.post("/api/v1/tenants", &json!({ "slug": slug, "name": "Other" })).await;
     assert_eq!(problem(&taken), (409, "already_exists".into()));
 

@@ -14,8 +14,7 @@ fn committed() -> std::path::PathBuf {
 #[tokio::test]
 async fn the_committed_description_is_the_one_that_is_served() {
     let generated = openapi::text_of(&openapi::document());
-    let update = std::env::vars().any(|(name, value)| name == "UPDATE_OPENAPI" && value == "1");
-    if update {
+    if std::env::var_os("UPDATE_OPENAPI").is_some_and(|value| value == "1") {
         std::fs::write(committed(), &generated).unwrap();
     }
     let text = std::fs::read_to_string(committed()).unwrap_or_default();
@@ -37,7 +36,10 @@ fn every_operation_says_who_may_and_how_it_refuses() {
             assert!(operation["security"][0].get("bearer").is_some(), "{method} {path}");
             let permission = operation["x-vaultara-permission"].as_str().unwrap();
             let reads = method == "get";
-            assert!(permission.ends_with(if reads { ":read" } else { ":write" }), "{method} {path}");
+            assert!(
+                permission.ends_with(if reads { ":read" } else { ":write" }),
+                "{method} {path}"
+            );
             for status in ["400", "401", "403", "404", "default"] {
                 let problem = operation["responses"][status]["$ref"].as_str().unwrap();
                 assert!(problem.starts_with("#/components/responses/Problem"), "{method} {path}");

@@ -143,7 +143,7 @@ test('a page for people is not cached, not framed, sends no referrer and runs no
       assert.equal(headers['x-content-type-options'], 'nosniff');
       policies[name] = policy;
     }
-    assert.match(policies.login, /form-action 'self' http:\/\/localhost:3000;/);
+    assert.match(policies.login, /form-action 'self' http:\/\/localhost:3000[ ;]/);
     assert.match(policies.error, /form-action 'self';/);
   });
 });

@@ -84,8 +84,8 @@ async fn two_methods_at_once_are_refused() {
 #[tokio::test]
 async fn a_malformed_request_is_refused_in_oauth_words() {
     let node = support::demo();
-    let cases: [(&[(&str, &str)], u16, &str); 5] = [
-        (&[], 400, "invalid_request"),
+    let cases = [
+        (&[][..], 400, "invalid_request"),
         (&[("grant_type", "password")], 400, "unsupported_grant_type"),
         (&[GRANT, GRANT], 400, "invalid_request"),
         (&[GRANT, ("scope", "read"), ("scope", "write")], 400, "invalid_request"),

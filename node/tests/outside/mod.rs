@@ -28,17 +28,21 @@ use vaultara_node::{
 };
 
 /// Longer than anything here takes; a test that waits for it has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running node with what a test wants to change about it.
-pub struct TestNode {
-    pub node: Node,
-    pub condition: watch::Sender<Condition>,
+pub(crate) struct TestNode {
+    pub(crate) node: Node,
+    pub(crate) condition: watch::Sender<Condition>,
     _folder: TempDir,
 }
 
 /// Starts a node on free ports.
-pub async fn start(routes: Router, limits: Limits, settings: &[(&'static str, &str)]) -> TestNode {
+pub(crate) async fn start(
+    routes: Router,
+    limits: Limits,
+    settings: &[(&'static str, &str)],
+) -> TestNode {
     let folder = TempDir::new().unwrap();
     let mut flags = BTreeMap::from([
         ("SERVER_PORT", "0".to_owned()),
@@ -69,51 +73,51 @@ pub async fn start(routes: Router, limits: Limits, settings: &[(&'static str, &s
 }
 
 /// A node without routes of its own.
-pub async fn bare() -> TestNode {
+pub(crate) async fn bare() -> TestNode {
     start(Router::new(), Limits::default(), &[]).await
 }
 
 /// An answer in pieces; header names are in lower case.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
     /// The stable code of a problem document.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         self.json()["code"].as_str().unwrap().to_owned()
     }
 }
 
 /// A connection.
-pub struct Client {
-    pub stream: TcpStream,
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Client {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.unwrap(), buffer: Vec::new() }
     }
 
-    pub async fn send(&mut self, text: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, text: impl AsRef<[u8]>) {
         self.stream.write_all(text.as_ref()).await.unwrap();
     }
 
     /// One answer whose body has a length; a `HEAD` answer has none.
-    pub async fn answer(&mut self, method: &str) -> Answer {
+    pub(crate) async fn answer(&mut self, method: &str) -> Answer {
         timeout(PATIENCE, self.read_answer(method)).await.expect("an answer in time")
     }
 
@@ -147,7 +151,7 @@ impl Client {
     }
 
     /// Waits until the server closes; what it sent before is lost.
-    pub async fn closed(&mut self) {
+    pub(crate) async fn closed(&mut self) {
         let reading = async {
             let mut buffer = [0; 1_024];
             while self.stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
@@ -155,7 +159,7 @@ impl Client {
         timeout(PATIENCE, reading).await.expect("closed in time");
     }
 
-    pub async fn read_exact(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) async fn read_exact(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         timeout(PATIENCE, self.stream.read_exact(&mut bytes)).await.expect("in time").unwrap();
         bytes
@@ -167,7 +171,7 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 }
 
 /// One request on a connection of its own.
-pub async fn request(address: SocketAddr, method: &str, path: &str, rest: &str) -> Answer {
+pub(crate) async fn request(address: SocketAddr, method: &str, path: &str, rest: &str) -> Answer {
     let mut client = Client::connect(address).await;
     let rest = if rest.is_empty() { "\r\n" } else { rest };
     client.send(format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{rest}")).await;
@@ -175,12 +179,12 @@ pub async fn request(address: SocketAddr, method: &str, path: &str, rest: &str) 
 }
 
 /// `GET` without further headers.
-pub async fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
     request(address, "GET", path, "").await
 }
 
 /// A request with a body.
-pub async fn send_body(
+pub(crate) async fn send_body(
     address: SocketAddr,
     method: &str,
     path: &str,

@@ -85,16 +85,16 @@ pub(in crate::http) async fn refused(
 ) -> Result<Response, Failure> {
     match refusal {
         Refusal::Page(error) => Err(actors::Error::from(error.clone()).into()),
-        Refusal::Redirect { redirect_uri, client_state, error } => {
+        Refusal::Client { to, error } => {
             let snapshot = ctx.tenant(tenant.id).await?;
             // RFC 6749 §4.1.2.1, RFC 9207 §2.
             let parameters = [
                 ("error", Some(error.code.name())),
                 ("error_description", Some(error.hint.as_str())),
-                ("state", client_state.as_deref()),
+                ("state", to.client_state.as_deref()),
                 ("iss", Some(snapshot.tenant.issuer.as_str())),
             ];
-            redirect::to(redirect_uri, &parameters)
+            redirect::answer(to, &parameters)
         }
     }
 }

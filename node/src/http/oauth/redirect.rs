@@ -8,16 +8,41 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::http::error::{Class, Failure};
+use identity::oauth::authorize::{ResponseMode, ReturnTo};
+
+use crate::http::{
+    error::{Class, Failure},
+    pages::FormPostPage,
+};
+
+/// Sends an answer to a client, the way it asked for.
+///
+/// # Errors
+/// As [`to`].
+pub(crate) fn answer(
+    target: &ReturnTo,
+    parameters: &[(&str, Option<&str>)],
+) -> Result<Response, Failure> {
+    match target.mode {
+        ResponseMode::Query => to(&target.redirect_uri, parameters),
+        ResponseMode::FormPost => {
+            let given = parameters.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+            let fields: Vec<(&str, &str)> = given.collect();
+            let page = FormPostPage {
+                client_name: &target.client_name,
+                action: &target.redirect_uri,
+                fields: &fields,
+            };
+            Ok(page.respond())
+        }
+    }
+}
 
 /// A redirect that turns a POST into a GET, so that no credentials travel on (RFC 9700 §4.12).
 ///
 /// # Errors
 /// [`Class::INTERNAL`] for a URI that is no header value, which registration does not allow.
-pub(crate) fn to(
-    redirect_uri: &str,
-    parameters: &[(&str, Option<&str>)],
-) -> Result<Response, Failure> {
+fn to(redirect_uri: &str, parameters: &[(&str, Option<&str>)]) -> Result<Response, Failure> {
     let location = HeaderValue::try_from(with_parameters(redirect_uri, parameters));
     let mut location = location.map_err(|_| Failure::new(Class::INTERNAL))?;
     location.set_sensitive(true);

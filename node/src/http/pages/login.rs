@@ -16,8 +16,6 @@ pub(crate) enum LoginProblem {
     Incomplete,
     /// The page was open for too long, or its CSRF token does not belong to this browser.
     Expired,
-    /// Too many failed attempts; the caller adds `Retry-After`.
-    TooManyAttempts,
     /// No password can be checked right now; the caller adds `Retry-After`.
     Busy,
 }
@@ -29,7 +27,6 @@ impl LoginProblem {
             Self::WrongCredentials => "The user name or the password is not correct.",
             Self::Incomplete => "Enter your user name and your password.",
             Self::Expired => "This page was open for too long. Please sign in again.",
-            Self::TooManyAttempts => "Too many attempts. Wait a moment and try again.",
             Self::Busy => "Too many people are signing in right now. Try again in a moment.",
         }
     }
@@ -39,7 +36,6 @@ impl LoginProblem {
         match self {
             Self::WrongCredentials => StatusCode::FORBIDDEN,
             Self::Incomplete | Self::Expired => StatusCode::BAD_REQUEST,
-            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

@@ -128,7 +128,7 @@ async fn the_first_empty_field_has_the_focus() {
 #[test]
 fn every_problem_has_a_text_of_its_own_and_an_error_status() {
     use LoginProblem::*;
-    let all = [WrongCredentials, Incomplete, Expired, TooManyAttempts, Busy];
+    let all = [WrongCredentials, Incomplete, Expired, Busy];
     let texts: std::collections::BTreeSet<_> = all.iter().map(|problem| problem.text()).collect();
     assert_eq!(texts.len(), all.len());
     for problem in all {
