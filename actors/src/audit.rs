@@ -1,7 +1,9 @@
-//! Verifying an audit trail: the chain, its head, the personal side rows and the signed checkpoints.
+//! Verifying an audit trail: the chain, its head, the personal side rows and the signed
+//! checkpoints.
 //!
-//! A flip, an insertion, a deletion and a reorder break the chain itself; a truncation contradicts the
-//! head or a checkpoint. Whoever can remove checkpoints too is found by an anchor kept elsewhere.
+//! A flip, an insertion, a deletion and a reorder break the chain itself; a truncation contradicts
+//! the head or a checkpoint. Whoever can remove checkpoints too is found by an anchor kept
+//! elsewhere.
 
 use std::path::Path;
 
@@ -217,7 +219,8 @@ pub struct Verified {
     pub report: Report,
 }
 
-/// Verifies the trails of a node that does not run, as far as its state has reached without the log.
+/// Verifies the trails of a node that does not run, as far as its state has reached without the
+/// log.
 ///
 /// # Errors
 /// One line that says what is wrong with the directory, or which tenant it does not know.

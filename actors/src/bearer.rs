@@ -1,8 +1,8 @@
 //! Who a bearer token makes the caller, at userinfo and at the administration API.
 //!
 //! Signature, time, issuer and audience are checked against the keys of the tenant that issued it,
-//! everything else in state, Fresh: a revoked token, a disabled client or user, an ended session are
-//! seen at once.
+//! everything else in state, Fresh: a revoked token, a disabled client or user, an ended session
+//! are seen at once.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity::{

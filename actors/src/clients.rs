@@ -55,7 +55,8 @@ pub fn find(
 /// The client behind credentials: exactly one method, the registered one.
 ///
 /// # Errors
-/// `invalid_client`, the same for an unknown client and a wrong secret; counted for the audit trail.
+/// `invalid_client`, the same for an unknown client and a wrong secret; counted for the audit
+/// trail.
 pub fn authenticate(
     ctx: &Context,
     tables: &impl Tables,

@@ -20,9 +20,9 @@ use crate::{
         clock::{Clock, stamps::Stamps},
         denials::Denials,
         directory::Directory,
-        hasher::Hasher,
+        hasher::{self, Hasher},
         keyring::Keyring,
-        proposer::Proposer,
+        proposer::{self, Proposer},
         random::Random,
         signer::RsaPool,
         tenant::TenantSnapshot,
@@ -154,8 +154,8 @@ impl Context {
     /// Proposes a command and waits until it is applied here.
     ///
     /// # Errors
-    /// [`Error::Overloaded`], [`Error::Unavailable`] or [`Error::Unknown`]; what the rules say is in
-    /// the reply.
+    /// [`Error::Overloaded`], [`Error::Unavailable`] or [`Error::Unknown`]; what the rules say is
+    /// in the reply.
     pub async fn propose(
         &self,
         asker: &Asker,
@@ -206,4 +206,27 @@ impl Context {
         }
         reasons
     }
+
+    /// Figures of this node, for metrics and benchmarks.
+    pub fn observe(&self) -> Observed {
+        Observed {
+            raft: self.0.raft.observe(),
+            proposer: self.0.proposer.observe(),
+            hasher: self.0.hasher.observe(),
+            tenants_alive: self.0.directory.alive(),
+        }
+    }
+}
+
+/// Figures of a node.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// Agreement and log.
+    pub raft: raft::Observed,
+    /// Ordering and packing.
+    pub proposer: proposer::Observed,
+    /// Password hashing.
+    pub hasher: hasher::Observed,
+    /// Tenants with an actor on this node.
+    pub tenants_alive: usize,
 }

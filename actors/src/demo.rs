@@ -1,6 +1,8 @@
-//! Demo data of development mode: fixed names and secrets, so that examples and tests can print them.
+//! Demo data of development mode: fixed names and secrets, so that examples and tests can print
+//! them.
 //!
-//! Only `--dev` calls this, and `--dev` listens on loopback only. It does nothing once setup is closed.
+//! Only `--dev` calls this, and `--dev` listens on loopback only. It does nothing once setup is
+//! closed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! Effects and flows: everything that reads, decides, hashes, signs and proposes.
 //!
-//! An actor exists only where a mailbox earns its keep: state owned by one task, a queue to bound, a
-//! lifetime to supervise. A request is already a task; its flow is a plain async function. Heavy work
-//! (Argon2, RSA, disk) never runs inside a mailbox loop. Pure administration has no file here.
+//! An actor exists only where a mailbox earns its keep: state owned by one task, a queue to bound,
+//! a lifetime to supervise. A request is already a task; its flow is a plain async function. Heavy
+//! work (Argon2, RSA, disk) never runs inside a mailbox loop. Pure administration has no file here.
 
 pub mod audit;
 pub mod bearer;

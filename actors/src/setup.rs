@@ -1,5 +1,6 @@
-//! First-run setup: the bootstrap secret is proven, the default tenant and its first administrator are
-//! made. The same request resumes; another one while it is open is refused; afterwards it is closed.
+//! First-run setup: the bootstrap secret is proven, the default tenant and its first administrator
+//! are made. The same request resumes; another one while it is open is refused; afterwards it is
+//! closed.
 
 use identity::{
     command::Command,

@@ -1,7 +1,8 @@
 //! Starting and stopping a node: storage, agreement, proposer, actors, in that order and back.
 //!
 //! The first start writes the cluster's settings; every start while setup is open makes a new
-//! bootstrap secret. Invariant: nothing is served before one read index of this process was applied.
+//! bootstrap secret. Invariant: nothing is served before one read index of this process was
+//! applied.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -50,10 +51,11 @@ pub struct Config {
     pub hash_passes: u32,
     /// Target size of the log, bytes.
     pub log_budget_bytes: u64,
-    /// The fault that a test wants to see noticed.
-    #[cfg(feature = "planted")]
-    pub planted: Option<Planted>,
 }
+
+/// The fault of this process that a test wants to see noticed; set before [`System::start`].
+#[cfg(feature = "planted")]
+pub static PLANTED: std::sync::OnceLock<Planted> = std::sync::OnceLock::new();
 
 /// Faults planted on purpose; never in a release.
 #[cfg(feature = "planted")]
@@ -109,7 +111,7 @@ impl System {
             ..raft::Options::default()
         };
         #[cfg(feature = "planted")]
-        let options = plant(config.planted, options);
+        let options = plant(options);
         let raft = raft::Handle::start(options).await?;
         let context = services(&config, raft, clock, random, keyring).await?;
         housekeeper::check_clock(&context);
@@ -149,6 +151,10 @@ impl System {
             tracing::warn!(%error, "counted denials were not recorded");
         }
         self.context.0.directory.stop().await;
+        let proposer = self.context.0.proposer.clone();
+        if tokio::task::spawn_blocking(move || proposer.stop()).await.is_err() {
+            tracing::error!("the proposer did not stop");
+        }
         self.context.0.raft.shutdown().await;
     }
 }
@@ -166,8 +172,8 @@ fn keyring(config: &Config, random: &Random) -> Result<Keyring, StartError> {
 }
 
 #[cfg(feature = "planted")]
-fn plant(planted: Option<Planted>, mut options: raft::Options) -> raft::Options {
-    match planted {
+fn plant(mut options: raft::Options) -> raft::Options {
+    match PLANTED.get() {
         Some(Planted::AckBeforeSync) => options.ack_before_sync = true,
         Some(Planted::AtomicFlushOff) => options.tuning.atomic_flush = false,
         Some(Planted::DedupOff) => {

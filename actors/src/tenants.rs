@@ -1,7 +1,7 @@
 //! Finding tenants, and making and deleting them through sagas.
 //!
-//! The draft of a creation holds hashes, sealed bytes and drawn ids only. Invariant: until the saga is
-//! closed the tenant answers 404.
+//! The draft of a creation holds hashes, sealed bytes and drawn ids only. Invariant: until the saga
+//! is closed the tenant answers 404.
 
 use std::collections::BTreeSet;
 
@@ -115,8 +115,8 @@ pub async fn create(
         administrator: None,
         lifetimes,
     };
-    // The saga has its tenant's id, so that a repeated request finds the tenant by it even after the
-    // saga has closed.
+    // The saga has its tenant's id, so that a repeated request finds the tenant by it even after
+    // the saga has closed.
     let id = SagaId::from_bytes(tenant.bytes());
     let saga = Saga { id, revision: 0, seed, setup: None, deleting: false };
     let command = Command::Tenants(tenants::Command::Begin(Box::new(saga)));

@@ -51,15 +51,23 @@ suite() { # name, command…
 }
 
 programs() {
-  cargo build --workspace --bins --locked && cargo test --workspace --no-run --locked
+  cargo build --workspace --bins --locked &&
+    cargo test --workspace --exclude vaultara-cluster-tests --no-run --locked &&
+    cargo test --package vaultara-cluster-tests --features planted --no-run --locked
 }
 tests() {
-  cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log"
+  cargo test --workspace --exclude vaultara-cluster-tests --locked --no-fail-fast 2>&1 | tee "$log"
+}
+# With the faults at hand that each have to make their test fail; without them nothing else changes.
+cluster() {
+  cargo test --package vaultara-cluster-tests --features planted --locked --no-fail-fast 2>&1 |
+    tee -a "$log"
 }
 
 suite "format" cargo fmt --all --check
 suite "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 suite "licences, bans and sources" deploy/prerequisites/deny.sh
 suite "compile the test programs" programs
-suite "rules, storage, raft, actors, HTTP, cluster" tests
+suite "rules, storage, raft, actors, HTTP" tests
+suite "whole nodes: kills, faults, refusals, tidy" cluster
 suite "browser and client libraries" make e2e

@@ -1,8 +1,8 @@
 //! The mechanism around every command: exactly once, authorized, audited, all or nothing.
 //!
-//! `apply_entry` is total and pure. Per draft: an answered request id is answered again; a draft that
-//! came too late is rejected; the command runs on a savepoint; a rejection rolls back and keeps only
-//! its audit event and its request row. A [`Fault`] is not a result: the node stops.
+//! `apply_entry` is total and pure. Per draft: an answered request id is answered again; a draft
+//! that came too late is rejected; the command runs on a savepoint; a rejection rolls back and
+//! keeps only its audit event and its request row. A [`Fault`] is not a result: the node stops.
 
 use crate::{
     applying::{Applying, Mode},
@@ -11,7 +11,7 @@ use crate::{
     fault::Fault,
     id::TenantId,
     outcome::{Outcome, Refusal, Rejection, Reply, Stop},
-    secret::Sealed,
+    secret::{Digest, Sealed},
     stamp::{Draft, Entry, NOT_AFTER_AHEAD_MAX_MS},
     table::{Row, Table, TablesMut},
 };
@@ -132,7 +132,8 @@ fn run<T: TablesMut>(
         result,
         replayed,
     };
-    if let Some(idempotency) = &draft.idempotency
+    if dedup()
+        && let Some(idempotency) = &draft.idempotency
         && let Some(row) =
             tables.get(tenant, Row::Flow { table: IDEMPOTENCY, digest: idempotency.key.bytes() })?
     {
@@ -245,12 +246,17 @@ fn record_event<T: TablesMut>(
 /// The table of idempotency rows.
 pub const IDEMPOTENCY: Table = Table(*b"ik");
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-struct Remembered {
-    body: crate::secret::Digest,
-    outcome: Outcome,
-    once: Option<Sealed>,
-    expires_at_ms: u64,
+/// What an idempotency key was answered, as a row of its tenant's flows.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Remembered {
+    /// HMAC of the body it came with.
+    pub body: Digest,
+    /// What was answered.
+    pub outcome: Outcome,
+    /// A secret that is shown once, sealed.
+    pub once: Option<Sealed>,
+    /// State time in milliseconds.
+    pub expires_at_ms: u64,
 }
 
 impl codec::Persisted for Remembered {

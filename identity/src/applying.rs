@@ -69,6 +69,19 @@ impl<T: TablesMut> Applying<'_, T> {
         authorize::require(self.tables, &self.draft.principal, permission, self.tenant)
     }
 
+    /// Refuses a command that stands in a placement which is not its own: its rows would land
+    /// there.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`].
+    pub fn require_placement(&self, placement: TenantId) -> Result<(), Stop> {
+        if self.tenant == placement {
+            Ok(())
+        } else {
+            Err(Rejection::invalid("/placement", "is not this command's").into())
+        }
+    }
+
     /// Refuses unless the cluster itself asks.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! May this principal do this here and now? One function for writes (inside `apply`) and reads.
 //!
 //! Effective rights are the principal's rights in state, cut down to what its token opens. Platform
-//! permissions can only be held by principals of the default tenant. Whoever may not know of a tenant
-//! gets `NotFound`, the same answer as for an id that never existed.
+//! permissions can only be held by principals of the default tenant. Whoever may not know of a
+//! tenant gets `NotFound`, the same answer as for an id that never existed.
 
 use crate::{
     clients::Client,
@@ -74,11 +74,13 @@ pub fn require(
     };
     let administrator = is_administrator(tables, principal)?;
     let platform = administrator && scopes.platform && is_default(tables, home)?;
-    let foreign = home != tenant && tenant != TenantId::CLUSTER;
-    if foreign && !platform {
+    let cluster = tenant == TenantId::CLUSTER;
+    let foreign = home != tenant && !cluster;
+    if foreign && !(platform && tenant_exists(tables, tenant)?) {
         return Err(Rejection::NotFound.into());
     }
-    let held = if permission.platform { platform } else { administrator };
+    // The cluster's rows are no tenant's: whatever the permission, only the platform reaches them.
+    let held = if permission.platform || cluster { platform } else { administrator };
     if held && permission.opened_by(scopes) {
         Ok(())
     } else {
@@ -115,6 +117,12 @@ fn is_administrator(tables: &impl Tables, principal: &Principal) -> Result<bool,
 
 fn tenant_is_live(tables: &impl Tables, tenant: TenantId) -> Result<bool, Fault> {
     Ok(peek::<Tenant>(tables, tenant, tenant.bytes())?.is_some_and(|tenant| tenant.live()))
+}
+
+/// Whether there is a tenant to administer; a disabled one still is.
+fn tenant_exists(tables: &impl Tables, tenant: TenantId) -> Result<bool, Fault> {
+    let tenant = peek::<Tenant>(tables, tenant, tenant.bytes())?;
+    Ok(tenant.is_some_and(|tenant| tenant.deleted_at_ms.is_none()))
 }
 
 fn client_is_live(tables: &impl Tables, tenant: TenantId, id: [u8; 16]) -> Result<bool, Fault> {

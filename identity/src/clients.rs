@@ -4,22 +4,22 @@
 //! regenerated one replaces it at once. The audience of the administration API is issued only to
 //! clients marked `admin_api`, which only the platform may set.
 
+mod apply;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    applying::Applying,
     authorize::Permission,
     codec::Persisted,
     id::{ClientId, RoleId},
     keys::Algorithm,
-    name,
-    outcome::{Outcome, Rejection, Stop},
     secret::Digest,
-    table::{Record, TablesMut},
-    tenants, users,
+    table::Record,
 };
+
+pub(crate) use apply::insert;
 
 /// Unique index over `client_id`.
 pub const BY_CLIENT_ID: u8 = 1;
@@ -192,52 +192,6 @@ impl Record for Client {
     }
 }
 
-impl Settings {
-    /// Every rule about a client's fields.
-    ///
-    /// # Errors
-    /// [`Rejection::Invalid`] at the first field that breaks one.
-    pub fn check(&self) -> Result<(), Rejection> {
-        name::client_id("/client_id", &self.client_id)?;
-        name::text("/name", &self.name)?;
-        if self.redirect_uris.len() > REDIRECT_URIS_MAX {
-            return Err(Rejection::invalid("/redirect_uris", "must be at most 50"));
-        }
-        for (number, uri) in self.redirect_uris.iter().enumerate() {
-            name::redirect_uri(&format!("/redirect_uris/{number}"), uri)?;
-        }
-        if self.scopes.len() > SCOPES_MAX {
-            return Err(Rejection::invalid("/scopes", "must be at most 100"));
-        }
-        for scope in &self.scopes {
-            name::scope("/scopes", scope)?;
-        }
-        let asks = |kind| self.grant_types.contains(&kind);
-        if asks(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
-            return Err(Rejection::invalid(
-                "/redirect_uris",
-                "must hold at least one for authorization_code",
-            ));
-        }
-        if asks(GrantType::ClientCredentials) && self.authentication == Authentication::None {
-            return Err(Rejection::invalid(
-                "/grant_types",
-                "client_credentials needs a client with a secret",
-            ));
-        }
-        if self.access_token_lifetime_s.is_some_and(|s| !(30..=86_400).contains(&s)) {
-            return Err(Rejection::invalid(
-                "/access_token_lifetime_s",
-                "must be 30 to 86400 seconds",
-            ));
-        }
-        if self.roles.iter().any(|role| *role != RoleId::ADMINISTRATOR) {
-            return Err(Rejection::invalid("/roles", "names a role that does not exist"));
-        }
-        Ok(())
-    }
-}
-
 /// Changes of clients. Variants are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -286,121 +240,4 @@ impl Command {
             Self::RegenerateSecret { .. } => "clients.regenerate_secret",
         }
     }
-
-    pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
-        match self {
-            Self::Create { id, settings, secret } => {
-                at.target(Client::TABLE, id.bytes());
-                at.require(WRITE)?;
-                let mut client = Client::new(*id, settings, None, at.now_ms);
-                client.admin_api = false;
-                client.roles.clear();
-                adopt(at, &mut client, settings, *secret)?;
-                insert(at, client)
-            }
-            Self::Update { id, expected, settings, secret } => {
-                let client = find(at, *id, *expected)?;
-                let mut after = client.clone();
-                adopt(at, &mut after, settings, *secret)?;
-                if after.client_id != client.client_id {
-                    let id = client.id.bytes();
-                    at.claim(Client::TABLE, BY_CLIENT_ID, &after.client_id, id, "client_id")?;
-                    at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
-                }
-                Ok(at.update(&client, after))
-            }
-            Self::Delete { id, expected } => {
-                let client = find(at, *id, *expected)?;
-                at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
-                let after = Client {
-                    deleted_at_ms: Some(at.now_ms),
-                    updated_at_ms: at.now_ms,
-                    secret: None,
-                    ..client.clone()
-                };
-                Ok(at.update(&client, after))
-            }
-            Self::RegenerateSecret { id, secret } => {
-                let client = find(at, *id, None)?;
-                if client.public() {
-                    let reason = "a public client has no secret";
-                    return Err(Rejection::invalid("/authentication", reason).into());
-                }
-                let after = Client {
-                    secret: Some(*secret),
-                    secret_generation: client.secret_generation.saturating_add(1),
-                    updated_at_ms: at.now_ms,
-                    ..client.clone()
-                };
-                Ok(at.update(&client, after))
-            }
-        }
-    }
-}
-
-/// Writes a new client and its index row.
-pub(crate) fn insert<T: TablesMut>(
-    at: &mut Applying<'_, T>,
-    client: Client,
-) -> Result<Outcome, Stop> {
-    at.claim(Client::TABLE, BY_CLIENT_ID, &client.client_id, client.id.bytes(), "client_id")?;
-    at.create(client)
-}
-
-fn adopt<T: TablesMut>(
-    at: &Applying<'_, T>,
-    client: &mut Client,
-    settings: &Settings,
-    secret: Option<Digest>,
-) -> Result<(), Stop> {
-    settings.check()?;
-    if settings.admin_api != client.admin_api {
-        at.require(tenants::WRITE)?;
-    }
-    if settings.roles.difference(&client.roles).next().is_some() {
-        users::may_grant(at, at.tenant)?;
-    }
-    let public = settings.authentication == Authentication::None;
-    let (secret, generation) = match (public, client.secret, secret) {
-        (true, _, _) => (None, client.secret_generation),
-        (false, Some(kept), _) => (Some(kept), client.secret_generation),
-        (false, None, Some(new)) => (Some(new), client.secret_generation.saturating_add(1)),
-        (false, None, None) => {
-            return Err(Rejection::invalid("/authentication", "needs a secret").into());
-        }
-    };
-    *client = Client {
-        revision: client.revision,
-        deleted_at_ms: client.deleted_at_ms,
-        secret_generation: generation,
-        built_in: client.built_in,
-        created_at_ms: client.created_at_ms,
-        updated_at_ms: at.now_ms,
-        ..Client::new(client.id, settings, secret, at.now_ms)
-    };
-    Ok(())
-}
-
-fn find<T: TablesMut>(
-    at: &mut Applying<'_, T>,
-    id: ClientId,
-    expected: Option<u64>,
-) -> Result<Client, Stop> {
-    at.target(Client::TABLE, id.bytes());
-    at.require(WRITE)?;
-    let client = at
-        .record::<Client>(id.bytes())?
-        .filter(|client| client.deleted_at_ms.is_none())
-        .ok_or(Rejection::NotFound)?;
-    if expected.is_some_and(|revision| revision != client.revision) {
-        return Err(Rejection::Stale.into());
-    }
-    if client.built_in {
-        return Err(Rejection::Protected("a built-in client cannot be changed".into()).into());
-    }
-    // Nobody rotates the secret of, or edits, a service client that outranks them.
-    if !client.roles.is_empty() || client.admin_api {
-        users::may_grant(at, at.tenant)?;
-    }
-    Ok(client)
 }

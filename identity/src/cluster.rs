@@ -85,6 +85,7 @@ impl Command {
     }
 
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
+        at.require_placement(TenantId::CLUSTER)?;
         at.require_system()?;
         match self {
             Self::Initialize { external_url, audit_key, access_token_lifetime_s } => {

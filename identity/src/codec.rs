@@ -1,8 +1,9 @@
 //! The byte envelope of everything persisted, and the only user of bincode.
 //!
-//! `format:u8 | kind:u16 | version:u16 | body`, integers big-endian. Format 1 is bincode 2, standard
-//! configuration. bincode is positional: a persisted type is never edited, a change is a new version
-//! with a `From` of the old one. Invariant: trailing bytes and unknown kinds or versions are errors.
+//! `format:u8 | kind:u16 | version:u16 | body`, integers big-endian. Format 1 is bincode 2,
+//! standard configuration. bincode is positional: a persisted type is never edited, a change is a
+//! new version with a `From` of the old one. Invariant: trailing bytes and unknown kinds or
+//! versions are errors.
 
 use serde::{Serialize, de::DeserializeOwned};
 

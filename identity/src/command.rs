@@ -1,5 +1,5 @@
-//! Every command there is: one variant per slice. Variants are only ever appended, and appending one
-//! raises the feature level.
+//! Every command there is: one variant per slice. Variants are only ever appended, and appending
+//! one raises the feature level.
 
 use serde::{Deserialize, Serialize};
 

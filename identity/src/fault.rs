@@ -1,7 +1,8 @@
 //! Local trouble with the bytes below the rules.
 //!
 //! A fault is never part of the replicated result: the node that meets one stops and never skips an
-//! entry. What the rules refuse is a [`Rejection`](crate::outcome::Rejection), which is something else.
+//! entry. What the rules refuse is a [`Rejection`](crate::outcome::Rejection), which is something
+//! else.
 
 /// Storage on this node failed or holds bytes that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! Grants, and the one gate everything issued passes: [`authorize_issue`].
 //!
-//! The gate runs inside `apply` of every issuing command, so a node that lags cannot issue for someone
-//! who was disabled. Access tokens carry the id of their grant; the grant of a client_credentials
-//! token is the client itself.
+//! The gate runs inside `apply` of every issuing command, so a node that lags cannot issue for
+//! someone who was disabled. Access tokens carry the id of their grant; the grant of a
+//! client_credentials token is the client itself.
 
 use std::collections::BTreeSet;
 

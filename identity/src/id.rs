@@ -1,7 +1,8 @@
 //! Typed 128-bit identifiers.
 //!
-//! An id is drawn by a flow (never here) and is never reused. In keys it is its 16 raw bytes, in JSON
-//! the hyphenated form. Invariant: two different kinds of id cannot be confused at compile time.
+//! An id is drawn by a flow (never here) and is never reused. In keys it is its 16 raw bytes, in
+//! JSON the hyphenated form. Invariant: two different kinds of id cannot be confused at compile
+//! time.
 
 use std::{fmt, str::FromStr};
 
@@ -105,7 +106,8 @@ impl TenantId {
 }
 
 impl RoleId {
-    /// The one built-in role: everything in its tenant, and the platform if that is the default tenant.
+    /// The one built-in role: everything in its tenant, and the platform if that is the default
+    /// tenant.
     pub const ADMINISTRATOR: Self = Self(*b"administrator\0\0\0");
 }
 

@@ -1,9 +1,10 @@
 //! The rules of Vaultara: ids, records, commands, `apply` and the pure protocol decisions.
 //!
-//! Purity here means: the same tables and the same entry give the same bytes on every replica, today
-//! and after any upgrade. So there is no clock, no randomness, no I/O, no password hashing, no
-//! `HashMap`, no float, no Unicode table in this crate; time comes from the leader's stamp and
-//! everything random is drawn by the flow that makes the draft. Plaintext secrets have no type here.
+//! Purity here means: the same tables and the same entry give the same bytes on every replica,
+//! today and after any upgrade. So there is no clock, no randomness, no I/O, no password hashing,
+//! no `HashMap`, no float, no Unicode table in this crate; time comes from the leader's stamp and
+//! everything random is drawn by the flow that makes the draft. Plaintext secrets have no type
+//! here.
 
 pub mod apply;
 pub mod applying;

@@ -1,7 +1,7 @@
 //! Names and URIs people type, checked the same way on create and update.
 //!
-//! Pure ASCII rules: a Unicode table would make `apply` depend on the version of a library. Texts for
-//! people (display names) may hold any character that is not a control character.
+//! Pure ASCII rules: a Unicode table would make `apply` depend on the version of a library. Texts
+//! for people (display names) may hold any character that is not a control character.
 
 use crate::outcome::Rejection;
 

@@ -1,7 +1,7 @@
 //! OAuth 2 and OpenID Connect: the decisions, without I/O.
 //!
-//! Commands here are the replicated moments of a login: a session begins with its first code, a code
-//! is redeemed once, a token is issued to a client, a token is denied.
+//! Commands here are the replicated moments of a login: a session begins with its first code, a
+//! code is redeemed once, a token is issued to a client, a token is denied.
 
 pub mod authorize;
 pub mod claims;

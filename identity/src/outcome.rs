@@ -1,7 +1,7 @@
 //! What a command answers: an outcome, or a rejection with a stable code.
 //!
-//! Both are part of the replicated result, the same on every node. A rejection wrote nothing but its
-//! audit event; a refusal that changes state (a replayed code) is an [`Outcome::Refused`].
+//! Both are part of the replicated result, the same on every node. A rejection wrote nothing but
+//! its audit event; a refusal that changes state (a replayed code) is an [`Outcome::Refused`].
 //! Variants are only ever appended.
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Who makes a request, and from where.
 //!
-//! A principal is what a verified token or the node itself says; what it may do is decided from state
-//! by [`authorize`](crate::authorize), never from here.
+//! A principal is what a verified token or the node itself says; what it may do is decided from
+//! state by [`authorize`](crate::authorize), never from here.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,8 @@
 //! What the log may hold of secrets: hashes, digests and sealed bytes. Plaintext has no name here.
 //!
-//! Every type reads as `"redacted"` in human-readable formats and in `Debug`, and refuses to be read
-//! from them, so neither an API answer nor a history row can carry it. The binary codec keeps bytes.
+//! Every type reads as `"redacted"` in human-readable formats and in `Debug`, and refuses to be
+//! read from them, so neither an API answer nor a history row can carry it. The binary codec keeps
+//! bytes.
 
 use std::fmt;
 

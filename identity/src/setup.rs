@@ -1,11 +1,13 @@
 //! First-run setup: whoever holds the bootstrap secret makes the default tenant and its first
-//! administrator, once. It closes for ever through a replicated flag; of two concurrent setups one wins.
+//! administrator, once. It closes for ever through a replicated flag; of two concurrent setups one
+//! wins.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     applying::Applying,
     cluster,
+    id::TenantId,
     outcome::{Outcome, Rejection, Stop},
     principal::Principal,
     table::{Record, Span, TablesMut},
@@ -28,6 +30,7 @@ impl Command {
 
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         let Self::Begin(wanted) = self;
+        at.require_placement(TenantId::CLUSTER)?;
         at.target(Directory::TABLE, wanted.seed.tenant.bytes());
         if !matches!(at.principal(), Principal::Bootstrap | Principal::System) {
             return Err(Rejection::Denied("setup".into()).into());
@@ -51,6 +54,9 @@ impl Command {
         }
         if wanted.seed.issuer != settings.external_url {
             return Err(Rejection::invalid("/tenant/issuer", "must be the external URL").into());
+        }
+        if wanted.deleting {
+            return Err(Rejection::invalid("", "is not a setup").into());
         }
         if wanted.seed.administrator.is_none() {
             return Err(Rejection::invalid("/admin", "must be given").into());

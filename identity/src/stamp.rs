@@ -1,7 +1,7 @@
 //! What may enter the log: a draft is made by a flow, a stamp by the leader, an entry of both.
 //!
-//! The proposing node draws ids, digests and hashes; the leader alone makes time. Invariant: nothing
-//! else reaches `apply`, so every replica sees the same world.
+//! The proposing node draws ids, digests and hashes; the leader alone makes time. Invariant:
+//! nothing else reaches `apply`, so every replica sees the same world.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,8 @@ impl Placement {
     }
 }
 
-/// A caller's own key for "the same request" (`Idempotency-Key`), scoped by tenant, principal and route.
+/// A caller's own key for "the same request" (`Idempotency-Key`), scoped by tenant, principal and
+/// route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idempotency {
     /// Digest of tenant, principal, route and key.

@@ -4,10 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    apply::{IDEMPOTENCY, Remembered},
     applying::Applying,
-    codec,
+    codec::{self, Persisted},
     fault::Fault,
-    grants::{GRANTS, Grant},
+    grants::{DeniedToken, GRANTS, Grant},
+    oauth::code::{AuthorizationCode, REPLAY_MEMORY_MS},
     outcome::{Outcome, Stop},
     sessions::{self, SESSIONS, Session},
     table::{FoundRow, Row, Span, Table, TablesMut},
@@ -15,6 +17,9 @@ use crate::{
 
 /// Most expiry rows one command removes; each touches up to three keys.
 pub const SWEEP_MAX: u16 = 300;
+
+const CODES: Table = Table(AuthorizationCode::KIND);
+const DENIED: Table = Table(DeniedToken::KIND);
 
 /// Removes up to [`SWEEP_MAX`] rows that expired at or before a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,36 +36,64 @@ impl Sweep {
         let mut swept = 0_u32;
         for entry in found {
             if let FoundRow::Expiry { at_ms, table, key } = entry.row {
-                remove(at, table, &key)?;
+                let until_ms = lives_until(at, table, &key)?;
+                if until_ms > at.now_ms {
+                    // It was prolonged or written anew: the queue is lazy, so it is queued again.
+                    at.expire(until_ms, table, &key);
+                } else {
+                    remove(at, table, &key)?;
+                    swept = swept.saturating_add(1);
+                }
                 at.remove(Row::Expiry { at_ms, table, key: &key });
-                swept = swept.saturating_add(1);
             }
         }
         Ok(Outcome::Swept(swept))
     }
 }
 
-fn remove<T: TablesMut>(at: &mut Applying<'_, T>, table: Table, key: &[u8]) -> Result<(), Fault> {
+/// Where the key of an expiry row points: a record's id or a short-lived row's digest.
+fn row_of(table: Table, key: &[u8]) -> Option<Row<'_>> {
     if let Ok(id) = <[u8; 16]>::try_from(key) {
-        let row = Row::Record { table, id };
-        let Some(bytes) = at.tables.get(at.tenant, row)? else {
-            return Ok(());
-        };
-        if table == SESSIONS {
-            let session: Session = codec::decode(&bytes)?;
-            if session.live(at.now_ms) {
-                return Ok(());
-            }
-            at.unlist(SESSIONS, sessions::BY_USER, &session.user.to_string(), id);
-        } else if table == GRANTS {
-            let grant: Grant = codec::decode(&bytes)?;
-            if at.now_ms < grant.expires_at_ms {
-                return Ok(());
-            }
-        }
-        at.remove(row);
-    } else if let Ok(digest) = <[u8; 32]>::try_from(key) {
-        at.remove(Row::Flow { table, digest });
+        return Some(Row::Record { table, id });
     }
+    <[u8; 32]>::try_from(key).ok().map(|digest| Row::Flow { table, digest })
+}
+
+/// When what stands there now expires; 0 if nothing does or nothing tells.
+fn lives_until<T: TablesMut>(at: &Applying<'_, T>, table: Table, key: &[u8]) -> Result<u64, Fault> {
+    let Some(row) = row_of(table, key) else {
+        return Ok(0);
+    };
+    let Some(bytes) = at.tables.get(at.tenant, row)? else {
+        return Ok(0);
+    };
+    Ok(if table == SESSIONS {
+        let session: Session = codec::decode(&bytes)?;
+        if session.ended_at_ms.is_some() { 0 } else { session.expires_at_ms }
+    } else if table == GRANTS {
+        codec::decode::<Grant>(&bytes)?.expires_at_ms
+    } else if table == CODES {
+        let code: AuthorizationCode = codec::decode(&bytes)?;
+        code.expires_at_ms.saturating_add(REPLAY_MEMORY_MS)
+    } else if table == DENIED {
+        codec::decode::<DeniedToken>(&bytes)?.expires_at_ms
+    } else if table == IDEMPOTENCY {
+        codec::decode::<Remembered>(&bytes)?.expires_at_ms
+    } else {
+        0
+    })
+}
+
+fn remove<T: TablesMut>(at: &mut Applying<'_, T>, table: Table, key: &[u8]) -> Result<(), Fault> {
+    let Some(row) = row_of(table, key) else {
+        return Ok(());
+    };
+    if table == SESSIONS
+        && let Some(bytes) = at.tables.get(at.tenant, row)?
+    {
+        let session: Session = codec::decode(&bytes)?;
+        at.unlist(SESSIONS, sessions::BY_USER, &session.user.to_string(), session.id.bytes());
+    }
+    at.remove(row);
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! How the rules address rows: never by bytes, always by tenant and meaning.
 //!
-//! `storage` turns an address into bytes and knows nothing of what it means; here it is the other way
-//! round. Invariant: the tenant is a parameter of every read and write, so a cross-tenant access
-//! cannot be spelled by accident.
+//! `storage` turns an address into bytes and knows nothing of what it means; here it is the other
+//! way round. Invariant: the tenant is a parameter of every read and write, so a cross-tenant
+//! access cannot be spelled by accident.
 
 use crate::{
     codec::{self, Persisted},
@@ -120,8 +120,8 @@ pub trait Tables {
 
 /// Write access: only `apply` has it.
 pub trait TablesMut: Tables {
-    /// Says whose rows one command may touch; [`Tables::authority`] and the mechanism's own rows are
-    /// exempt. Touching another's is a [`Fault`].
+    /// Says whose rows one command may touch; [`Tables::authority`] and the mechanism's own rows
+    /// are exempt. Touching another's is a [`Fault`].
     fn begin(&mut self, placement: TenantId);
     /// Writes a row.
     fn put(&mut self, tenant: TenantId, row: Row<'_>, value: Vec<u8>);

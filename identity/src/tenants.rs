@@ -1,8 +1,9 @@
 //! Tenants: a directory in the cluster placement (slug, issuer, state) and one record in each
-//! tenant's own placement (name, enabled, settings), because every gate reads only its own placement.
+//! tenant's own placement (name, enabled, settings), because every gate reads only its own
+//! placement.
 //!
-//! Creation and deletion are sagas of three steps (cluster, tenant, cluster), each idempotent; until
-//! the last one the tenant answers 404. See [`saga`].
+//! Creation and deletion are sagas of three steps (cluster, tenant, cluster), each idempotent;
+//! until the last one the tenant answers 404. See [`saga`].
 
 pub mod directory;
 pub mod saga;
@@ -169,9 +170,20 @@ impl Command {
 
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         match self {
+            Self::Begin(_)
+            | Self::Publish(_)
+            | Self::BeginDelete { .. }
+            | Self::FinishDelete(_) => {
+                at.require_placement(TenantId::CLUSTER)?;
+            }
+            Self::Open(seed) => at.require_placement(seed.tenant)?,
+            // These name no tenant but the placement itself, whose record must exist.
+            Self::Update { .. } | Self::Close => {}
+        }
+        match self {
             Self::Begin(saga) => {
                 at.require(WRITE)?;
-                if saga.seed.administrator.is_some() || saga.setup.is_some() {
+                if saga.seed.administrator.is_some() || saga.setup.is_some() || saga.deleting {
                     return Err(Rejection::invalid("", "is not a tenant's creation").into());
                 }
                 saga::begin(at, saga)

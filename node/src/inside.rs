@@ -48,6 +48,8 @@ impl Inside {
     /// # Errors
     /// One line that says what is wrong and what to do.
     pub async fn start(config: &Config) -> Result<(Self, Interior), system::StartError> {
+        #[cfg(feature = "planted")]
+        plant()?;
         let root_secret = root_secret(config)?;
         let mut system = System::start(system::Config {
             data_dir: config.data_dir.clone(),
@@ -63,8 +65,6 @@ impl Inside {
             hash_memory_kib: config.passwords.memory_kib,
             hash_passes: config.passwords.iterations,
             log_budget_bytes: config.log_budget_bytes,
-            #[cfg(feature = "planted")]
-            planted: planted()?,
         })
         .await?;
         if config.mode == Mode::Development
@@ -131,17 +131,21 @@ async fn ask(ctx: Context, told: watch::Sender<Condition>) {
     }
 }
 
-/// The fault that a test wants to see noticed.
+/// Takes the fault that a test wants to see noticed.
 #[cfg(feature = "planted")]
-fn planted() -> Result<Option<system::Planted>, system::StartError> {
+fn plant() -> Result<(), system::StartError> {
     #[expect(clippy::disallowed_methods, reason = "no setting: only builds for tests know it")]
-    match std::env::var("VAULTARA_PLANTED").as_deref() {
-        Ok("ack-before-sync") => Ok(Some(system::Planted::AckBeforeSync)),
-        Ok("dedup-off") => Ok(Some(system::Planted::DedupOff)),
-        Ok("atomic-flush-off") => Ok(Some(system::Planted::AtomicFlushOff)),
-        Ok(other) => Err(system::StartError::Refused(format!("VAULTARA_PLANTED={other}"))),
-        Err(_) => Ok(None),
-    }
+    let fault = match std::env::var("VAULTARA_PLANTED").as_deref() {
+        Ok("ack-before-sync") => system::Planted::AckBeforeSync,
+        Ok("dedup-off") => system::Planted::DedupOff,
+        Ok("atomic-flush-off") => system::Planted::AtomicFlushOff,
+        Ok(other) => {
+            return Err(system::StartError::Refused(format!("no fault is named {other}")));
+        }
+        Err(_) => return Ok(()),
+    };
+    system::PLANTED.get_or_init(|| fault);
+    Ok(())
 }
 
 fn root_secret(config: &Config) -> Result<Zeroizing<Vec<u8>>, system::StartError> {

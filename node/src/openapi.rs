@@ -7,7 +7,7 @@
 use axum::{Router, http::header, routing::get};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, Info, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
-    ResponseBuilder, Tag, Type,
+    ResponseBuilder, Type,
     schema::ArrayBuilder,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
@@ -23,17 +23,11 @@ use crate::http::{
 /// Where it is served.
 pub const PATH: &str = "/api/v1/openapi.json";
 
-const ABOUT: &str = "Administration of tenants, users and clients. \
-    Every answer that is not a success is a problem document (RFC 9457); its `type` leads to a page \
-    about its `code`. \
-    Lists go by cursor; records carry an `ETag` that `If-Match` compares; `Idempotency-Key` makes a \
-    change safe to repeat.";
-
-const TAGS: &[(&str, &str)] = &[
-    ("tenants", "Isolated realms of users, clients and keys; only the platform manages them."),
-    ("users", "Accounts of people in a tenant."),
-    ("clients", "Registered OAuth applications of a tenant."),
-];
+const ABOUT: &str = "Administration. \
+    Every answer that is not a success is a problem document (RFC 9457); its `type` leads to a \
+    page about its `code`. \
+    Lists go by cursor; records carry an `ETag` that `If-Match` compares; `Idempotency-Key` makes \
+    a change safe to repeat.";
 
 /// The document.
 pub fn document() -> OpenApi {
@@ -58,18 +52,13 @@ pub fn document() -> OpenApi {
         let name = format!("Problem{}", class.status.as_u16());
         components = components.response(name, problem_response(class.title));
     }
-    let tags = TAGS.iter().map(|(name, about)| {
-        let mut tag = Tag::new(*name);
-        tag.description = Some((*about).to_owned());
-        tag
-    });
     let mut info = Info::new("Vaultara administration API", "1");
     info.description = Some(ABOUT.to_owned());
     OpenApiBuilder::new()
         .info(info)
         .paths(routes.paths)
         .components(Some(components.build()))
-        .tags(Some(tags))
+        .tags(routes.tags)
         .build()
 }
 

@@ -1,5 +1,8 @@
 //! The administration API over HTTP on one whole node.
 
+// Helpers of tests fail by panicking, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 #[path = "admin/api.rs"]
 mod api;
 #[path = "admin/authorization.rs"]

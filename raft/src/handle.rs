@@ -6,36 +6,40 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
 use openraft::{
-    async_runtime::WatchReceiver as _, errors::ClientWriteError, impls::ProgressResponder,
+    async_runtime::WatchReceiver as _,
+    errors::{ClientWriteError, Fatal},
+    impls::ProgressResponder,
 };
 use storage::{Pinned, Store, log};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
+    alarm::Alarm,
     budget::Driver,
     config,
     error::{Error, StartError},
     freshness::Freshness,
-    identity_file::{self, NodeIdentity},
     log_store::LogStore,
     machine::Machine,
     network::Network,
+    opening::{self, Opened},
     read_index::ReadIndex,
     state_machine::StateMachine,
     types::{Binding, Payload, Peer, Raft},
 };
 
-/// The one shard of today.
-const SHARD: u32 = 0;
 /// How long a node may need to lead a cluster of one.
 const LEAD_WAIT: Duration = Duration::from_secs(60);
+/// How long a stopping node waits for its own tasks to let go of the state, and how often it looks.
+const RELEASE_WAIT: Duration = Duration::from_secs(5);
+const RELEASE_POLL: Duration = Duration::from_millis(2);
 
 /// How agreement is started.
 #[derive(Clone, Default)]
@@ -46,7 +50,7 @@ pub struct Options {
     pub fresh_cluster_id: [u8; 16],
     /// Proofs of the root secrets at hand; the first is written into a new state.
     pub key_checks: Vec<Vec<u8>>,
-    /// Target size of the log, bytes; 0 means 1 GiB.
+    /// Target size of the log, bytes, at least 4 MiB; 0 means 1 GiB.
     pub log_budget_bytes: u64,
     /// Memory and files the state may use.
     pub tuning: storage::Tuning,
@@ -87,21 +91,21 @@ struct Inner {
     fatal: watch::Receiver<Option<String>>,
     runtime: tokio::runtime::Handle,
     driver: Mutex<Option<JoinHandle<()>>>,
+    stopping: AtomicBool,
 }
 
 /// See the module.
 #[derive(Clone)]
 pub struct Handle(Arc<Inner>);
 
-/// An entry that another leader's replaced is not applied; what was not even taken is not either.
+/// What was not even taken into the log is not applied. Everything else may be: also an entry that
+/// left this node's log for another leader's may come back through that one.
 fn refused(error: ClientWriteError<Binding>) -> Error {
     match error {
-        ClientWriteError::ForwardToLeader(to) | ClientWriteError::LogEntryDiscarded(to) => {
-            Error::NotLeader { leader: to.leader_id }
-        }
-        ClientWriteError::ChangeMembershipError(_) | ClientWriteError::PreconditionFailed(_) => {
-            Error::Unknown
-        }
+        ClientWriteError::ForwardToLeader(to) => Error::NotLeader { leader: to.leader_id },
+        ClientWriteError::LogEntryDiscarded(_)
+        | ClientWriteError::ChangeMembershipError(_)
+        | ClientWriteError::PreconditionFailed(_) => Error::Unknown,
     }
 }
 
@@ -116,10 +120,25 @@ impl Handle {
     /// # Errors
     /// A [`StartError`]; a refusal touched no data.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let (fatal_sender, fatal) = watch::channel(None);
-        let opened = tokio::task::spawn_blocking(move || open(options, fatal_sender));
-        let Opened { identity, pristine, log, shard_log, store, budget_bytes } =
-            opened.await.map_err(failed)??;
+        let (alarm, fatal) = Alarm::new();
+        let hook = alarm.clone();
+        let opened = tokio::task::spawn_blocking(move || opening::open(options, hook));
+        let opened = opened.await.map_err(failed)??;
+        let (node, pristine) = (opened.identity.node, opened.pristine);
+        let handle = Self::assemble(opened, alarm, fatal).await?;
+        if let Err(error) = handle.begin(node, pristine).await {
+            handle.shutdown().await;
+            return Err(error);
+        }
+        Ok(handle)
+    }
+
+    async fn assemble(
+        opened: Opened,
+        alarm: Alarm,
+        fatal: watch::Receiver<Option<String>>,
+    ) -> Result<Self, StartError> {
+        let Opened { identity, log, shard_log, store, limits, .. } = opened;
         let freshness = Arc::new(Freshness::default());
         let meta = store.meta().map_err(failed)?;
         freshness.raise_floor(meta.applied.map_or(0, |applied| applied.index));
@@ -132,25 +151,19 @@ impl Handle {
             config::config().map_err(failed)?,
             Network,
             LogStore(shard_log.clone()),
-            StateMachine(Arc::new(Mutex::new(machine))),
+            StateMachine::new(machine, alarm.clone()),
         )
         .await
         .map_err(failed)?;
-        if pristine || !raft.is_initialized().await.map_err(failed)? {
-            let members = BTreeMap::from([(identity.node, Peer::default())]);
-            raft.initialize(members).await.map_err(failed)?;
-        } else {
-            // A sole voter need not wait for anybody to time out.
-            raft.trigger().elect(false).await.map_err(failed)?;
-        }
         let driver = Driver {
             raft: raft.clone(),
             store: Arc::clone(&store),
             log: shard_log.clone(),
             database: log.clone(),
-            budget_bytes,
+            limits,
+            alarm,
         };
-        let handle = Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             read_index: ReadIndex::start(raft.clone()),
             driver: Mutex::new(Some(driver.start())),
             runtime: tokio::runtime::Handle::current(),
@@ -161,9 +174,20 @@ impl Handle {
             freshness,
             last_stamp_ms,
             fatal,
-        }));
-        handle.lead().await?;
-        Ok(handle)
+            stopping: AtomicBool::new(false),
+        })))
+    }
+
+    async fn begin(&self, node: u64, pristine: bool) -> Result<(), StartError> {
+        let raft = &self.0.raft;
+        if pristine || !raft.is_initialized().await.map_err(failed)? {
+            let members = BTreeMap::from([(node, Peer::default())]);
+            raft.initialize(members).await.map_err(failed)?;
+        } else {
+            // A sole voter need not wait for anybody to time out.
+            raft.trigger().elect(false).await.map_err(failed)?;
+        }
+        self.lead().await
     }
 
     /// Waits until this node leads and has applied its own first entry.
@@ -181,15 +205,17 @@ impl Handle {
         metrics.running_state.map_err(failed)
     }
 
-    /// Submits an entry; it is in order with every other call before this returns. The future gives
+    /// Submits an entry that was stamped in `term`; it is in order with every other call before this
+    /// returns, and is refused when this node does not lead in that term any more. The future gives
     /// one encoded reply per draft. Call it from a plain thread.
     pub fn submit(
         &self,
         entry: Bytes,
+        term: u64,
     ) -> impl Future<Output = Result<Vec<Bytes>, Error>> + Send + use<> {
         let (responder, answer) = ProgressResponder::<Binding, _>::complete_only();
-        let written = self.0.raft.client_write_ff(Payload(entry), Some(responder));
-        let submitted = self.0.runtime.block_on(written);
+        let write = self.0.raft.write(Payload(entry)).responder(responder).with_leader(term);
+        let submitted = self.0.runtime.block_on(write.into_future());
         async move {
             submitted.map_err(|error| Error::Stopped(error.to_string()))?;
             let result = answer.await.map_err(|_| Error::Unknown)?;
@@ -200,7 +226,7 @@ impl Handle {
     /// Returns when everything acknowledged before this call, anywhere, is applied here.
     ///
     /// # Errors
-    /// [`Error::NoQuorum`] or [`Error::Stopped`].
+    /// [`Error::NotLeader`], [`Error::NoQuorum`] or [`Error::Stopped`].
     pub async fn read_index(&self) -> Result<(), Error> {
         self.0.read_index.wait().await
     }
@@ -259,7 +285,14 @@ impl Handle {
         storage::checksum(&self.0.store.pin().view()?)
     }
 
-    /// Resolves with the reason when this node must stop.
+    /// Waits until the log's budget has made the log begin later.
+    #[cfg(test)]
+    pub(crate) async fn purged(&self) {
+        let purged = |metrics: &openraft::RaftMetrics<Binding>| metrics.purged.is_some();
+        self.0.raft.wait(Some(LEAD_WAIT)).metrics(purged, "purged").await.unwrap();
+    }
+
+    /// Resolves with the reason when this node must stop; never because it was shut down.
     pub async fn fatal(&self) -> String {
         let mut log = self.0.fatal.clone();
         let log_failed = async {
@@ -269,12 +302,16 @@ impl Handle {
             }
         };
         let stopped = async {
-            let dead = |metrics: &openraft::RaftMetrics<Binding>| metrics.running_state.is_err();
+            let dead = |metrics: &openraft::RaftMetrics<Binding>| match &metrics.running_state {
+                Ok(()) | Err(Fatal::Stopped) => false,
+                Err(_) => true,
+            };
             match self.0.raft.wait(None).metrics(dead, "fatal").await {
                 Ok(metrics) => metrics
                     .running_state
                     .err()
                     .map_or_else(|| "agreement stopped".to_owned(), |fatal| fatal.to_string()),
+                Err(_) if self.0.stopping.load(Ordering::Acquire) => std::future::pending().await,
                 Err(error) => error.to_string(),
             }
         };
@@ -284,19 +321,26 @@ impl Handle {
         }
     }
 
-    /// Makes everything applied durable without the log and releases the directory as soon as the
-    /// last clone is gone.
+    /// Makes everything applied durable without the log, ends every task of this node and closes the
+    /// log. The directory is free for another start when the last clone and the last reader are gone.
     pub async fn shutdown(&self) {
+        self.0.stopping.store(true, Ordering::Release);
         let driver = self.0.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(driver) = driver {
             driver.abort();
+            // It is ended by the abort, which is what this error would say.
+            drop(driver.await);
         }
         if let Err(error) = self.0.raft.shutdown().await {
             tracing::warn!(%error, "agreement did not stop cleanly");
         }
+        self.released().await;
         let inner = Arc::clone(&self.0);
         let closed = tokio::task::spawn_blocking(move || {
-            if let Err(fault) = inner.store.flush() {
+            // What failed is left to the next start, which applies the log again.
+            if inner.fatal.borrow().is_none()
+                && let Err(fault) = inner.store.flush()
+            {
                 tracing::warn!(%fault, "the state was not flushed; the log will replay it");
             }
             inner.log.shutdown();
@@ -305,61 +349,16 @@ impl Handle {
             tracing::warn!(%error, "log and state were not closed cleanly");
         }
     }
-}
 
-struct Opened {
-    identity: NodeIdentity,
-    pristine: bool,
-    log: log::LogDb,
-    shard_log: log::ShardLog,
-    store: Arc<Store>,
-    budget_bytes: u64,
-}
-
-fn open(options: Options, fatal: watch::Sender<Option<String>>) -> Result<Opened, StartError> {
-    let dir = options.data_dir;
-    std::fs::create_dir_all(&dir)
-        .map_err(|error| StartError::Identity(format!("{}: {error}", dir.display())))?;
-    let fresh = NodeIdentity { cluster: options.fresh_cluster_id, node: 1 };
-    let (identity, pristine) = identity_file::load(&dir, fresh)?;
-    let log = log::LogDb::open(
-        &dir.join("log"),
-        log::Options {
-            shards: vec![SHARD],
-            fatal: Box::new(move |error| {
-                let reason = error.to_string();
-                fatal.send_modify(|slot| *slot = Some(reason));
-            }),
-            #[cfg(feature = "planted")]
-            planted: log::planted::Planted { ack_before_sync: options.ack_before_sync },
-            ..log::Options::default()
-        },
-    )?;
-    let shard_log = log.shard(SHARD).ok_or_else(|| failed("the log has no shard 0"))?;
-    let at_least = shard_log.purged().map_or(0, |id| id.index);
-    let node = identity.node.to_be_bytes();
-    let store = Store::open(
-        &dir.join("state"),
-        storage::Options {
-            tuning: options.tuning,
-            shard: SHARD,
-            cluster: Some(identity.cluster),
-            node: Some(node.to_vec()),
-            key_checks: options.key_checks.clone(),
-            at_least,
-            ..storage::Options::default()
-        },
-    )?;
-    let (applied, last) = (store.applied_index(), shard_log.last().map_or(0, |id| id.index));
-    if applied > last {
-        return Err(StartError::LogLost { applied, last });
+    /// Waits until openraft's tasks and a running flush or snapshot have let go of the state.
+    async fn released(&self) {
+        let waiting = async {
+            while Arc::strong_count(&self.0.store) > 1 {
+                tokio::time::sleep(RELEASE_POLL).await;
+            }
+        };
+        if tokio::time::timeout(RELEASE_WAIT, waiting).await.is_err() {
+            tracing::warn!("the state is still in use by a task of this node");
+        }
     }
-    let owner = store.owner();
-    if owner.key_check.is_none() || owner.cluster.is_none() {
-        let proof = options.key_checks.first().map(Vec::as_slice);
-        store.identify(Some(identity.cluster), Some(&node), proof).map_err(failed)?;
-    }
-    let budget_bytes =
-        if options.log_budget_bytes == 0 { 1 << 30 } else { options.log_budget_bytes };
-    Ok(Opened { identity, pristine, log, shard_log, store: Arc::new(store), budget_bytes })
 }

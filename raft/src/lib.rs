@@ -4,8 +4,10 @@
 //! its answer is one encoded reply per draft. Invariant: what was acknowledged is on disk in the log
 //! of a majority, and the applied state is a pure function of the log.
 
+mod alarm;
 mod budget;
 mod config;
+mod encoding;
 mod error;
 mod freshness;
 mod handle;
@@ -13,6 +15,7 @@ mod identity_file;
 mod log_store;
 mod machine;
 mod network;
+mod opening;
 mod read_index;
 mod snapshot;
 mod state_machine;

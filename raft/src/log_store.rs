@@ -9,6 +9,7 @@ use std::{
     ops::{Bound, RangeBounds},
 };
 
+use futures::{Stream, stream};
 use openraft::{
     EntryPayload, LogState, OptionalSend, RaftLogReader,
     entry::RaftEntry as _,
@@ -17,9 +18,12 @@ use openraft::{
 use storage::log::{self, LogEntry, ShardLog};
 use tokio::sync::oneshot;
 
-use crate::types::{Binding, Entry, LogId, Payload, Vote, decode, encode, ours, theirs};
+use crate::{
+    encoding,
+    types::{Binding, Entry, LogId, Payload, Vote, ours, theirs},
+};
 
-/// Most bytes of one read for replication.
+/// Most bytes of one read, for replication and for applying.
 const READ_BYTES_MAX: u64 = 4 << 20;
 
 /// See the module.
@@ -34,7 +38,9 @@ fn stored(entry: &Entry) -> LogEntry {
     let payload = match &entry.payload {
         EntryPayload::Blank => log::Payload::Blank,
         EntryPayload::Normal(Payload(bytes)) => log::Payload::Normal(bytes.clone()),
-        EntryPayload::Membership(membership) => log::Payload::Membership(encode(membership).into()),
+        EntryPayload::Membership(membership) => {
+            log::Payload::Membership(encoding::encode_membership(membership).into())
+        }
     };
     LogEntry { id: ours(&entry.log_id()), payload }
 }
@@ -43,7 +49,9 @@ fn loaded(entry: LogEntry) -> io::Result<Entry> {
     let payload = match entry.payload {
         log::Payload::Blank => EntryPayload::Blank,
         log::Payload::Normal(bytes) => EntryPayload::Normal(Payload(bytes)),
-        log::Payload::Membership(bytes) => EntryPayload::Membership(decode(&bytes)?),
+        log::Payload::Membership(bytes) => {
+            EntryPayload::Membership(encoding::decode_membership(&bytes)?)
+        }
     };
     Ok(Entry { log_id: theirs(entry.id), payload })
 }
@@ -66,30 +74,67 @@ impl LogStore {
     }
 }
 
+/// First index of a range and the index behind its last.
+fn span(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let first = match range.start_bound() {
+        Bound::Included(first) => *first,
+        Bound::Excluded(before) => before.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(last) => last.saturating_add(1),
+        Bound::Excluded(end) => *end,
+        Bound::Unbounded => u64::MAX,
+    };
+    (first, end)
+}
+
 impl RaftLogReader<Binding> for LogStore {
+    /// Reads step by step, so that a long backlog is applied without being in memory as a whole.
+    async fn entries_stream<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> impl Stream<Item = io::Result<Entry>> + OptionalSend {
+        let (mut next, end) = span(&range);
+        let log = self.clone();
+        let mut step = Vec::new().into_iter();
+        let mut over = false;
+        stream::iter(std::iter::from_fn(move || {
+            if step.len() == 0 && next < end && !over {
+                match log.read(next, end, READ_BYTES_MAX) {
+                    Ok(entries) => step = entries.into_iter(),
+                    Err(error) => {
+                        over = true;
+                        return Some(Err(error));
+                    }
+                }
+            }
+            let entry = step.next()?;
+            next = entry.index().saturating_add(1);
+            Some(Ok(entry))
+        }))
+    }
+
     async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
         &mut self,
         range: RB,
     ) -> io::Result<Vec<Entry>> {
-        let first = match range.start_bound() {
-            Bound::Included(first) => *first,
-            Bound::Excluded(before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(last) => last.saturating_add(1),
-            Bound::Excluded(end) => *end,
-            Bound::Unbounded => u64::MAX,
-        };
+        let (first, end) = span(&range);
         self.read(first, end, u64::MAX)
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
-        self.0.vote().map(|bytes| decode(&bytes)).transpose()
+        self.0.vote().map(|bytes| encoding::decode_vote(&bytes)).transpose()
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
-        self.read(start, end, READ_BYTES_MAX)
+        let entries = self.read(start, end, READ_BYTES_MAX)?;
+        // A purge may have come in between. Entries that begin later than asked would be sent behind
+        // the wrong predecessor (openraft #1795).
+        if start < end && entries.first().is_none_or(|first| first.index() != start) {
+            return Err(failed(log::LogError::Purged(start)));
+        }
+        Ok(entries)
     }
 }
 
@@ -108,7 +153,7 @@ impl RaftLogStorage<Binding> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
-        let bytes = encode(vote);
+        let bytes = encoding::encode_vote(vote);
         self.written(|done| self.0.save_vote(bytes, done)).await
     }
 
@@ -139,5 +184,36 @@ impl RaftLogStorage<Binding> for LogStore {
 
     async fn purge(&mut self, upto: LogId) -> io::Result<()> {
         self.written(|done| self.0.purge(ours(&upto), done)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_long_backlog_streams_whole_and_a_read_behind_a_purge_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = log::LogDb::open(dir.path(), log::Options::default()).unwrap();
+        let mut store = LogStore(database.shard(0).unwrap());
+        let id = |index| log::LogId { term: 1, index };
+        let large = |index| {
+            // Two of them are more than one step reads.
+            let payload = log::Payload::Normal(vec![7; 3 << 20].into());
+            LogEntry { id: id(index), payload }
+        };
+        store.written(|done| store.0.append((0..5).map(large).collect(), done)).await.unwrap();
+        let stream = store.entries_stream(0..5).await;
+        let indexes = stream.map(|entry| entry.unwrap().index()).collect::<Vec<_>>().await;
+        assert_eq!(indexes, [0, 1, 2, 3, 4]);
+        let limited = store.limited_get_log_entries(1, 5).await.unwrap();
+        assert_eq!(limited.iter().map(|entry| entry.index()).collect::<Vec<_>>(), [1]);
+        store.purge(theirs(id(2))).await.unwrap();
+        store.limited_get_log_entries(2, 5).await.unwrap_err();
+        assert_eq!(store.limited_get_log_entries(3, 5).await.unwrap()[0].index(), 3);
+        assert!(store.limited_get_log_entries(3, 3).await.unwrap().is_empty());
+        database.shutdown();
     }
 }

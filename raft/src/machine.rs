@@ -2,7 +2,8 @@
 //! `identity`, not openraft.
 //!
 //! Debug builds apply every entry twice on two overlays over the same base and compare what they
-//! wrote and answered. Invariant: rows, request answers and applied position are one batch.
+//! wrote and answered. Invariants: rows, request answers and applied position are one batch; entries
+//! are applied without a gap.
 
 use std::sync::{
     Arc,
@@ -48,6 +49,14 @@ pub(crate) struct Machine {
     pub(crate) last_stamp_ms: Arc<AtomicU64>,
     overlay: Option<Overlay<Live>>,
     feature_level: u16,
+    /// The index that is due.
+    next: u64,
+    /// Takes entries with gaps: openraft's own suite makes some.
+    pub(crate) anywhere: bool,
+}
+
+fn behind(applied: Option<&storage::Applied>) -> u64 {
+    applied.map_or(0, |applied| applied.index.saturating_add(1))
 }
 
 impl Machine {
@@ -56,15 +65,36 @@ impl Machine {
         freshness: Arc<Freshness>,
         last_stamp_ms: Arc<AtomicU64>,
     ) -> Result<Self, Fault> {
-        let feature_level = store.meta()?.feature_level;
-        Ok(Self { store, freshness, last_stamp_ms, overlay: None, feature_level })
+        let meta = store.meta()?;
+        Ok(Self {
+            store,
+            freshness,
+            last_stamp_ms,
+            overlay: None,
+            feature_level: meta.feature_level,
+            next: behind(meta.applied.as_ref()),
+            anywhere: false,
+        })
     }
 
-    /// Applies entries as one batch and returns one answer list per entry.
+    fn continues(&self, items: &[Item]) -> Result<(), Fault> {
+        let mut due = self.next;
+        for index in items.iter().map(|item| item.index) {
+            if index != due && !self.anywhere {
+                return Err(Fault::new(format!("entry {index} came when entry {due} was due")));
+            }
+            due = index.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Applies entries as one batch and returns one answer list per entry. After an error the machine
+    /// must not be used again.
     pub(crate) fn apply(&mut self, items: &[Item]) -> Result<Vec<Vec<Bytes>>, Fault> {
         let Some(last) = items.last() else {
             return Ok(Vec::new());
         };
+        self.continues(items)?;
         let mut overlay = match self.overlay.take() {
             Some(overlay) => overlay,
             None => Overlay::new(self.store.pin().live()),
@@ -104,6 +134,7 @@ impl Machine {
         self.store.commit(batch, &mark)?;
         self.last_stamp_ms.store(stamp_ms, Ordering::Release);
         self.overlay = Some(overlay);
+        self.next = last.index.saturating_add(1);
         Ok(answers)
     }
 
@@ -121,6 +152,7 @@ impl Machine {
         self.overlay = None;
         let meta = self.store.meta()?;
         self.feature_level = meta.feature_level;
+        self.next = behind(meta.applied.as_ref());
         self.last_stamp_ms.store(meta.last_stamp_ms, Ordering::Release);
         self.freshness.raise_floor(meta.applied.map_or(0, |applied| applied.index));
         Ok(())

@@ -3,7 +3,7 @@
 //! One task takes every reader that waits, makes one linearizable read barrier and releases them all.
 //! Correct because the round begins after each of them began to wait.
 
-use openraft::ReadPolicy;
+use openraft::{ReadPolicy, errors::LinearizableReadError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{error::Error, types::Raft};
@@ -27,7 +27,10 @@ impl ReadIndex {
                 let result = match round {
                     Ok(_) => Ok(()),
                     Err(error) => Err(match error.api_error() {
-                        Some(_) => Error::NoQuorum,
+                        Some(LinearizableReadError::ForwardToLeader(to)) => {
+                            Error::NotLeader { leader: to.leader_id }
+                        }
+                        Some(LinearizableReadError::QuorumNotEnough(_)) => Error::NoQuorum,
                         None => Error::Stopped(error.to_string()),
                     }),
                 };

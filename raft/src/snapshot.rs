@@ -5,7 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use storage::{Manifest, Snapshot};
 
-use crate::types::{SnapshotMeta, StoredMembership, decode};
+use crate::{
+    encoding,
+    types::{SnapshotMeta, StoredMembership},
+};
 
 /// The files of a snapshot: one of this node, or one that was received into a directory.
 #[derive(Clone)]
@@ -20,11 +23,11 @@ pub(crate) enum Files {
 /// What openraft knows of a snapshot.
 pub(crate) fn meta(manifest: &Manifest) -> std::io::Result<SnapshotMeta> {
     let last_log_id = match manifest.applied() {
-        Some(applied) => Some(decode(&applied.log_id)?),
+        Some(applied) => Some(encoding::decode_log_id(&applied.log_id)?),
         None => None,
     };
     let last_membership = match &manifest.membership {
-        Some(bytes) => decode(&bytes.0)?,
+        Some(bytes) => encoding::decode_stored_membership(&bytes.0)?,
         None => StoredMembership::default(),
     };
     Ok(SnapshotMeta { last_log_id, last_membership })

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use identity::codec;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 /// One entry of ours, opaque to openraft.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +47,7 @@ openraft::declare_raft_types!(
 pub(crate) type Entry = openraft::alias::EntryOf<Binding>;
 pub(crate) type LogId = openraft::alias::LogIdOf<Binding>;
 pub(crate) type Vote = openraft::alias::VoteOf<Binding>;
+pub(crate) type Membership = openraft::Membership<u64, Peer>;
 pub(crate) type StoredMembership = openraft::alias::StoredMembershipOf<Binding>;
 pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<Binding>;
 pub(crate) type Raft = openraft::Raft<Binding, crate::state_machine::StateMachine>;
@@ -60,16 +60,4 @@ pub(crate) fn ours(id: &LogId) -> storage::log::LogId {
 /// Openraft's log id of ours.
 pub(crate) fn theirs(id: storage::log::LogId) -> LogId {
     LogId { leader_id: id.term.into(), index: id.index }
-}
-
-/// Encodes one of openraft's own values; framed where it is stored.
-pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    codec::body_into(value, &mut bytes);
-    bytes
-}
-
-/// Decodes one of openraft's own values.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> std::io::Result<T> {
-    codec::body_from(bytes).map_err(std::io::Error::other)
 }

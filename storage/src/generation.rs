@@ -9,7 +9,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -71,6 +71,7 @@ pub(crate) struct Generation {
     pub(crate) flushed: AtomicU64,
     /// Bytes committed since the last flush began.
     pub(crate) unflushed_bytes: AtomicU64,
+    pub(crate) flush: Mutex<()>,
     pub(crate) digests: Mutex<Digests>,
     pub(crate) holding: Holding,
     /// Held by every generation, so that the data directory is free only when all are closed.
@@ -80,10 +81,19 @@ pub(crate) struct Generation {
 impl Generation {
     /// Flushes; returns the log index that is durable now.
     pub(crate) fn flush(&self) -> Result<u64, Fault> {
+        self.flushing(Engine::flush)
+    }
+
+    /// Runs a step that flushes the engine and notes what is durable after it.
+    pub(crate) fn flushing(
+        &self,
+        step: impl FnOnce(&Engine) -> Result<(), Fault>,
+    ) -> Result<u64, Fault> {
+        let _one_at_a_time = self.flush.lock().unwrap_or_else(PoisonError::into_inner);
         // Read before the flush: what was committed until now is covered by it.
         let applied = self.applied.load(Ordering::Acquire);
         let bytes = self.unflushed_bytes.load(Ordering::Acquire);
-        self.engine.flush()?;
+        step(&self.engine)?;
         self.unflushed_bytes.fetch_sub(bytes, Ordering::AcqRel);
         self.flushed.fetch_max(applied, Ordering::AcqRel);
         Ok(applied)

@@ -226,7 +226,10 @@ fn open_generation(
         return Err(Refusal::Newer { dir, found: meta.format, known });
     }
     let index = meta.applied.as_ref().map_or(0, |applied| applied.index);
-    if meta.format == 0 || index < options.at_least {
+    if meta.format == 0 {
+        return Err(layout.damaged("the row with its layout is missing"));
+    }
+    if index < options.at_least {
         return Err(layout.damaged(format!(
             "the state ends at entry {index} while the log begins after {}",
             options.at_least
@@ -253,6 +256,7 @@ pub(crate) fn generation(
         applied: AtomicU64::new(index),
         flushed: AtomicU64::new(index),
         unflushed_bytes: AtomicU64::new(0),
+        flush: Mutex::new(()),
         digests: Mutex::new(Digests::new()),
         holding,
         lock,

@@ -59,9 +59,7 @@ impl Store {
     /// A [`Fault`]; `dest` may then exist in part.
     pub fn checkpoint(&self, dest: &Path) -> Result<Manifest, Fault> {
         let generation = self.generation();
-        let applied = generation.applied.load(Ordering::Acquire);
-        generation.engine.checkpoint(dest)?;
-        generation.flushed.fetch_max(applied, Ordering::AcqRel);
+        generation.flushing(|engine| engine.checkpoint(dest))?;
         self.step(Step::Checkpointed)?;
         let manifest = {
             let mut digests = hold(&generation.digests);

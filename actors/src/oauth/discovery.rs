@@ -1,5 +1,5 @@
-//! Server metadata: OpenID Connect Discovery 1.0 and RFC 8414 from one set of facts. Only registered
-//! members, and only what is served.
+//! Server metadata: OpenID Connect Discovery 1.0 and RFC 8414 from one set of facts. Only
+//! registered members, and only what is served.
 
 use identity::id::TenantId;
 use serde_json::{Value, json};

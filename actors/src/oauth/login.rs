@@ -163,6 +163,8 @@ pub enum Problem {
     Expired,
     /// The form is not this browser's.
     NotGenuine,
+    /// No password can be checked right now.
+    Busy,
 }
 
 /// A completed login.
@@ -206,7 +208,13 @@ pub async fn submit(
     }
     let username = name::canonical_username(&submission.username);
     let first = attempt(ctx, tenant, (&client, &request), &username, &submission.password, &source);
-    let mut result = first.await?;
+    let mut result = match first.await {
+        Err(Error::Overloaded { .. }) => {
+            let page = page(ctx, tenant, &client, request, browser).await?;
+            return Ok(Answer::Again(Box::new(page), Problem::Busy));
+        }
+        other => other?,
+    };
     if matches!(result, Attempt::Stale) {
         // The credential moved between check and apply; look once more.
         let again =

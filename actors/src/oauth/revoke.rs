@@ -1,5 +1,5 @@
-//! Token revocation (RFC 7009): a client takes one of its own access tokens back, on every node, before
-//! it is answered. A token that is not one is answered like one that was revoked.
+//! Token revocation (RFC 7009): a client takes one of its own access tokens back, on every node,
+//! before it is answered. A token that is not one is answered like one that was revoked.
 
 use identity::{
     command::Command,

@@ -157,8 +157,8 @@ async fn authorization_code(
     sign(ctx, tenant, &issued, at_ms).await
 }
 
-/// A cheap refusal of codes that never were, so that strangers cannot fill the log; Fresh, because a
-/// code may have been issued a moment ago by another node.
+/// A cheap refusal of codes that never were, so that strangers cannot fill the log; Fresh, because
+/// a code may have been issued a moment ago by another node.
 async fn known(ctx: &Context, tenant: TenantId, digest: Digest) -> Result<(), Error> {
     let reading = ctx.fresh().await?;
     let code = flow::<code::AuthorizationCode>(&reading.view()?, tenant, digest.bytes())?;

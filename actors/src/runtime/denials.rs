@@ -1,5 +1,5 @@
-//! Counts refused attempts of strangers, so that they are audited without filling the log: one event
-//! per tenant, source, action, reason and minute, however often it happened.
+//! Counts refused attempts of strangers, so that they are audited without filling the log: one
+//! event per tenant, source, action, reason and minute, however often it happened.
 //!
 //! Bounded: beyond [`KINDS_MAX`] kinds in a minute the source is left out and they share one event.
 

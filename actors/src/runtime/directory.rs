@@ -1,7 +1,8 @@
 //! Starts, finds and passivates tenant actors: only tenants in use are alive on this node.
 //!
 //! Readers look cells up without a mailbox hop; starting, restarting after a panic and stopping an
-//! idle one go through this actor, which supervises them. Invariant: at most one live actor per tenant.
+//! idle one go through this actor, which supervises them. Invariant: at most one live actor per
+//! tenant.
 
 use std::{
     collections::HashMap,

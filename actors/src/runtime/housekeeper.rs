@@ -1,13 +1,11 @@
-//! What the cluster does by itself: unfinished sagas, expired rows, audit checkpoints, counted denials,
-//! the clock check.
+//! What the cluster does by itself: unfinished sagas, expired rows, audit checkpoints, counted
+//! denials, the clock check.
 //!
-//! One actor per node; only the leader proposes. Every duty may be repeated or skipped without harm:
-//! commands look again in `apply`. Invariant: one turn at a time, the next is scheduled when it ends.
+//! One actor per node; only the leader proposes. Every duty may be repeated or skipped without
+//! harm: commands look again in `apply`. Invariant: one turn at a time, the next is scheduled when
+//! it ends.
 
-use std::{
-    collections::HashMap,
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use identity::{
     apply::{AUDIT_CHECKPOINT, AUDIT_HEAD},
@@ -15,17 +13,21 @@ use identity::{
     command::Command,
     event::{ChainHead, Checkpoint},
     id::TenantId,
+    outcome::Outcome,
     principal::{Principal, Source},
     stamp::Placement,
     sweep::{SWEEP_MAX, Sweep},
-    outcome::Outcome,
     table::{FoundRow, Record as _, Row, Span, Tables},
     tenants::Directory,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::clock::stamp::Peers;
-use crate::{context::{Asker, Context}, error::Error, tenants};
+use crate::{
+    context::{Asker, Context},
+    error::Error,
+    tenants,
+};
 
 /// How often the actor takes its turn.
 const TURN_EVERY: Duration = Duration::from_secs(1);

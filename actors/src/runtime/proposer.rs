@@ -1,10 +1,10 @@
 //! Orders, stamps, rehearses and packs drafts; the only way into the log.
 //!
-//! One dedicated thread does all of it in one order, so the rehearsal sees exactly what `apply` will
-//! see. There is no linger timer: while entries are under way (at most [`IN_FLIGHT_MAX`]) drafts wait
-//! and are packed into the next entry, so the running fsync is the batching window. A panic while
-//! rehearsing costs the one request that caused it. Invariant: entries are submitted in the order in
-//! which they were rehearsed.
+//! One dedicated thread does all of it in one order, so the rehearsal sees exactly what `apply`
+//! will see. There is no linger timer: while entries are under way (at most [`IN_FLIGHT_MAX`])
+//! drafts wait and are packed into the next entry, so the running fsync is the batching window. A
+//! panic while rehearsing costs the one request that caused it. Invariant: entries are submitted in
+//! the order in which they were rehearsed.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -43,6 +44,14 @@ const WAITING_MAX: usize = 8192;
 const DRAFT_BYTES_MAX: usize = 256 << 10;
 /// How long an answer is waited for.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
+
+/// What the thread is told.
+enum Message {
+    /// A draft to propose.
+    Propose(Box<Waiting>),
+    /// Finish and let go of log and state.
+    Stop,
+}
 
 struct Waiting {
     draft: Draft,
@@ -76,7 +85,8 @@ struct Figures {
 /// The handle flows propose through. Cheap to clone.
 #[derive(Clone)]
 pub struct Proposer {
-    to_thread: mpsc::Sender<Waiting>,
+    to_thread: mpsc::Sender<Message>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     entrance: Arc<Semaphore>,
     figures: Arc<Figures>,
 }
@@ -107,17 +117,31 @@ impl Proposer {
             clock,
             runtime,
         };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("proposer".into())
             .spawn(move || while thread.turn(&waiting) {})?;
-        Ok(Self { to_thread, entrance: Arc::new(Semaphore::new(WAITING_MAX)), figures })
+        let thread = Arc::new(Mutex::new(Some(thread)));
+        let entrance = Arc::new(Semaphore::new(WAITING_MAX));
+        Ok(Self { to_thread, thread, entrance, figures })
+    }
+
+    /// Ends the thread and waits until it has let go of log and state; blocks. Drafts behind this
+    /// call are refused.
+    pub fn stop(&self) {
+        drop(self.to_thread.send(Message::Stop));
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the proposer's thread had panicked");
+        }
     }
 
     /// Hands a draft over and waits for its answer.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] when too many wait, [`Error::Unavailable`] when this node does not lead,
-    /// [`Error::Unknown`] when the answer never came.
+    /// [`Error::Overloaded`] when too many wait, [`Error::Unavailable`] when this node does not
+    /// lead, [`Error::Unknown`] when the answer never came.
     pub async fn propose(&self, draft: Draft) -> Result<Reply, Error> {
         let Ok(_entered) = self.entrance.try_acquire() else {
             return Err(Error::Overloaded { retry_after_s: 1 });
@@ -127,7 +151,8 @@ impl Proposer {
             return Err(Rejection::invalid("", "is too large").into());
         }
         let (answer, answered) = oneshot::channel();
-        if self.to_thread.send(Waiting { draft, bytes, answer }).is_err() {
+        let waiting = Waiting { draft, bytes, answer };
+        if self.to_thread.send(Message::Propose(Box::new(waiting))).is_err() {
             return Err(Error::Unavailable("the node is stopping".into()));
         }
         match tokio::time::timeout(ANSWER_WAIT, answered).await {
@@ -187,8 +212,8 @@ struct Thread {
 
 impl Thread {
     /// Packs and submits one entry; false when the node stops.
-    fn turn(&mut self, waiting: &mpsc::Receiver<Waiting>) -> bool {
-        let Ok(first) = waiting.recv() else {
+    fn turn(&mut self, waiting: &mpsc::Receiver<Message>) -> bool {
+        let Ok(Message::Propose(first)) = waiting.recv() else {
             return false;
         };
         self.slots.take();
@@ -201,7 +226,7 @@ impl Thread {
         let mut entry =
             Entry { stamp: Stamp { at_ms, feature_level: FEATURE_LEVEL }, drafts: Vec::new() };
         let mut answers = Vec::new();
-        let (mut size, mut next) = (0_usize, Some(first));
+        let (mut size, mut next, mut stopping) = (0_usize, Some(first), false);
         let began = self.clock.boot_us();
         while let Some(one) = next.take() {
             size = size.saturating_add(one.bytes.len());
@@ -212,17 +237,21 @@ impl Thread {
                 drop(one.answer.send(Err(Rejection::Poison.into())));
             }
             if entry.drafts.len() < DRAFTS_MAX && size < ENTRY_BYTES_MAX {
-                next = waiting.try_recv().ok();
+                match waiting.try_recv() {
+                    Ok(Message::Propose(one)) => next = Some(one),
+                    Ok(Message::Stop) => stopping = true,
+                    Err(_) => {}
+                }
             }
         }
         let took = self.clock.boot_us().saturating_sub(began);
         self.figures.rehearsal_us.fetch_add(took, Ordering::Relaxed);
         if answers.is_empty() {
             self.slots.free();
-            return true;
+        } else {
+            self.submit(&entry, answers);
         }
-        self.submit(&entry, answers);
-        true
+        !stopping
     }
 
     /// Refuses unless this node leads and its own blank entry is applied; a new term begins with an
@@ -277,7 +306,7 @@ impl Thread {
     fn submit(&self, entry: &Entry, answers: Vec<oneshot::Sender<Result<Reply, Error>>>) {
         self.figures.entries.fetch_add(1, Ordering::Relaxed);
         self.figures.drafts.fetch_add(answers.len() as u64, Ordering::Relaxed);
-        let submitted = self.raft.submit(codec::encode(entry).into());
+        let submitted = self.raft.submit(codec::encode(entry).into(), self.term);
         let (slots, applied, sequence) =
             (Arc::clone(&self.slots), Arc::clone(&self.applied), self.sequence);
         self.runtime.spawn(async move {

@@ -1,7 +1,7 @@
 //! The root of the actor tree: starts the housekeeper and starts it again if it fails.
 //!
-//! The tenant directory supervises tenants itself. What must not be restarted in place (the log, the
-//! apply loop, the proposer's thread) is not an actor: its failure stops the node.
+//! The tenant directory supervises tenants itself. What must not be restarted in place (the log,
+//! the apply loop, the proposer's thread) is not an actor: its failure stops the node.
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 

@@ -1,8 +1,8 @@
 //! One tenant in use on this node: its hot state as an immutable snapshot.
 //!
-//! The actor rebuilds the snapshot when it is asked for a newer one; request tasks read the published
-//! one without a mailbox hop. Invariant: a snapshot is used only if it was built from a view at least
-//! as new as the last write to what it is built from ([`raft::Freshness`]).
+//! The actor rebuilds the snapshot when it is asked for a newer one; request tasks read the
+//! published one without a mailbox hop. Invariant: a snapshot is used only if it was built from a
+//! view at least as new as the last write to what it is built from ([`raft::Freshness`]).
 
 use std::{
     collections::BTreeMap,

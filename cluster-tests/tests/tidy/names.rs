@@ -21,7 +21,7 @@ const ENTROPY: &[&str] = &[
     "fastrand",
     "SystemRandom",
     "OsRng",
-    "new_v4",
+    "Uuid::new_v4",
     "now_v7",
     "KeyPair::generate",
 ];

@@ -157,17 +157,11 @@ pub fn decide(
 
 fn proven_redirect_uri(parameters: &Parameters, client: &Client) -> Result<String, Refusal> {
     let page = |hint: &str| Refusal::Page(Error::new(Code::InvalidRequest, hint));
-    match (parameters.get("redirect_uri"), client.redirect_uris.as_slice()) {
-        (Some(uri), _) if redirect::matches(client, uri) => Ok(uri.to_owned()),
-        (Some(_), _) => Err(page("the redirect_uri is not registered for this client")),
-        // RFC 6749 §3.1.2.3 lets a single registered URI stand in; OpenID Connect does not.
-        (None, [only]) if !asks_openid(parameters) => Ok(only.clone()),
-        (None, _) => Err(page("redirect_uri is missing")),
+    match parameters.get("redirect_uri") {
+        Some(uri) if redirect::matches(client, uri) => Ok(uri.to_owned()),
+        Some(_) => Err(page("the redirect_uri is not registered for this client")),
+        None => Err(page("redirect_uri is missing")),
     }
-}
-
-fn asks_openid(parameters: &Parameters) -> bool {
-    parameters.get("scope").is_some_and(|scope| scope.split(' ').any(|word| word == "openid"))
 }
 
 fn shape(parameters: &Parameters, client: &Client) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Login, may_reach_api, redirect};
 use crate::{
     applying::Applying,
-    clients::GrantType,
+    clients::{Client, GrantType},
     codec::Persisted,
     grants::{self, GRANTS, Grant, Issue, Issued, Parties},
     id::{ClientId, GrantId, SessionId, UserId},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a code's row outlives the code, so that a late replay is still noticed, milliseconds.
-const REPLAY_MEMORY_MS: u64 = 10 * 60 * 1000;
+pub(crate) const REPLAY_MEMORY_MS: u64 = 10 * 60 * 1000;
 
 /// A code, found by its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,9 +75,8 @@ pub fn check(code: &AuthorizationCode, shown: Shown<'_>, now_ms: u64) -> Result<
     if now_ms >= code.expires_at_ms {
         return Err(CodeRefusal::Expired);
     }
-    // RFC 6749 §4.1.3: required, because every authorization request here carries one or has exactly
-    // one registered.
-    if shown.redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
+    // RFC 6749 §4.1.3: every authorization request here names one, so every exchange must too.
+    if shown.redirect_uri != Some(code.redirect_uri.as_str()) {
         return Err(CodeRefusal::RedirectUri);
     }
     // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade as well.
@@ -90,6 +89,15 @@ pub fn check(code: &AuthorizationCode, shown: Shown<'_>, now_ms: u64) -> Result<
         }
         _ => Err(CodeRefusal::Verifier),
     }
+}
+
+/// What only the client as it is now can tell: one that has no secret any more needs PKCE
+/// (RFC 9700 §2.1.1).
+fn check_client(client: &Client, code: &AuthorizationCode) -> Result<(), CodeRefusal> {
+    if client.public() && code.challenge.is_none() {
+        return Err(CodeRefusal::Verifier);
+    }
+    Ok(())
 }
 
 /// Writes session and code of a person who proved who they are.
@@ -155,7 +163,7 @@ pub(crate) fn redeem<T: TablesMut>(
     shown: Shown<'_>,
     grant: GrantId,
 ) -> Result<Outcome, Stop> {
-    at.target(crate::clients::Client::TABLE, shown.client.bytes());
+    at.target(Client::TABLE, shown.client.bytes());
     let code = at.flow::<AuthorizationCode>(digest.bytes())?.ok_or(CodeRefusal::Unknown)?;
     if code.client != shown.client {
         return Err(CodeRefusal::Client.into());
@@ -179,6 +187,7 @@ pub(crate) fn redeem<T: TablesMut>(
     };
     let parties = grants::authorize_issue(at, issue)?;
     may_reach_api(&parties.client, code.api)?;
+    check_client(&parties.client, &code)?;
     let issued = Issued::to(&parties, code.scopes.clone(), code.api);
     let lifetime_ms = u64::from(issued.access_token_s).saturating_mul(1000);
     let expires_at_ms = at.now_ms.saturating_add(lifetime_ms);
@@ -231,7 +240,7 @@ mod tests {
         let other = ClientId::from_bytes([9; 16]);
         let table = [
             (client, uri, Some("challenge"), 999, Ok(())),
-            (client, None, Some("challenge"), 999, Ok(())),
+            (client, None, Some("challenge"), 999, Err(CodeRefusal::RedirectUri)),
             (other, uri, Some("challenge"), 999, Err(CodeRefusal::Client)),
             (client, uri, Some("challenge"), 1000, Err(CodeRefusal::Expired)),
             (

@@ -49,6 +49,10 @@ pub fn live(
     let Some(client) = record::<Client>(tables, tenant, id)?.filter(Client::live) else {
         return Ok(None);
     };
+    // A deleted client's name may be taken again; its tokens are not the new one's.
+    if token.iat < client.created_at_ms / 1000 {
+        return Ok(None);
+    }
     let Some(grant) = &token.grant else {
         return Ok(Some(Live { client, user: None }));
     };

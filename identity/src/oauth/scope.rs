@@ -15,7 +15,8 @@ pub fn allowed(client: &Client, scope: &str, openid: bool) -> bool {
     (openid && OPENID.contains(&scope)) || client.scopes.contains(scope)
 }
 
-/// The scopes of a request that the client may have. Unknown ones are left out (OIDC Core §3.1.2.1).
+/// The scopes of a request that the client may have. Unknown ones are left out (OIDC Core
+/// §3.1.2.1).
 pub fn narrow(client: &Client, requested: &str, openid: bool) -> BTreeSet<String> {
     requested
         .split(' ')

@@ -1,6 +1,6 @@
 //! Creating and deleting a tenant spans two placements, so it is a saga: the first step stores the
-//! whole request (hashes, sealed bytes and drawn ids only), every step may be repeated, and the leader
-//! finishes open sagas when their client is gone.
+//! whole request (hashes, sealed bytes and drawn ids only), every step may be repeated, and the
+//! leader finishes open sagas when their client is gone.
 
 use serde::{Deserialize, Serialize};
 
@@ -199,7 +199,8 @@ pub(crate) fn publish<T: TablesMut>(
 ) -> Result<Outcome, Stop> {
     at.require_system()?;
     at.target(Directory::TABLE, tenant.bytes());
-    let Some(saga) = of_tenant(at, tenant)? else {
+    // A late repetition must not undo a deletion that began after the creation was complete.
+    let Some(saga) = of_tenant(at, tenant)?.filter(|saga| !saga.deleting) else {
         return Ok(Outcome::Done);
     };
     set_state(at, tenant, State::Open)?;
@@ -269,7 +270,7 @@ pub(crate) fn finish_delete<T: TablesMut>(
 ) -> Result<Outcome, Stop> {
     at.require_system()?;
     at.target(Directory::TABLE, tenant.bytes());
-    let Some(saga) = of_tenant(at, tenant)? else {
+    let Some(saga) = of_tenant(at, tenant)?.filter(|saga| saga.deleting) else {
         return Ok(Outcome::Done);
     };
     set_state(at, tenant, State::Deleted)?;

@@ -2,7 +2,7 @@
 //!
 //! The first SIGINT or SIGTERM drains, the second ends at once.
 
-use std::{error::Error, io, sync::Arc};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 use tokio::{
     runtime::Builder,
@@ -20,6 +20,9 @@ use crate::{
     telemetry,
 };
 
+/// How long an ending process waits for work that does not end by itself.
+const CLOSING_MAX: Duration = Duration::from_secs(5);
+
 /// Runs a node; returns when it has ended.
 pub fn run(flags: ConfigurationFlags, around: &Surroundings) -> Exit {
     let Some(config) = configuration::load(flags, around) else { return Exit::Configuration };
@@ -34,8 +37,9 @@ pub fn run(flags: ConfigurationFlags, around: &Surroundings) -> Exit {
         Err(error) => return failed("cannot start", &error),
     };
     let exit = runtime.block_on(serve(config));
-    // Work that did not end by itself is not waited for.
-    runtime.shutdown_background();
+    // The databases close with the last task that uses them. Were one still open when the process
+    // runs its exit handlers, the library's own threads would find their locks destroyed and abort.
+    runtime.shutdown_timeout(CLOSING_MAX);
     exit
 }
 

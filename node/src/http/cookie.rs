@@ -1,9 +1,9 @@
 //! Cookies of the login: their names, how they are read and set.
 //!
 //! Each tenant has names of its own, because tenants share an origin. Over TLS they carry the
-//! `__Host-` prefix, so that no neighboring host can plant one. Both are opaque random text that dies
-//! with the browser; what it means stands on the server. Invariant: no cookie is readable by scripts
-//! or sent with another site's requests other than a top-level navigation.
+//! `__Host-` prefix, so that no neighboring host can plant one. Both are opaque random text that
+//! dies with the browser; what it means stands on the server. Invariant: no cookie is readable by
+//! scripts or sent with another site's requests other than a top-level navigation.
 
 use actors::{Context, runtime::secret::Token};
 use axum::http::{HeaderMap, HeaderValue, header};

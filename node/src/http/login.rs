@@ -1,8 +1,9 @@
 //! The posted login page.
 //!
-//! Who may sign in is decided by `actors::oauth::login`; here the form is read, another site's form is
-//! refused, and the answer becomes a page or a redirect. The form's `csrf` field is the sealed request
-//! itself, which only the browser that got the page can post back. What was typed is never logged.
+//! Who may sign in is decided by `actors::oauth::login`; here the form is read, another site's form
+//! is refused, and the answer becomes a page or a redirect. The form's `csrf` field is the sealed
+//! request itself, which only the browser that got the page can post back. What was typed is never
+//! logged.
 
 use actors::{
     Context,
@@ -12,7 +13,7 @@ use actors::{
 use axum::{
     Router,
     extract::State,
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
     response::Response,
     routing::post,
 };
@@ -116,9 +117,14 @@ fn again(
         Problem::WrongCredentials => LoginProblem::WrongCredentials,
         Problem::Incomplete => LoginProblem::Incomplete,
         Problem::Expired => LoginProblem::Expired,
+        Problem::Busy => LoginProblem::Busy,
         Problem::NotGenuine => return Err(lost(problem)),
     };
-    Ok(show(page, tenant, username, Some(problem)))
+    let mut response = show(page, tenant, username, Some(problem));
+    if problem == LoginProblem::Busy {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    Ok(response)
 }
 
 /// When no password can be checked, who typed one is told so in people's words.
@@ -136,7 +142,7 @@ fn lost(problem: Problem) -> Failure {
     let failure = Failure::new(Class::INVALID_REQUEST);
     match problem {
         Problem::Expired => failure.detail("the sign-in page was open for too long"),
-        Problem::NotGenuine | Problem::WrongCredentials | Problem::Incomplete => {
+        Problem::NotGenuine | Problem::WrongCredentials | Problem::Incomplete | Problem::Busy => {
             failure.detail("the sign-in page was not opened by this browser, or cookies are off")
         }
     }

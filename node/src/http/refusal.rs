@@ -1,8 +1,8 @@
 //! A refusal as a page, for routes that a person's browser opens.
 //!
 //! The envelope can render any failure as a page too; here the words say how a person gets on, and
-//! the page brings its own content policy. Nothing links back: what the request asked to return to is
-//! what could not be trusted.
+//! the page brings its own content policy. Nothing links back: what the request asked to return to
+//! is what could not be trusted.
 
 use axum::{http::StatusCode, response::Response};
 

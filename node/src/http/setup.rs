@@ -1,7 +1,7 @@
 //! First-run setup: who may, what is asked for and what is answered; `actors::setup` decides.
 //!
-//! The routes need no token: whoever holds the bootstrap secret may, once. What they answer before and
-//! after tells nothing that the landing page does not.
+//! The routes need no token: whoever holds the bootstrap secret may, once. What they answer before
+//! and after tells nothing that the landing page does not.
 
 use actors::{
     Context,

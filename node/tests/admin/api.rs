@@ -20,28 +20,28 @@ const CLI_REDIRECT: &str = "http://127.0.0.1:4711/callback";
 
 /// A caller of the API.
 #[derive(Clone)]
-pub struct Api {
-    pub node: Arc<TestNode>,
+pub(crate) struct Api {
+    pub(crate) node: Arc<TestNode>,
     http: Client,
     token: Option<String>,
 }
 
 impl Api {
     /// Nobody.
-    pub fn anonymous() -> Self {
+    pub(crate) fn anonymous() -> Self {
         let http = Client::builder().no_proxy().build().unwrap();
         Self { node: support::demo(), http, token: None }
     }
 
     /// The operator's service: everything everywhere.
-    pub async fn platform() -> Self {
+    pub(crate) async fn platform() -> Self {
         let nobody = Self::anonymous();
         let token = nobody.node.admin_token().await;
         nobody.with_token(token)
     }
 
     /// The operator's service with a token that opens less.
-    pub async fn operator(scope: &str) -> Self {
+    pub(crate) async fn operator(scope: &str) -> Self {
         let nobody = Self::anonymous();
         let credentials = ("admin-demo", demo::ADMIN_SECRET);
         let token = nobody.service_token(&nobody.node.url, credentials, scope).await;
@@ -49,17 +49,17 @@ impl Api {
     }
 
     /// `bob`, administrator of the tenant `demo` and of nothing else.
-    pub async fn bob() -> Self {
+    pub(crate) async fn bob() -> Self {
         Self::person("bob", demo::ADMINISTRATOR_PASSWORD, "read write platform").await
     }
 
     /// `alice` of the tenant `demo`, who administers nothing.
-    pub async fn alice() -> Self {
+    pub(crate) async fn alice() -> Self {
         Self::person("alice", demo::ALICE_PASSWORD, "read write platform").await
     }
 
     /// A person of the tenant `demo` at the command line client.
-    pub async fn person(username: &str, password: &str, scope: &str) -> Self {
+    pub(crate) async fn person(username: &str, password: &str, scope: &str) -> Self {
         let nobody = Self::anonymous();
         let api = nobody.node.at("/api");
         let ask = Ask::of(nobody.node.demo_at(""), CLI, CLI_REDIRECT)
@@ -80,12 +80,12 @@ impl Api {
         nobody.with_token(token)
     }
 
-    pub fn with_token(&self, token: impl Into<String>) -> Self {
+    pub(crate) fn with_token(&self, token: impl Into<String>) -> Self {
         Self { token: Some(token.into()), ..self.clone() }
     }
 
     /// A token for this API by client credentials; none if the client is refused.
-    pub async fn service_token(
+    pub(crate) async fn service_token(
         &self,
         issuer: &str,
         (id, secret): (&str, &str),
@@ -100,7 +100,7 @@ impl Api {
         (answer.status == 200).then(|| answer.text("access_token"))
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -123,7 +123,7 @@ impl Api {
     }
 
     /// Sends JSON with the content type of the method, and further headers.
-    pub async fn write(
+    pub(crate) async fn write(
         &self,
         method: Method,
         path: &str,
@@ -137,58 +137,58 @@ impl Api {
         self.send(method, path, &all, Some(body.to_string())).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.write(Method::POST, path, &[], body).await
     }
 
-    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
         self.write(Method::PUT, path, &[], body).await
     }
 
-    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.write(Method::PATCH, path, &[], body).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send(Method::DELETE, path, &[], None).await
     }
 
     /// Makes something that must be made, and returns it.
-    pub async fn made(&self, path: &str, body: &Value) -> Value {
+    pub(crate) async fn made(&self, path: &str, body: &Value) -> Value {
         let answer = self.post(path, body).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json()
     }
 
     /// Reads something that must be there.
-    pub async fn read(&self, path: &str) -> Value {
+    pub(crate) async fn read(&self, path: &str) -> Value {
         let answer = self.get(path).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.json()
     }
 
     /// The id of a tenant, by the operator.
-    pub async fn tenant_id(&self, slug: &str) -> String {
+    pub(crate) async fn tenant_id(&self, slug: &str) -> String {
         let path = format!("/api/v1/tenants?filter=slug%20eq%20%22{slug}%22");
         self.read(&path).await["items"][0]["id"].as_str().unwrap().to_owned()
     }
 
     /// The id of the tenant `demo`; any caller may ask for it here.
-    pub async fn demo_id(&self) -> String {
+    pub(crate) async fn demo_id(&self) -> String {
         Self::platform().await.tenant_id(demo::TENANT).await
     }
 
     /// The id of the default tenant; any caller may ask for it here.
-    pub async fn tenant_of_operator(&self) -> String {
+    pub(crate) async fn tenant_of_operator(&self) -> String {
         Self::platform().await.tenant_id("default").await
     }
 
     /// Makes a tenant of one's own and returns the path of it.
-    pub async fn own_tenant(&self) -> String {
+    pub(crate) async fn own_tenant(&self) -> String {
         let body = json!({ "slug": unique("own"), "name": "Own" });
         let tenant = self.made("/api/v1/tenants", &body).await;
         format!("/api/v1/tenants/{}", tenant["id"].as_str().unwrap())
@@ -196,18 +196,18 @@ impl Api {
 }
 
 /// A name that no other test of this process uses.
-pub fn unique(start: &str) -> String {
+pub(crate) fn unique(start: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     format!("{start}-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A user as it may be put.
-pub fn user(username: &str) -> Value {
+pub(crate) fn user(username: &str) -> Value {
     json!({ "username": username, "email": format!("{username}@example.org") })
 }
 
 /// A confidential client as it may be put.
-pub fn service(client_id: &str) -> Value {
+pub(crate) fn service(client_id: &str) -> Value {
     json!({
         "client_id": client_id, "name": "A service", "grant_types": ["client_credentials"],
         "scopes": ["read"],
@@ -215,12 +215,12 @@ pub fn service(client_id: &str) -> Value {
 }
 
 /// The id of a record.
-pub fn id_of(record: &Value) -> &str {
+pub(crate) fn id_of(record: &Value) -> &str {
     record["id"].as_str().unwrap()
 }
 
 /// Status and code of a problem document.
-pub fn problem(answer: &Answer) -> (u16, String) {
+pub(crate) fn problem(answer: &Answer) -> (u16, String) {
     assert_eq!(answer.header("content-type"), "application/problem+json", "{answer:?}");
     let document = answer.json();
     assert_eq!(document["status"], answer.status, "{answer:?}");
@@ -230,7 +230,7 @@ pub fn problem(answer: &Answer) -> (u16, String) {
 }
 
 /// The pointers of a problem document.
-pub fn pointers(answer: &Answer) -> Vec<String> {
+pub(crate) fn pointers(answer: &Answer) -> Vec<String> {
     let errors = answer.json()["errors"].as_array().cloned().unwrap_or_default();
     errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
 }

@@ -71,8 +71,11 @@ async fn tenants_and_clients_have_conditions_too() {
         assert_eq!(problem(&wrong), (412, "stale".into()), "{path}");
         let right = platform.write(Method::PATCH, path, &[("if-match", "\"1\"")], &patch).await;
         assert_eq!((right.status, right.header("etag")), (200, "\"2\""), "{path}");
-        let wrong = platform.write(Method::DELETE, path, &[("if-match", "\"1\"")], &patch).await;
-        assert_eq!(problem(&wrong), (412, "stale".into()), "{path}");
+        for key in [&[][..], &[("idempotency-key", "a-key-changes-nothing-here")]] {
+            let headers = [&[("if-match", "\"1\"")], key].concat();
+            let wrong = platform.write(Method::DELETE, path, &headers, &patch).await;
+            assert_eq!(problem(&wrong), (412, "stale".into()), "{path}");
+        }
         let right = platform.write(Method::DELETE, path, &[("if-match", "\"2\"")], &patch).await;
         assert_eq!(right.status, 204, "{path}");
     }

@@ -35,7 +35,7 @@ async fn a_user_lives_from_post_to_delete() {
     assert_eq!((read.status, read.header("etag")), (200, "\"1\""));
     assert_eq!(read.json(), carol);
 
-    // What is not named takes its default, but the password stays: it cannot be read to be put back.
+    // What is not named takes its default; the password, which nobody can read and put, stays.
     let replaced = bob.put(&path, &json!({ "username": name, "enabled": false })).await;
     assert_eq!((replaced.status, replaced.header("etag")), (200, "\"2\""), "{replaced:?}");
     let replaced = replaced.json();

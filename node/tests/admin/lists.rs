@@ -141,17 +141,11 @@ async fn users_are_filtered_by_name_and_address() {
         found.sort();
         assert_eq!(found, expected, "{filter}");
     }
-    let first =
-        platform.read(&format!("{}&limit=1", filtered(&users, "email eq \"shared@example.org\"")));
-    let first = first.await;
+    let shared = filtered(&users, "email eq \"shared@example.org\"");
+    let first = platform.read(&format!("{shared}&limit=1")).await;
     assert_eq!(first["items"].as_array().unwrap().len(), 1);
-    let second = platform
-        .read(&format!(
-            "{}&cursor={}",
-            filtered(&users, "email eq \"shared@example.org\""),
-            first["next_cursor"].as_str().unwrap()
-        ))
-        .await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = platform.read(&format!("{shared}&cursor={cursor}")).await;
     assert_eq!(second["items"].as_array().unwrap().len(), 1);
     assert_ne!(first["items"], second["items"]);
     assert_eq!(second["next_cursor"], Value::Null);

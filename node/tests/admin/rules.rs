@@ -163,12 +163,12 @@ async fn a_new_secret_ends_the_old_one_at_once() {
     assert_eq!((rotated.status, rotated.header("etag")), (200, "\"2\""), "{rotated:?}");
     assert_eq!((token(old).await, token(&rotated.text("secret")).await), (401, 200));
 
-    let public = bob.made(
-        &clients,
-        &json!({ "client_id": unique("public"), "name": "P", "authentication": "none",
-                 "redirect_uris": ["https://app.example/"] }),
-    );
-    let path = format!("{clients}/{}/secret", id_of(&public.await));
+    let body = json!({
+        "client_id": unique("public"), "name": "P", "authentication": "none",
+        "redirect_uris": ["https://app.example/"],
+    });
+    let public = bob.made(&clients, &body).await;
+    let path = format!("{clients}/{}/secret", id_of(&public));
     let refused = bob.send(Method::POST, &path, &[], None).await;
     assert_eq!((problem(&refused).0, pointers(&refused)), (422, vec!["/authentication".into()]));
 }

@@ -62,6 +62,8 @@ test('alice signs in with the keyboard alone', async () => {
   const request = await authorizationRequest(config, WEB_REDIRECT);
   await visit(browser, {}, async (page) => {
     await page.goto(request.url.href);
+    // Autofocus takes hold after the load event; a person sees the caret before typing.
+    await page.locator('#username:focus').waitFor();
     await page.keyboard.type(ALICE.username);
     await page.keyboard.press('Tab');
     await page.keyboard.type(ALICE.password);

@@ -80,6 +80,7 @@ async fn a_wrong_proof_is_refused_and_the_code_stays_good() {
         &[("code_verifier", "short")],
         &[("code_verifier", "")],
         &[("redirect_uri", "http://127.0.0.1:3000/callback")],
+        &[("redirect_uri", "")],
         &[("code", "vlt_ac_nobody")],
     ] {
         let answer = redeem(&node, &code, changes).await;

@@ -1,7 +1,7 @@
 //! A whole node in this process, in development mode, and visitors who talk to it over HTTP.
 //!
-//! `demo()` is shared by the tests that run at the same time; `start()` gives one of its own. Either
-//! stops in order when the last holder lets go, and its folder goes with it.
+//! `demo()` is shared by the tests that run at the same time; `start()` gives one of its own.
+//! Either stops in order when the last holder lets go, and its folder goes with it.
 
 // Each test binary uses its own part of this.
 #![allow(dead_code)]

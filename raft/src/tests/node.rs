@@ -1,6 +1,9 @@
 //! One node: what is acknowledged is there after a restart, once, with the same checksum.
 
+use std::{collections::BTreeMap, path::Path};
+
 use bytes::Bytes;
+use futures::FutureExt as _;
 use identity::{
     changes::FEATURE_LEVEL,
     codec,
@@ -11,9 +14,15 @@ use identity::{
     stamp::{Draft, Entry, Placement, Stamp},
 };
 
-use crate::handle::{Handle, Options};
+use crate::{
+    error::Error,
+    handle::{Handle, Options},
+};
 
-fn options(dir: &std::path::Path) -> Options {
+/// Fixed: the same request at another time is the same request only with the same `not_after`.
+const NOT_AFTER_MS: u64 = 31_000;
+
+fn options(dir: &Path) -> Options {
     Options {
         data_dir: dir.to_path_buf(),
         fresh_cluster_id: [7; 16],
@@ -22,26 +31,49 @@ fn options(dir: &std::path::Path) -> Options {
     }
 }
 
-fn noop(number: u8, at_ms: u64) -> Bytes {
+fn draft(number: u8, user_agent: String) -> Vec<u8> {
     let draft = Draft {
         request: RequestId::from_bytes([number; 16]),
-        not_after_ms: at_ms + 30_000,
+        not_after_ms: NOT_AFTER_MS,
         placement: Placement::Cluster,
         principal: Principal::System,
-        source: Source::default(),
+        source: Source { user_agent, ..Source::default() },
         idempotency: None,
         command: Command::Noop,
     };
+    draft.encoded()
+}
+
+fn entry(at_ms: u64, drafts: Vec<Vec<u8>>) -> Bytes {
     let stamp = Stamp { at_ms, feature_level: FEATURE_LEVEL };
-    codec::encode(&Entry { stamp, drafts: vec![draft.encoded()] }).into()
+    codec::encode(&Entry { stamp, drafts }).into()
+}
+
+fn noop(number: u8, at_ms: u64) -> Bytes {
+    entry(at_ms, vec![draft(number, String::new())])
+}
+
+async fn submit_in(handle: &Handle, entry: Bytes, term: u64) -> Result<Reply, Error> {
+    let other = handle.clone();
+    let submitted = tokio::task::spawn_blocking(move || other.submit(entry, term)).await.unwrap();
+    let replies = submitted.await?;
+    assert_eq!(replies.len(), 1);
+    Ok(codec::decode(&replies[0]).unwrap())
 }
 
 async fn submit(handle: &Handle, entry: Bytes) -> Reply {
-    let other = handle.clone();
-    let submitted = tokio::task::spawn_blocking(move || other.submit(entry)).await.unwrap();
-    let replies = submitted.await.unwrap();
-    assert_eq!(replies.len(), 1);
-    codec::decode(&replies[0]).unwrap()
+    submit_in(handle, entry, handle.leading_term().unwrap()).await.unwrap()
+}
+
+async fn stop(handle: Handle) {
+    handle.shutdown().await;
+    drop(handle);
+}
+
+/// A new term's blank entry moves the applied position, which is in `meta`, and nothing else.
+fn rows(handle: &Handle) -> Vec<storage::FamilySum> {
+    let families = handle.checksum().unwrap().families.into_iter();
+    families.filter(|sum| sum.family != storage::Family::Meta).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,20 +83,67 @@ async fn an_acknowledged_entry_is_there_after_a_restart_and_answered_once() {
     let first = submit(&handle, noop(1, 1_000)).await;
     assert_eq!(first.result, Ok(Outcome::Done));
     handle.read_index().await.unwrap();
-    let sum = handle.checksum().unwrap();
-    handle.shutdown().await;
-    drop(handle);
+    let before = rows(&handle);
+    stop(handle).await;
 
     let handle = Handle::start(options(dir.path())).await.unwrap();
-    // The new term's blank entry moves the applied position, which is in `meta`, and nothing else.
-    let rows = |sum: storage::StateSum| {
-        let families = sum.families.into_iter();
-        families.filter(|sum| sum.family != storage::Family::Meta).collect::<Vec<_>>()
-    };
-    assert_eq!(rows(handle.checksum().unwrap()), rows(sum));
+    assert_eq!(rows(&handle), before);
     let again = submit(&handle, noop(1, 1_500)).await;
     assert_eq!(again, first, "the same request is answered as before, and not applied again");
+    stop(handle).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_log_was_purged_behind_a_snapshot_starts_again_and_again() {
+    let dir = tempfile::tempdir().unwrap();
+    // The least there is: 4 MiB.
+    let options = Options { log_budget_bytes: 256 << 10, ..options(dir.path()) };
+    let handle = Handle::start(options.clone()).await.unwrap();
+    let first = submit(&handle, noop(1, 1_000)).await;
+    for number in 2..14 {
+        submit(&handle, entry(1_000, vec![draft(number, "a".repeat(500_000))])).await;
+    }
+    handle.purged().await;
+    let mut before = rows(&handle);
+    stop(handle).await;
+
+    for number in [100, 101] {
+        let handle = Handle::start(options.clone()).await.unwrap();
+        assert_eq!(rows(&handle), before);
+        assert_eq!(submit(&handle, noop(1, 1_500)).await, first);
+        assert_eq!(submit(&handle, noop(number, 1_500)).await.result, Ok(Outcome::Done));
+        before = rows(&handle);
+        stop(handle).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_another_term_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let handle = Handle::start(options(dir.path())).await.unwrap();
+    let term = handle.leading_term().unwrap();
+    let last = handle.observe().last_log;
+    for other in [term - 1, term + 1] {
+        let refused = submit_in(&handle, noop(1, 1_000), other).await.unwrap_err();
+        assert!(matches!(refused, Error::NotLeader { .. }), "{refused}");
+    }
+    assert_eq!(handle.observe().last_log, last);
+    stop(handle).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ordinary_shutdown_is_not_fatal_and_takes_no_more_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let handle = Handle::start(options(dir.path())).await.unwrap();
+    let term = handle.leading_term().unwrap();
+    let mut fatal = Box::pin(handle.fatal());
+    assert_eq!(fatal.as_mut().now_or_never(), None);
     handle.shutdown().await;
+    assert_eq!(fatal.as_mut().now_or_never(), None);
+    assert_eq!(handle.fatal().now_or_never(), None);
+    let refused = submit_in(&handle, noop(1, 1_000), term).await.unwrap_err();
+    assert!(matches!(refused, Error::Stopped(_)), "{refused}");
+    assert!(matches!(handle.read_index().await, Err(Error::Stopped(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,20 +151,36 @@ async fn a_state_that_lost_its_log_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let handle = Handle::start(options(dir.path())).await.unwrap();
     submit(&handle, noop(1, 1_000)).await;
-    handle.shutdown().await;
-    drop(handle);
+    stop(handle).await;
     std::fs::remove_dir_all(dir.path().join("log")).unwrap();
     let refused = Handle::start(options(dir.path())).await.err().unwrap();
     assert!(refused.to_string().contains("the log was lost"), "{refused}");
 }
 
+/// Every file below a directory with its bytes.
+fn files(dir: &Path) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for file in std::fs::read_dir(dir).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            found.insert(path, bytes);
+        }
+    }
+    found
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn another_root_secret_is_refused() {
+async fn another_root_secret_is_refused_and_no_file_changes() {
     let dir = tempfile::tempdir().unwrap();
     let handle = Handle::start(options(dir.path())).await.unwrap();
-    handle.shutdown().await;
-    drop(handle);
+    submit(&handle, noop(1, 1_000)).await;
+    stop(handle).await;
+    let before = files(dir.path());
     let other = Options { key_checks: vec![vec![2; 32]], ..options(dir.path()) };
     let refused = Handle::start(other).await.err().unwrap();
     assert!(refused.to_string().contains("root secret"), "{refused}");
+    assert!(files(dir.path()) == before, "a refusal changed a file");
 }

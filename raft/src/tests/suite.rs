@@ -1,6 +1,6 @@
 //! openraft's storage conformance suite over the real log and the real state.
 
-use std::sync::{Arc, Mutex, atomic::AtomicU64};
+use std::sync::{Arc, atomic::AtomicU64};
 
 use openraft::{
     StorageError,
@@ -9,8 +9,8 @@ use openraft::{
 use storage::{Store, log};
 
 use crate::{
-    freshness::Freshness, log_store::LogStore, machine::Machine, state_machine::StateMachine,
-    types::Binding,
+    alarm::Alarm, freshness::Freshness, log_store::LogStore, machine::Machine,
+    state_machine::StateMachine, types::Binding,
 };
 
 struct Builder;
@@ -23,12 +23,14 @@ impl StoreBuilder<Binding, LogStore, StateMachine, Guard> for Builder {
         let options = log::Options { anywhere: true, ..log::Options::default() };
         let database = log::LogDb::open(&dir.path().join("log"), options).unwrap();
         let store = Store::open(&dir.path().join("state"), storage::Options::default()).unwrap();
-        let machine = Machine::new(
+        let mut machine = Machine::new(
             Arc::new(store),
             Arc::new(Freshness::default()),
             Arc::new(AtomicU64::new(0)),
-        );
-        let machine = StateMachine(Arc::new(Mutex::new(machine.unwrap())));
+        )
+        .unwrap();
+        machine.anywhere = true;
+        let machine = StateMachine::new(machine, Alarm::new().0);
         Ok((Guard(dir), LogStore(database.shard(0).unwrap()), machine))
     }
 }

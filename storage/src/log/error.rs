@@ -51,7 +51,7 @@ pub enum OpenError {
     #[error("the raft log was written by a newer version, {0}: start that version instead")]
     Newer(String),
     /// The files are sound but cannot be opened for writing.
-    #[error("the raft log cannot be opened, {0}")]
+    #[error("the raft log cannot be opened, {0}: check free space and rights, then start again")]
     Engine(String),
 }
 

@@ -100,18 +100,31 @@ fn a_damaged_directory_is_refused_and_left_alone() {
 
 #[test]
 fn a_damaged_database_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    made(dir.path(), Kind::Rocks);
-    let generation = dir.path().join("0/generation-00000001");
-    let manifest =
-        files(&generation).into_keys().find(|name| name.starts_with("MANIFEST")).unwrap();
-    let path = generation.join(manifest);
-    let mut bytes = fs::read(&path).unwrap();
-    bytes[20] ^= 0xFF;
-    fs::write(&path, &bytes).unwrap();
-    let refusal = Store::open(dir.path(), options(Kind::Rocks)).err().unwrap();
-    assert!(matches!(refusal, Refusal::Damaged { .. }), "{refusal}");
-    assert_eq!(fs::read(&path).unwrap(), bytes);
+    let damages: [Damage; 3] = [
+        ("MANIFEST", |path| {
+            let mut bytes = fs::read(path).unwrap();
+            bytes[20] ^= 0xFF;
+            fs::write(path, &bytes).unwrap();
+        }),
+        ("CURRENT", |path| fs::write(path, b"MANIFEST-999999\n").unwrap()),
+        (".sst", |path| fs::remove_file(path).unwrap()),
+    ];
+    for (part, damage) in damages {
+        let dir = tempfile::tempdir().unwrap();
+        made(dir.path(), Kind::Rocks);
+        let generation = dir.path().join("0/generation-00000001");
+        let name = files(&generation).into_keys().find(|name| name.contains(part)).unwrap();
+        damage(&generation.join(name));
+        let kept = |dir: &Path| {
+            // RocksDB keeps a log of its own attempts.
+            let all = files(dir).into_iter();
+            all.filter(|(name, _)| !name.contains("LOG")).collect::<Vec<_>>()
+        };
+        let before = kept(dir.path());
+        let refusal = Store::open(dir.path(), options(Kind::Rocks)).err().unwrap();
+        assert!(matches!(refusal, Refusal::Damaged { .. }), "{part}: {refusal}");
+        assert!(kept(dir.path()) == before, "{part}");
+    }
 }
 
 #[test]

@@ -83,6 +83,22 @@ fn a_crash_returns_every_family_to_the_last_flush() {
 }
 
 #[test]
+fn flushes_and_snapshots_at_once_count_every_byte_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Kind::Memory);
+    fill(&store, 1, 5);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| store.flush().unwrap());
+        }
+        scope.spawn(|| store.build_snapshot().unwrap());
+    });
+    assert_eq!((store.flushed_index(), store.unflushed_bytes()), (5, 0));
+    fill(&store, 6, 6);
+    assert!(store.unflushed_bytes() > 5_000);
+}
+
+#[test]
 fn entries_are_not_applied_backwards() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path(), Kind::Memory);

@@ -1,9 +1,9 @@
 //! Who asks, and whether they may: the first argument of every handler of this API.
 //!
-//! The permission is part of the type, so a handler says what it needs where it is declared. This is
-//! an early refusal, before a body is read or a password hashed: the same rule decides every write
-//! again inside `apply`. Invariant: whoever may not know of a tenant gets the same answer as for an
-//! id that never existed.
+//! The permission is part of the type, so a handler says what it needs where it is declared. This
+//! is an early refusal, before a body is read or a password hashed: the same rule decides every
+//! write again inside `apply`. Invariant: whoever may not know of a tenant gets the same answer as
+//! for an id that never existed.
 
 use std::marker::PhantomData;
 
@@ -159,8 +159,8 @@ fn allow(
     Ok(())
 }
 
-/// Counts a refusal where it can be seen by whom it concerns: a stranger to a tenant leaves no trace
-/// in it, but in their own.
+/// Counts a refusal where it can be seen by whom it concerns: a stranger to a tenant leaves no
+/// trace in it, but in their own.
 fn refused(
     ctx: &Context,
     principal: &Principal,

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{
     ToSchema,
-    openapi::{HttpMethod, ObjectBuilder},
+    openapi::{HttpMethod, ObjectBuilder, schema::ArrayBuilder},
 };
 
 use crate::{
@@ -114,18 +114,25 @@ const fn es256() -> Algorithm {
 }
 
 fn authentications() -> ObjectBuilder {
-    text(None).enum_values(Some(["none", "client_secret_basic", "client_secret_post"]))
+    text(None).description(Some("How it proves itself at the token endpoint.")).enum_values(Some([
+        "none",
+        "client_secret_basic",
+        "client_secret_post",
+    ]))
 }
 
-fn grant_types() -> utoipa::openapi::schema::ArrayBuilder {
+fn grant_types() -> ArrayBuilder {
     let values = ["authorization_code", "client_credentials"];
-    utoipa::openapi::schema::ArrayBuilder::new()
+    ArrayBuilder::new()
+        .description(Some("What it may ask with."))
         .unique_items(true)
         .items(text(None).enum_values(Some(values)).build())
 }
 
 fn algorithms() -> ObjectBuilder {
-    text(None).enum_values(Some(["ES256", "RS256", "PS256", "EdDSA"]))
+    text(None)
+        .description(Some("The signature of its tokens of this kind."))
+        .enum_values(Some(["ES256", "RS256", "PS256", "EdDSA"]))
 }
 
 /// A client, as shown.
@@ -172,6 +179,7 @@ const BY_CLIENT_ID: Column =
 impl Resource for Clients {
     const NAME: &'static str = "clients";
     const ONE: &'static str = "a client";
+    const ABOUT: &'static str = "Registered OAuth applications of a tenant.";
     const PLACE: Place = Place::Tenant;
     const READ: Permission = clients::READ;
     const WRITE: Permission = clients::WRITE;

@@ -4,6 +4,7 @@
 //! the same for all of them (problems, security, information) stands in `openapi`.
 
 use identity::authorize::Permission;
+use serde_json::Value;
 use utoipa::{
     ToSchema,
     openapi::{
@@ -77,10 +78,28 @@ impl Operation {
 
     /// With a body of that type.
     #[must_use]
-    pub fn body<T: ToSchema>(mut self, content_type: &str) -> Self {
+    pub fn body<T: ToSchema>(mut self) -> Self {
         let body = RequestBodyBuilder::new()
             .required(Some(Required::True))
-            .content(content_type, ContentBuilder::new().schema(Some(self.named::<T>())).build())
+            .content(JSON, ContentBuilder::new().schema(Some(self.named::<T>())).build())
+            .build();
+        self.builder = self.builder.request_body(Some(body));
+        self
+    }
+
+    /// With a merge patch of that type as the body: every field may be left out.
+    #[must_use]
+    pub fn patch<T: ToSchema>(mut self) -> Self {
+        let mut parts = vec![(T::name().into_owned(), T::schema())];
+        T::schemas(&mut parts);
+        let parts = parts.into_iter();
+        self.schemas.extend(parts.map(|(name, schema)| (patch_of(&name), optional(schema))));
+        let schema = RefOr::<Schema>::Ref(Ref::from_schema_name(patch_of(&T::name())));
+        let about = "What is named is changed; null puts a field back to its default.";
+        let body = RequestBodyBuilder::new()
+            .description(Some(about))
+            .required(Some(Required::True))
+            .content(MERGE_PATCH, ContentBuilder::new().schema(Some(schema)).build())
             .build();
         self.builder = self.builder.request_body(Some(body));
         self
@@ -149,6 +168,37 @@ impl Operation {
             .response("default", RefOr::Ref(Ref::from_response_name("Problem")))
             .build();
         Described { method, path, operation, schemas }
+    }
+}
+
+/// The name of the schema of a merge patch.
+fn patch_of(name: &str) -> String {
+    format!("{}Patch", name.strip_suffix("Input").unwrap_or(name))
+}
+
+/// The same schema without required fields, down to the schemas it refers to.
+fn optional(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let loosened = serde_json::to_value(&schema).ok().and_then(|mut value| {
+        loosen(&mut value);
+        serde_json::from_value(value).ok()
+    });
+    loosened.unwrap_or(schema)
+}
+
+fn loosen(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            // A list is the keyword; a field of that name would be a schema.
+            if members.get("required").is_some_and(Value::is_array) {
+                members.remove("required");
+            }
+            if let Some(Value::String(reference)) = members.get_mut("$ref") {
+                *reference = patch_of(reference);
+            }
+            members.values_mut().for_each(loosen);
+        }
+        Value::Array(items) => items.iter_mut().for_each(loosen),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -251,7 +301,7 @@ pub fn create<R: Resource>() -> Operation {
     operation
         .summary(format!("Makes {}", R::ONE))
         .parameter(idempotency_key())
-        .body::<R::Input>(JSON)
+        .body::<R::Input>()
         .answers("201", "Made.", view, &[ETAG, INDEX, REPLAYED, LOCATION])
         .problems(&["409", "413", "415", "422"])
 }
@@ -270,23 +320,24 @@ pub fn read<R: Resource>() -> Operation {
 
 /// `PUT` of one.
 pub fn replace<R: Resource>() -> Operation {
-    change::<R>(HttpMethod::Put, "replace", JSON)
+    change::<R>(HttpMethod::Put, "replace")
+        .body::<R::Input>()
         .summary(format!("Replaces {}: what is not named takes its default", R::ONE))
 }
 
 /// `PATCH` of one.
 pub fn patch<R: Resource>() -> Operation {
-    change::<R>(HttpMethod::Patch, "patch", MERGE_PATCH)
+    change::<R>(HttpMethod::Patch, "patch")
+        .patch::<R::Input>()
         .summary(format!("Changes the named fields of {} (RFC 7396)", R::ONE))
 }
 
-fn change<R: Resource>(method: HttpMethod, verb: &str, content_type: &str) -> Operation {
+fn change<R: Resource>(method: HttpMethod, verb: &str) -> Operation {
     let mut operation = Operation::new(method, item::<R>(), &format!("{}.{verb}", R::NAME));
     let view = operation.named::<R::View>();
     operation
         .parameter(if_match())
         .parameter(idempotency_key())
-        .body::<R::Input>(content_type)
         .answers("200", "Changed.", view, CHANGED)
         .problems(&["409", "412", "413", "415", "422"])
 }

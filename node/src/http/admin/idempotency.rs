@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: the same key again is the same request.
 //!
 //! The key counts per tenant, principal and route. The body is remembered only as an HMAC: a bare
-//! hash of a body with a password in it would let a reader of the state guess the password. What was
-//! answered is remembered by `apply`, in the command's own batch.
+//! hash of a body with a password in it would let a reader of the state guess the password. What
+//! was answered is remembered by `apply`, in the command's own batch.
 
 use actors::{Context, runtime::keyring::MacPurpose};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -86,7 +86,7 @@ impl Key {
     }
 }
 
-/// The principal without what its token opens: a new token of the same principal may repeat a request.
+/// The principal without what its token opens: with a new token it may still repeat a request.
 fn who(principal: &Principal) -> Vec<u8> {
     let (kind, tenant, id) = match principal {
         Principal::User { tenant, user, .. } => (b'u', tenant.bytes(), user.bytes()),

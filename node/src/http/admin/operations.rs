@@ -1,7 +1,8 @@
 //! The six operations that every resource has, once.
 //!
-//! Replace and patch end in the same update: a patch is read, merged and put back under the revision
-//! it was read at, so no change of another is lost. Everything is decided again inside `apply`.
+//! Replace and patch end in the same update: a patch is read, merged and put back under the
+//! revision it was read at, so no change of another is lost. Everything is decided again inside
+//! `apply`.
 
 use actors::Error;
 use axum::{
@@ -92,6 +93,11 @@ impl Attempt {
         Ok(record.filter(visible).ok_or(Rejection::NotFound)?)
     }
 
+    /// Whether it counts for certain revisions only.
+    fn is_bound(&self) -> bool {
+        matches!(self.if_match, IfMatch::Revisions(_))
+    }
+
     /// The revision that a record must still have when it is written.
     ///
     /// # Errors
@@ -162,7 +168,7 @@ pub async fn patch<R: Resource>(
     let done = match merge::<R>(&caller, id, &attempt, &body).await? {
         Ok(done) => done,
         // Somebody else was faster: what they wrote is the new base, once.
-        Err(Error::Rejected(Rejection::Stale)) if attempt.if_match == IfMatch::Absent => {
+        Err(Error::Rejected(Rejection::Stale)) if !attempt.is_bound() => {
             merge::<R>(&caller, id, &attempt, &body).await?.map_err(contended)?
         }
         Err(error) => return Err(error.into()),
@@ -198,6 +204,8 @@ pub async fn delete<R: Resource>(
     id: Id,
     attempt: Attempt,
 ) -> Result<Response, Failure> {
+    // A second deletion finds nothing to delete: it needs no key, and so gets no leave to be early.
+    let attempt = Attempt { key: None, ..attempt };
     let before = attempt.before::<R>(&caller, id)?;
     let expected = attempt.expected(&before)?;
     let index = R::delete(caller.asking(None), before, expected).await?;

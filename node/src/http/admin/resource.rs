@@ -114,6 +114,8 @@ pub trait Resource: Send + Sync + 'static {
     const NAME: &'static str;
     /// With its article, for descriptions.
     const ONE: &'static str;
+    /// What it is, in one sentence.
+    const ABOUT: &'static str;
     /// Where its paths begin.
     const PLACE: Place;
     /// What reading needs.

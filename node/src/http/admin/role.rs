@@ -2,10 +2,13 @@
 //!
 //! An id is always written in 36 characters, so no name can be mistaken for one.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use identity::id::RoleId;
-use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer, Serializer,
+    de::{Error, Unexpected, Visitor},
+};
 
 /// The built-in role: everything in its tenant.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -34,12 +37,25 @@ struct Name(RoleId);
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let built_in = (text == ADMINISTRATOR).then_some(RoleId::ADMINISTRATOR);
-        built_in
-            .or_else(|| text.parse().ok())
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("is neither a built-in role nor the id of one"))
+        // Refused by the visitor, so that the error is found at this entry, not at the list.
+        from.deserialize_str(Reader)
+    }
+}
+
+struct Reader;
+
+impl Visitor<'_> for Reader {
+    type Value = Name;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the name of a built-in role or the id of one")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Name, E> {
+        if text == ADMINISTRATOR {
+            return Ok(Name(RoleId::ADMINISTRATOR));
+        }
+        text.parse().map(Name).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 

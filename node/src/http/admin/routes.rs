@@ -9,11 +9,14 @@
 //! async fn open_to_everybody() -> &'static str {
 //!     "secrets"
 //! }
-//! let _ = Routes::default().on(Operation::get("/api/v1/secrets", "secrets.list"), open_to_everybody);
+//! let operation = Operation::get("/api/v1/secrets", "secrets.list");
+//! let _ = Routes::default().on(operation, open_to_everybody);
 //! ```
 //!
 //! ```
-//! use vaultara_node::http::admin::{Caller, Routes, caller::Read, describe::Operation, users::Users};
+//! use vaultara_node::http::admin::{
+//!     Caller, Routes, caller::Read, describe::Operation, users::Users,
+//! };
 //!
 //! async fn counted(_: Caller<Read<Users>>) -> &'static str {
 //!     "7"
@@ -24,7 +27,7 @@
 
 use actors::Context;
 use axum::{Router, handler::Handler, routing::MethodRouter};
-use utoipa::openapi::{OpenApi, Paths};
+use utoipa::openapi::{OpenApi, Paths, Tag};
 use utoipa_axum::{PathItemExt as _, router::OpenApiRouter};
 
 use crate::http::admin::{
@@ -62,13 +65,21 @@ pub struct Routes(OpenApiRouter<Context>);
 impl Routes {
     /// The six routes of a resource.
     pub fn of<R: Resource>() -> Self {
-        Self::default()
+        Self::about::<R>()
             .on(describe::list::<R>(), operations::list::<R>)
             .on(describe::create::<R>(), operations::create::<R>)
             .on(describe::read::<R>(), operations::read::<R>)
             .on(describe::replace::<R>(), operations::replace::<R>)
             .on(describe::patch::<R>(), operations::patch::<R>)
             .on(describe::delete::<R>(), operations::delete::<R>)
+    }
+
+    fn about<R: Resource>() -> Self {
+        let mut routes = Self::default();
+        let mut tag = Tag::new(R::NAME);
+        tag.description = Some(R::ABOUT.to_owned());
+        routes.0.get_openapi_mut().tags = Some(vec![tag]);
+        routes
     }
 
     /// One more route.

@@ -1,7 +1,7 @@
 //! `/api/v1/tenants`: isolated realms, the platform's to manage.
 //!
-//! Making and deleting one takes several steps in two placements; the flow runs them, and the leader
-//! finishes them if this node goes away.
+//! Making and deleting one takes several steps in two placements; the flow runs them, and the
+//! leader finishes them if this node goes away.
 
 use actors::{Error, tenants::NewTenant};
 use identity::{
@@ -106,6 +106,8 @@ const BY_SLUG: Column = Column { table: Directory::TABLE, index: directory::BY_S
 impl Resource for Tenants {
     const NAME: &'static str = "tenants";
     const ONE: &'static str = "a tenant";
+    const ABOUT: &'static str =
+        "Isolated realms of users, clients and keys; the platform manages them.";
     const PLACE: Place = Place::Cluster;
     const READ: Permission = tenants::READ;
     const WRITE: Permission = tenants::WRITE;

@@ -1,6 +1,6 @@
 //! `/api/v1/tenants/{tenant_id}/users`: accounts of people.
 //!
-//! A password goes in and never comes out: it is hashed by the flow, after the caller was authorized.
+//! A password goes in and never comes out: the flow hashes it, after the caller was authorized.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use identity::{
     table::Record as _,
     users::{self, Settings, User},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -60,13 +60,18 @@ pub struct Input {
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleId>,
     /// A new password; without it the old one stays.
-    #[serde(default, skip_serializing)]
+    #[serde(default, serialize_with = "hidden")]
     #[schema(value_type = Option<String>, format = Password, write_only)]
     password: Option<Password>,
 }
 
 const fn yes() -> bool {
     true
+}
+
+/// A password has no way out: a patch starts from a user without a new one.
+fn hidden<S: Serializer>(_: &Option<Password>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_none()
 }
 
 /// A user, as shown.
@@ -103,6 +108,7 @@ const fn column(index: u8, unique: bool) -> Column {
 impl Resource for Users {
     const NAME: &'static str = "users";
     const ONE: &'static str = "a user";
+    const ABOUT: &'static str = "Accounts of people in a tenant.";
     const PLACE: Place = Place::Tenant;
     const READ: Permission = users::READ;
     const WRITE: Permission = users::WRITE;

@@ -107,7 +107,7 @@ impl From<OAuthError> for Failure {
             Code::InvalidToken => Class::INVALID_TOKEN,
             Code::InsufficientScope => Class::INSUFFICIENT_SCOPE,
         };
-        // The wire says the class's own code, so a code without one of its own keeps the RFC's name.
+        // A code without a class of its own keeps the RFC's name on the wire.
         let oauth = error.code.name();
         Self::new(Class { oauth, ..class }).detail(error.hint)
     }

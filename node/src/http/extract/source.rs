@@ -1,7 +1,8 @@
 //! Where a request came from, as the audit trail keeps it.
 //!
 //! The address is what [`Arrival`] found (forwarding headers count from trusted proxies only); the
-//! user agent is a stranger's text and is cut. The salt is drawn here, because no rule may draw one.
+//! user agent is a stranger's text and is cut. The salt is drawn here, because no rule may draw
+//! one.
 
 use std::convert::Infallible;
 

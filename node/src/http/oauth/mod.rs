@@ -1,8 +1,9 @@
 //! OAuth 2 and OpenID Connect over HTTP: one file for each endpoint.
 //!
 //! Every route exists at the root for the default tenant and under `/t/{slug}` for the others; the
-//! metadata also in the path style of RFC 8414. Handlers extract, call a flow of `actors` and answer;
-//! what is right is decided there. Invariant: nothing here that depends on who asks may be cached.
+//! metadata also in the path style of RFC 8414. Handlers extract, call a flow of `actors` and
+//! answer; what is right is decided there. Invariant: nothing here that depends on who asks may be
+//! cached.
 
 pub mod authorize;
 pub mod discovery;

@@ -1,0 +1,169 @@
+//! A small client of the administration API: an administrator's token, and users of tenant `demo`.
+//!
+//! It never retries: who calls decides what an unknown outcome means.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::{Failure, during, process::Launch};
+
+/// Longer than any answer may take, also with a slow disk.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// A client with a token.
+#[derive(Debug, Clone)]
+pub struct Api {
+    http: Client,
+    base: String,
+    token: String,
+    users: String,
+}
+
+/// What came of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// Acknowledged: the user's id and revision.
+    Done {
+        /// Its id.
+        id: String,
+        /// Its revision.
+        revision: u64,
+    },
+    /// Perhaps: no answer, or one that says so.
+    Unknown,
+    /// Refused, with what was said.
+    Refused(String),
+}
+
+/// A user as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub username: String,
+    /// The profile's `nickname`: what writers change.
+    pub nickname: String,
+    /// Its revision.
+    pub revision: u64,
+}
+
+fn user(value: &Value) -> Option<User> {
+    Some(User {
+        id: value.get("id")?.as_str()?.to_owned(),
+        username: value.get("username")?.as_str()?.to_owned(),
+        nickname: value.pointer("/profile/nickname").and_then(Value::as_str).unwrap_or("").into(),
+        revision: value.get("revision")?.as_u64()?,
+    })
+}
+
+/// The body of a user with this content.
+fn body(username: &str, nickname: &str) -> Value {
+    json!({ "username": username, "enabled": true, "profile": { "nickname": nickname } })
+}
+
+impl Api {
+    /// Gets a token of `admin-demo` and finds tenant `demo`.
+    ///
+    /// # Errors
+    /// The node does not answer as it should.
+    pub async fn open(launch: &Launch) -> Result<Self, Failure> {
+        let http = Client::builder().timeout(ANSWER_WITHIN).build().map_err(during("client"))?;
+        let base = format!("http://127.0.0.1:{}", launch.port);
+        let resource = format!("{}/api", launch.external_url);
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("resource", resource.as_str()),
+            ("scope", "read write platform"),
+        ];
+        let asked = http
+            .post(format!("{base}/oauth/token"))
+            .basic_auth("admin-demo", Some(actors::demo::ADMIN_SECRET))
+            .form(&form);
+        let (status, answer) = send(asked).await?;
+        let token = answer
+            .get("access_token")
+            .and_then(Value::as_str)
+            .ok_or_else(|| format!("no token: {status} {answer}"))?
+            .to_owned();
+        let mut api = Self { http, base, token, users: String::new() };
+        let (status, tenants) = api.get("/api/v1/tenants?limit=500").await?;
+        let items = tenants.get("items").and_then(Value::as_array);
+        let demo = items
+            .into_iter()
+            .flatten()
+            .find(|one| one.get("slug").and_then(Value::as_str) == Some(actors::demo::TENANT));
+        let id = demo
+            .and_then(|one| one.get("id")?.as_str())
+            .ok_or_else(|| format!("no tenant demo: {status} {tenants}"))?;
+        api.users = format!("/api/v1/tenants/{id}/users");
+        Ok(api)
+    }
+
+    /// The same client for a copy of the node at another port.
+    pub fn at(&self, launch: &Launch) -> Self {
+        Self { base: format!("http://127.0.0.1:{}", launch.port), ..self.clone() }
+    }
+
+    async fn get(&self, path: &str) -> Result<(u16, Value), Failure> {
+        send(self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token)).await
+    }
+
+    async fn write(&self, method: Method, path: &str, key: &str, body: &Value) -> Written {
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .header("idempotency-key", key)
+            .json(body);
+        let Ok((status, answer)) = send(request).await else { return Written::Unknown };
+        match (status, user(&answer)) {
+            (200 | 201, Some(User { id, revision, .. })) => Written::Done { id, revision },
+            (500.., _) => Written::Unknown,
+            _ => Written::Refused(format!("{status} {answer}")),
+        }
+    }
+
+    /// Makes a user.
+    pub async fn create(&self, username: &str, key: &str) -> Written {
+        self.write(Method::POST, &self.users, key, &body(username, "0")).await
+    }
+
+    /// Replaces a user's content.
+    pub async fn replace(&self, id: &str, username: &str, nickname: &str, key: &str) -> Written {
+        let path = format!("{}/{id}", self.users);
+        self.write(Method::PUT, &path, key, &body(username, nickname)).await
+    }
+
+    /// Every user of the tenant, page by page.
+    ///
+    /// # Errors
+    /// The node does not answer as it should.
+    pub async fn users(&self) -> Result<Vec<User>, Failure> {
+        let mut found = Vec::new();
+        let mut path = format!("{}?limit=500", self.users);
+        loop {
+            let (status, page) = self.get(&path).await?;
+            let items = page.get("items").and_then(Value::as_array);
+            let items = items.ok_or_else(|| format!("no list of users: {status} {page}"))?;
+            for item in items {
+                found.push(user(item).ok_or_else(|| format!("not a user: {item}"))?);
+            }
+            match page.get("next_cursor").and_then(Value::as_str) {
+                Some(cursor) => path = format!("{}?limit=500&cursor={cursor}", self.users),
+                None => return Ok(found),
+            }
+        }
+    }
+}
+
+async fn send(request: RequestBuilder) -> Result<(u16, Value), Failure> {
+    let response = request.send().await.map_err(during("ask the node"))?;
+    let status = response.status().as_u16();
+    // Whole or not at all: an answer cut short is no answer.
+    let bytes = response.bytes().await.map_err(during("read the answer"))?;
+    let value = serde_json::from_slice(&bytes).map_err(during("read the answer"))?;
+    Ok((status, value))
+}

@@ -1,0 +1,176 @@
+//! Power cuts of a node in the middle of many writers: nothing acknowledged is lost.
+//!
+//! `soak [--cuts N] [--program PATH] [--planted FAULT]`. Ends with 0 and the reason where this machine
+//! cannot make the rig.
+#![allow(clippy::print_stdout, reason = "a program that people run")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use vaultara_cluster_tests::{
+    Failure,
+    api::Api,
+    crash::random_moment,
+    during,
+    power::Rig,
+    process::{Launch, Node, free_port},
+    writers::{Ledger, Writers, differences},
+};
+
+const CHANGERS: usize = 32;
+const MAKERS: usize = 4;
+/// A cut counts only with so many acknowledged writes since the last.
+const ACKNOWLEDGED_MIN: u64 = 100;
+
+struct Arguments {
+    cuts: usize,
+    program: PathBuf,
+    planted: Option<String>,
+}
+
+fn arguments() -> Result<Arguments, Failure> {
+    let here = std::env::current_exe().map_err(during("find the binary"))?;
+    let mut found = Arguments { cuts: 20, program: here.with_file_name("vaultara"), planted: None };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+        match word.as_str() {
+            "--cuts" => found.cuts = value.parse().map_err(during("--cuts"))?,
+            "--program" => found.program = value.into(),
+            "--planted" => found.planted = Some(value),
+            _ => return Err(format!("{word} is not known")),
+        }
+    }
+    Ok(found)
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(problem) => {
+            println!("soak: {problem}");
+            return ExitCode::from(2);
+        }
+    };
+    let folder = match tempfile::tempdir() {
+        Ok(folder) => folder,
+        Err(error) => {
+            println!("soak: no folder: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let rig = match Rig::new(folder.path()) {
+        Ok(rig) => rig,
+        Err(reason) => {
+            println!("soak: power cuts skipped: {reason}");
+            return ExitCode::SUCCESS;
+        }
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            println!("soak: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(power_cuts(&arguments, &rig, folder.path())) {
+        Ok(report) => {
+            println!("soak: {report}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            println!("soak: FAILED: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn power_cuts(arguments: &Arguments, rig: &Rig, folder: &Path) -> Result<String, Failure> {
+    let mut launch = Launch::new(&arguments.program, folder)?;
+    launch.data_dir = rig.disk.at.join("data");
+    if let Some(fault) = &arguments.planted {
+        launch = launch.with("VAULTARA_PLANTED", fault);
+    }
+    let node = launch.start().await?;
+    let api = Api::open(&launch).await?;
+    let mut writers = Writers::start(&api, CHANGERS, MAKERS);
+    let (mut lost, mut at_last) = (0, 0);
+    for cut in 1..=arguments.cuts {
+        at_last = progress(&mut writers, at_last).await?;
+        let ledger = freeze_and_cut(&node, &writers, rig)?;
+        let (found, ready_after) = look(&launch, &api, rig, folder, &ledger).await?;
+        let owned: u64 = ledger.changed.values().map(|owned| owned.acknowledged).sum();
+        println!(
+            "soak: cut {cut}: {} acknowledged writes, {} lost, ready after {} ms",
+            owned + u64::try_from(ledger.made.len()).unwrap_or(u64::MAX),
+            found.len(),
+            ready_after.as_millis()
+        );
+        found.iter().take(5).for_each(|problem| println!("soak:   {problem}"));
+        lost += found.len();
+    }
+    let shared = writers.finish().await?;
+    node.stop()?;
+    let acknowledged = shared.acknowledged.load(Ordering::SeqCst);
+    let words = format!("{} power cuts, {acknowledged} acknowledged writes", arguments.cuts);
+    if lost > 0 { Err(format!("{words}, {lost} lost")) } else { Ok(format!("{words}, 0 lost")) }
+}
+
+/// Waits for enough acknowledged writes and then for a random moment.
+async fn progress(writers: &mut Writers, at_last: u64) -> Result<u64, Failure> {
+    let began = Instant::now();
+    while writers.shared.acknowledged.load(Ordering::SeqCst) < at_last + ACKNOWLEDGED_MIN {
+        writers.check()?;
+        if began.elapsed() > Duration::from_secs(120) {
+            return Err("the writers make no progress".to_owned());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(random_moment(Duration::from_millis(400))).await;
+    Ok(writers.shared.acknowledged.load(Ordering::SeqCst))
+}
+
+/// Freezes the node and copies its disk; returns what had been acknowledged before and sent until then.
+fn freeze_and_cut(node: &Node, writers: &Writers, rig: &Rig) -> Result<Ledger, Failure> {
+    let mut ledger = writers.shared.ledger();
+    node.signal("STOP")?;
+    let cut = rig.cut();
+    node.signal("CONT")?;
+    cut?;
+    let after = writers.shared.ledger();
+    for (name, owned) in &mut ledger.changed {
+        owned.sent = after.changed.get(name).map_or(owned.sent, |later| later.sent);
+    }
+    ledger.asked = after.asked;
+    Ok(ledger)
+}
+
+/// Boots the copy beside the running node and compares.
+async fn look(
+    launch: &Launch,
+    api: &Api,
+    rig: &Rig,
+    folder: &Path,
+    ledger: &Ledger,
+) -> Result<(Vec<String>, Duration), Failure> {
+    let disk = rig.after_the_cut()?;
+    let work_dir = folder.join("copy");
+    std::fs::create_dir_all(&work_dir).map_err(during("make a folder"))?;
+    let copy = Launch {
+        data_dir: disk.at.join("data"),
+        port: free_port()?,
+        work_dir,
+        variables: Vec::new(),
+        ..launch.clone()
+    };
+    let node = copy.start().await?;
+    let ready_after = node.ready_after;
+    let found = differences(ledger, &api.at(&copy).users().await?);
+    node.kill()?;
+    drop(disk);
+    Ok((found, ready_after))
+}

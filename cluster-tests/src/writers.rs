@@ -1,0 +1,262 @@
+//! Many writers at once, each the only one to change what it owns, and the check of what is left.
+//!
+//! A changer owns one user and replaces it step by step; a maker makes users. Every write carries an
+//! Idempotency-Key and is repeated with the same key until it is acknowledged. Invariant: a changed
+//! user's revision is 1 + the number of its acknowledged changes once nothing is in flight.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    Failure,
+    api::{Api, User, Written},
+};
+
+/// What a changer knows of its user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owned {
+    /// Acknowledged changes after the creation.
+    pub acknowledged: u64,
+    /// Changes that were sent at least once.
+    pub sent: u64,
+}
+
+/// What was acknowledged, at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Changed users by name.
+    pub changed: BTreeMap<String, Owned>,
+    /// Acknowledged creations by name.
+    pub made: Vec<String>,
+    /// Creations that were sent at least once.
+    pub asked: Vec<String>,
+}
+
+/// State that writers share with whoever makes trouble.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Writes that were sent and not answered.
+    pub in_flight: AtomicUsize,
+    /// Acknowledged writes.
+    pub acknowledged: AtomicU64,
+    /// Writes whose answer never came.
+    pub unknown: AtomicU64,
+    ledger: Mutex<Ledger>,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    /// Everything acknowledged before this call.
+    pub fn ledger(&self) -> Ledger {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Ledger)) {
+        change(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Running writers.
+pub struct Writers {
+    /// What they share.
+    pub shared: Arc<Shared>,
+    up: watch::Sender<bool>,
+    tasks: JoinSet<Result<(), Failure>>,
+}
+
+struct Hand {
+    api: Api,
+    shared: Arc<Shared>,
+    up: watch::Receiver<bool>,
+}
+
+/// One write; sent again it is the same.
+struct Write<'a> {
+    /// None makes the user.
+    id: Option<&'a str>,
+    name: &'a str,
+    content: &'a str,
+    key: &'a str,
+}
+
+impl Write<'_> {
+    async fn send(&self, api: &Api) -> Written {
+        match self.id {
+            Some(id) => api.replace(id, self.name, self.content, self.key).await,
+            None => api.create(self.name, self.key).await,
+        }
+    }
+}
+
+impl Hand {
+    /// Sends one write until it is acknowledged.
+    async fn until_done(&mut self, write: &Write<'_>) -> Result<(String, u64), Failure> {
+        loop {
+            let up = self.up.wait_for(|up| *up).await;
+            up.map_err(|_| "the writers were dropped".to_owned())?;
+            self.shared.in_flight.fetch_add(1, Ordering::SeqCst);
+            let written = write.send(&self.api).await;
+            self.shared.in_flight.fetch_sub(1, Ordering::SeqCst);
+            match written {
+                Written::Done { id, revision } => return Ok((id, revision)),
+                Written::Refused(said) => return Err(format!("a write was refused: {said}")),
+                Written::Unknown => {
+                    self.shared.unknown.fetch_add(1, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        }
+    }
+
+    async fn change(&mut self, name: &str) -> Result<(), Failure> {
+        let key = format!("make-{name}");
+        let make = Write { id: None, name, content: "0", key: &key };
+        let (id, _) = self.until_done(&make).await?;
+        self.shared.note(|ledger| {
+            ledger.changed.insert(name.to_owned(), Owned::default());
+        });
+        for step in 1.. {
+            if self.shared.stopping.load(Ordering::SeqCst) {
+                break;
+            }
+            let (content, key) = (step.to_string(), format!("change-{name}-{step}"));
+            self.shared.note(|ledger| {
+                ledger.changed.entry(name.to_owned()).or_default().sent = step;
+            });
+            let replace = Write { id: Some(&id), name, content: &content, key: &key };
+            let (_, revision) = self.until_done(&replace).await?;
+            self.shared.note(|ledger| {
+                ledger.changed.entry(name.to_owned()).or_default().acknowledged = step;
+            });
+            self.shared.acknowledged.fetch_add(1, Ordering::SeqCst);
+            if revision != step + 1 {
+                return Err(format!("{name}: change {step} answered revision {revision}"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn make(&mut self, maker: &str) -> Result<(), Failure> {
+        for step in 1.. {
+            if self.shared.stopping.load(Ordering::SeqCst) {
+                break;
+            }
+            let name = format!("{maker}-{step}");
+            let key = format!("make-{name}");
+            self.shared.note(|ledger| ledger.asked.push(name.clone()));
+            self.until_done(&Write { id: None, name: &name, content: "0", key: &key }).await?;
+            self.shared.note(|ledger| ledger.made.push(name));
+            self.shared.acknowledged.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+}
+
+impl Writers {
+    /// Starts so many changers and makers.
+    pub fn start(api: &Api, changers: usize, makers: usize) -> Self {
+        let (up, is_up) = watch::channel(true);
+        let shared = Arc::new(Shared::default());
+        let mut tasks = JoinSet::new();
+        for number in 0..changers + makers {
+            let mut hand =
+                Hand { api: api.clone(), shared: Arc::clone(&shared), up: is_up.clone() };
+            tasks.spawn(async move {
+                if number < changers {
+                    hand.change(&format!("changed-{number}")).await
+                } else {
+                    hand.make(&format!("made-{number}")).await
+                }
+            });
+        }
+        Self { shared, up, tasks }
+    }
+
+    /// Tells the writers that nobody answers; they keep what they have to repeat.
+    pub fn down(&self) {
+        self.up.send_replace(false);
+    }
+
+    /// Tells the writers that somebody answers again.
+    pub fn up(&self) {
+        self.up.send_replace(true);
+    }
+
+    /// The first writer that gave up, if one did.
+    ///
+    /// # Errors
+    /// What it met.
+    pub fn check(&mut self) -> Result<(), Failure> {
+        match self.tasks.try_join_next() {
+            Some(Ok(ended)) => ended.and_then(|()| Err("a writer ended too early".to_owned())),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets every writer finish what it has begun.
+    ///
+    /// # Errors
+    /// What a writer met.
+    pub async fn finish(mut self) -> Result<Arc<Shared>, Failure> {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.map_err(|error| error.to_string())??;
+        }
+        Ok(self.shared)
+    }
+}
+
+/// Compares what is there with what was acknowledged; returns every difference.
+///
+/// While something was still in flight a user may be ahead of its acknowledged changes, but never
+/// behind, and its content must be the one of its revision.
+pub fn differences(ledger: &Ledger, users: &[User]) -> Vec<String> {
+    let mut by_name: BTreeMap<&str, Vec<&User>> = BTreeMap::new();
+    for user in users {
+        by_name.entry(user.username.as_str()).or_default().push(user);
+    }
+    let mut found = Vec::new();
+    let one = |name: &str| match by_name.get(name).map(Vec::as_slice) {
+        Some([user]) => Ok(*user),
+        Some(several) => Err(format!("{name} is there {} times", several.len())),
+        None => Err(format!("{name} was acknowledged and is gone")),
+    };
+    for (name, owned) in &ledger.changed {
+        match one(name) {
+            Ok(user) => {
+                let kept = user.revision.saturating_sub(1);
+                if kept < owned.acknowledged || kept > owned.sent {
+                    found.push(format!(
+                        "{name} has revision {}, acknowledged {} of {} changes",
+                        user.revision, owned.acknowledged, owned.sent
+                    ));
+                } else if user.nickname != kept.to_string() {
+                    found.push(format!("{name} at {} holds {:?}", user.revision, user.nickname));
+                }
+            }
+            Err(problem) => found.push(problem),
+        }
+    }
+    found.extend(ledger.made.iter().filter_map(|name| one(name).err()));
+    for (name, several) in &by_name {
+        let known =
+            ledger.changed.contains_key(*name) || ledger.asked.iter().any(|one| one == name);
+        let ours = name.starts_with("made-") || name.starts_with("changed-");
+        if ours && several.len() > 1 {
+            found.push(format!("{name} is there {} times", several.len()));
+        }
+        if name.starts_with("made-") && !known {
+            found.push(format!("{name} is there and nobody asked for it"));
+        }
+    }
+    found
+}

@@ -1,0 +1,148 @@
+//! One log, several stores: however one is fed, killed or restored, it ends as the others do.
+
+#![allow(clippy::indexing_slicing, reason = "a test that panics has failed, which is the point")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
+
+#[path = "determinism/log.rs"]
+mod log;
+
+use std::{fs, path::Path};
+
+use identity::{
+    apply::apply_entry,
+    applying::Mode,
+    codec,
+    outcome::{Outcome, Reply},
+    stamp::Entry,
+};
+use storage::{
+    Applied, Batch, Kind, Mark, Options, Overlay, Reads as _, StateSum, Store, checksum, keys,
+};
+
+const ENTRIES: u64 = 400;
+const KINDS: [Kind; 2] = [Kind::Rocks, Kind::Memory];
+
+fn open(dir: &Path, kind: Kind) -> Store {
+    let options = Options { kind, cluster: Some([3; 16]), ..Options::default() };
+    Store::open(dir, options).unwrap()
+}
+
+fn sum(store: &Store) -> StateSum {
+    checksum(&store.pin().view().unwrap()).unwrap()
+}
+
+/// Applies what the store has not seen up to an index, so many entries per batch.
+fn feed(store: &Store, log: &[Vec<u8>], upto: u64, per_batch: u64) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    while store.applied_index() < upto {
+        let first = store.applied_index() + 1;
+        let last = upto.min(first + per_batch - 1);
+        let before_ms = store.meta().unwrap().last_stamp_ms;
+        let mut stamp_ms = before_ms;
+        let mut overlay = Overlay::new(store.pin().live());
+        for index in first..=last {
+            let bytes = &log[usize::try_from(index).unwrap() - 1];
+            let entry: Entry = codec::decode(bytes).unwrap();
+            stamp_ms = apply_entry(&mut overlay, index, stamp_ms, &entry, Mode::Full, &mut |one| {
+                replies.push(codec::decode(&one.reply).unwrap());
+            })
+            .unwrap();
+        }
+        let mut batch = Batch::new();
+        overlay.drain_into(&mut batch).unwrap();
+        if before_ms / 1000 != stamp_ms / 1000 {
+            let space = store.pin().live().space();
+            batch.delete_range(keys::requests_before(space, stamp_ms));
+        }
+        let mark = Mark {
+            applied: Applied { index: last, log_id: last.to_be_bytes().to_vec() },
+            last_stamp_ms: stamp_ms,
+            feature_level: 1,
+            membership: None,
+        };
+        store.commit(batch, &mark).unwrap();
+    }
+    replies
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// Flushed now and then, lost in the middle, opened as the crash left it, fed the rest.
+fn killed(home: &Path, kind: Kind, log: &[Vec<u8>]) -> StateSum {
+    let live = home.join("live");
+    let store = open(&live, kind);
+    feed(&store, log, 90, 7);
+    store.flush().unwrap();
+    feed(&store, log, 151, 1);
+    store.flush().unwrap();
+    feed(&store, log, 263, 13);
+    let crashed = home.join("crashed");
+    copy(&live, &crashed);
+    drop(store);
+    let store = open(&crashed, kind);
+    assert_eq!(store.applied_index(), 151, "it is back at its last flush");
+    feed(&store, log, ENTRIES, 29);
+    sum(&store)
+}
+
+/// Restored from another's checkpoint half-way, fed the rest.
+fn restored(home: &Path, kind: Kind, log: &[Vec<u8>]) -> StateSum {
+    let source = open(&home.join("source"), kind);
+    feed(&source, log, ENTRIES / 2, 5);
+    let checkpoint = home.join("checkpoint");
+    source.checkpoint(&checkpoint).unwrap();
+    // The source goes on and is gone: the checkpoint does not move with it.
+    feed(&source, log, ENTRIES / 2 + 20, 5);
+    drop(source);
+    let store = open(&home.join("restored"), kind);
+    store.install(&checkpoint).unwrap();
+    assert_eq!(store.applied_index(), ENTRIES / 2);
+    feed(&store, log, ENTRIES, 3);
+    sum(&store)
+}
+
+#[test]
+fn stores_that_were_killed_or_restored_end_as_one_that_was_not() {
+    for seed in [1, 7, 42] {
+        let log = log::recorded(seed, ENTRIES);
+        let mut sums = Vec::new();
+        for kind in KINDS {
+            let home = tempfile::tempdir().unwrap();
+            let straight = open(&home.path().join("straight"), kind);
+            feed(&straight, &log, ENTRIES, 1);
+            sums.push((format!("{kind:?} straight"), sum(&straight)));
+            sums.push((format!("{kind:?} killed"), killed(home.path(), kind, &log)));
+            sums.push((format!("{kind:?} restored"), restored(home.path(), kind, &log)));
+        }
+        let (_, first) = &sums[0];
+        assert_eq!(first.as_of, ENTRIES);
+        for (what, other) in &sums {
+            assert_eq!(other, first, "seed {seed}, {what}: {:?}", first.differing(other));
+        }
+    }
+}
+
+#[test]
+fn the_recorded_log_holds_what_it_should() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path(), Kind::Memory);
+    let replies = feed(&store, &log::recorded(1, ENTRIES), ENTRIES, 1);
+    let count = |is: fn(&Reply) -> bool| replies.iter().filter(|reply| is(reply)).count();
+    assert!(count(|reply| matches!(reply.result, Ok(Outcome::Written { .. }))) > 200);
+    assert!(count(|reply| matches!(reply.result, Ok(Outcome::Issued(_)))) > 5);
+    assert!(count(|reply| matches!(reply.result, Ok(Outcome::Refused(_)))) > 0);
+    assert!(count(|reply| matches!(reply.result, Ok(Outcome::Swept(_)))) > 0);
+    assert!(count(|reply| reply.result.is_err()) > 20);
+    assert!(count(|reply| reply.replayed.is_some()) > 0);
+}

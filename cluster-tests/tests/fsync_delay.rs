@@ -1,0 +1,19 @@
+//! An acknowledgement waits for the disk: 300 ms more per sync are 300 ms more per write.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
+
+use vaultara_cluster_tests::{delay, process::Launch};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_takes_as_much_longer_as_the_disk_does() {
+    if let Some(reason) = delay::unavailable() {
+        println!("skipped: {reason}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let launch = Launch::new(PROGRAM, folder.path()).unwrap();
+    let latencies = delay::measure(&launch).await.unwrap();
+    println!("{latencies:?}");
+    assert!(latencies.rose(), "{latencies:?}");
+}

@@ -1,0 +1,247 @@
+//! What the commands do to accounts, and the rules they obey: one validator for create and update,
+//! nobody grants or edits above themselves, the operator keeps an administrator.
+
+use super::{BY_EMAIL, BY_ROLE, BY_USERNAME, Command, PROFILE_CLAIMS, Settings, User, WRITE};
+use crate::{
+    applying::Applying,
+    fault::Fault,
+    id::{RoleId, TenantId, UserId},
+    name,
+    outcome::{Outcome, Rejection, Stop},
+    principal::Principal,
+    secret::PasswordHash,
+    table::{FoundRow, Record, Span, TablesMut},
+    tenants,
+};
+
+impl Command {
+    pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
+        match self {
+            Self::Create { id, settings, password } => {
+                at.target(User::TABLE, id.bytes());
+                at.require(WRITE)?;
+                let mut user = User::new(*id, settings.username.clone(), at.now_ms);
+                adopt(at, &mut user, settings)?;
+                user.password.clone_from(password);
+                insert(at, user)
+            }
+            Self::Update { id, expected, settings, password } => {
+                let user = find(at, *id, *expected)?;
+                replace(at, &user, settings, password.as_ref())
+            }
+            Self::Delete { id, expected } => {
+                let user = find(at, *id, *expected)?;
+                delete(at, &user)
+            }
+        }
+    }
+}
+
+/// Writes a new account and its index rows.
+pub(crate) fn insert<T: TablesMut>(at: &mut Applying<'_, T>, user: User) -> Result<Outcome, Stop> {
+    let id = user.id.bytes();
+    at.claim(User::TABLE, BY_USERNAME, &user.username, id, "username")?;
+    index(at, &user, true);
+    at.create(user)
+}
+
+fn index<T: TablesMut>(at: &mut Applying<'_, T>, user: &User, listed: bool) {
+    let id = user.id.bytes();
+    let mut entry = |index: u8, text: &str| {
+        if listed {
+            at.list(User::TABLE, index, text, id);
+        } else {
+            at.unlist(User::TABLE, index, text, id);
+        }
+    };
+    if let Some(email) = &user.email {
+        entry(BY_EMAIL, &email.to_ascii_lowercase());
+    }
+    for role in &user.roles {
+        entry(BY_ROLE, &role.to_string());
+    }
+}
+
+/// Checks and takes over settings.
+fn adopt<T: TablesMut>(
+    at: &Applying<'_, T>,
+    user: &mut User,
+    settings: &Settings,
+) -> Result<(), Stop> {
+    settings.check()?;
+    let gains: Vec<_> = settings.roles.difference(&user.roles).copied().collect();
+    if !gains.is_empty() {
+        may_grant(at, at.tenant)?;
+    }
+    user.username.clone_from(&settings.username);
+    user.email.clone_from(&settings.email);
+    user.email_verified = settings.email_verified;
+    user.phone_number_verified = settings.phone_number_verified;
+    user.profile.clone_from(&settings.profile);
+    user.address.clone_from(&settings.address);
+    user.enabled = settings.enabled;
+    user.roles.clone_from(&settings.roles);
+    user.updated_at_ms = at.now_ms;
+    Ok(())
+}
+
+/// Nobody grants what they do not hold: in the default tenant the role carries the platform.
+pub(crate) fn may_grant<T: TablesMut>(at: &Applying<'_, T>, tenant: TenantId) -> Result<(), Stop> {
+    if tenants::is_default(at, tenant)? { at.require(tenants::WRITE) } else { Ok(()) }
+}
+
+fn find<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    id: UserId,
+    expected: Option<u64>,
+) -> Result<User, Stop> {
+    at.target(User::TABLE, id.bytes());
+    at.require(WRITE)?;
+    let user = at
+        .record::<User>(id.bytes())?
+        .filter(|user| user.deleted_at_ms.is_none())
+        .ok_or(Rejection::NotFound)?;
+    if expected.is_some_and(|revision| revision != user.revision) {
+        return Err(Rejection::Stale.into());
+    }
+    // Nobody edits a principal that outranks them.
+    if !user.roles.is_empty() {
+        may_grant(at, at.tenant)?;
+    }
+    Ok(user)
+}
+
+fn replace<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    user: &User,
+    settings: &Settings,
+    password: Option<&PasswordHash>,
+) -> Result<Outcome, Stop> {
+    let mut after = user.clone();
+    adopt(at, &mut after, settings)?;
+    let loses = !after.enabled || !after.roles.contains(&RoleId::ADMINISTRATOR);
+    if loses {
+        keep_an_administrator(at, user)?;
+    }
+    if let Some(hash) = password {
+        after.password = Some(hash.clone());
+        after.credential_revision = after.credential_revision.saturating_add(1);
+    }
+    if after.username != user.username {
+        at.claim(User::TABLE, BY_USERNAME, &after.username, user.id.bytes(), "username")?;
+        at.release(User::TABLE, BY_USERNAME, &user.username);
+    }
+    index(at, user, false);
+    index(at, &after, true);
+    Ok(at.update(user, after))
+}
+
+fn delete<T: TablesMut>(at: &mut Applying<'_, T>, user: &User) -> Result<Outcome, Stop> {
+    if at.principal_user() == Some(user.id) {
+        return Err(Rejection::Protected("you cannot delete yourself".into()).into());
+    }
+    keep_an_administrator(at, user)?;
+    at.release(User::TABLE, BY_USERNAME, &user.username);
+    index(at, user, false);
+    let after = User {
+        deleted_at_ms: Some(at.now_ms),
+        updated_at_ms: at.now_ms,
+        password: None,
+        credential_revision: user.credential_revision.saturating_add(1),
+        ..user.clone()
+    };
+    Ok(at.update(user, after))
+}
+
+/// The default tenant's last administrator cannot lose the role, be disabled or be deleted.
+fn keep_an_administrator<T: TablesMut>(at: &Applying<'_, T>, user: &User) -> Result<(), Stop> {
+    let holds = user.live() && user.roles.contains(&RoleId::ADMINISTRATOR);
+    if !holds || !tenants::is_default(at, at.tenant)? {
+        return Ok(());
+    }
+    let role = RoleId::ADMINISTRATOR.to_string();
+    let mut after: Option<(Vec<u8>, [u8; 16])> = None;
+    loop {
+        let span = Span::Index {
+            table: User::TABLE,
+            index: BY_ROLE,
+            prefix: role.as_bytes(),
+            after: after.as_ref().map(|(text, id)| (text.as_slice(), Some(*id))),
+            unique: false,
+        };
+        let found = at.scan(span, 100)?;
+        let Some(last) = found.last() else {
+            let reason = "the last administrator of the default tenant must stay one";
+            return Err(Rejection::Protected(reason.into()).into());
+        };
+        for entry in &found {
+            if let FoundRow::Listed { id, .. } = entry.row
+                && id != user.id.bytes()
+                && at.record::<User>(id)?.is_some_and(|other| other.live())
+            {
+                return Ok(());
+            }
+        }
+        after = match &last.row {
+            FoundRow::Listed { text, id, .. } => Some((text.clone(), *id)),
+            FoundRow::Record { .. }
+            | FoundRow::Unique { .. }
+            | FoundRow::Flow { .. }
+            | FoundRow::History { .. }
+            | FoundRow::Audit { .. }
+            | FoundRow::Expiry { .. }
+            | FoundRow::Request { .. }
+            | FoundRow::Outbox { .. } => None,
+        };
+        if after.is_none() {
+            return Err(Fault::new("an index scan returned another row").into());
+        }
+    }
+}
+
+impl<T: TablesMut> Applying<'_, T> {
+    /// The user of this tenant that asks, if it is one.
+    pub(crate) fn principal_user(&self) -> Option<UserId> {
+        match self.draft.principal {
+            Principal::User { tenant, user, .. } if tenant == self.tenant => Some(user),
+            Principal::User { .. }
+            | Principal::Client { .. }
+            | Principal::Anonymous
+            | Principal::System
+            | Principal::Bootstrap => None,
+        }
+    }
+}
+
+impl Settings {
+    /// Every rule about a user's fields.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] at the first field that breaks one.
+    pub fn check(&self) -> Result<(), Rejection> {
+        name::username("/username", &self.username)?;
+        if let Some(email) = &self.email {
+            name::email("/email", email)?;
+        }
+        for (claim, value) in &self.profile {
+            let field = format!("/profile/{claim}");
+            if !PROFILE_CLAIMS.contains(&claim.as_str()) {
+                return Err(Rejection::invalid(field, "is not a standard claim"));
+            }
+            name::text(&field, value)?;
+        }
+        const ADDRESS: &[&str] =
+            &["formatted", "street_address", "locality", "region", "postal_code", "country"];
+        for (member, value) in &self.address {
+            let field = format!("/address/{member}");
+            if !ADDRESS.contains(&member.as_str()) {
+                return Err(Rejection::invalid(field, "is not a member of an address"));
+            }
+            name::text(&field, value)?;
+        }
+        if self.roles.iter().any(|role| *role != RoleId::ADMINISTRATOR) {
+            return Err(Rejection::invalid("/roles", "names a role that does not exist"));
+        }
+        Ok(())
+    }
+}

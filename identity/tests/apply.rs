@@ -1,0 +1,28 @@
+//! The rules as a whole: commands applied to tables in memory that notice every step outside the
+//! placement.
+// Helpers of tests fail by panicking, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+// The name under which every other crate knows this one.
+extern crate vaultara_identity as identity;
+
+#[path = "apply/authorization.rs"]
+mod authorization;
+#[path = "apply/idempotency.rs"]
+mod idempotency;
+#[path = "apply/login.rs"]
+mod login;
+#[path = "apply/mechanism.rs"]
+mod mechanism;
+#[path = "apply/records.rs"]
+mod records;
+#[path = "apply/setup.rs"]
+mod setup;
+#[path = "apply/sweeping.rs"]
+mod sweeping;
+#[path = "apply/tables.rs"]
+mod tables;
+#[path = "apply/trail.rs"]
+mod trail;
+#[path = "apply/world.rs"]
+mod world;

@@ -1,0 +1,166 @@
+//! The persisted formats are frozen: golden bytes of every type and every variant read back and are
+//! written again byte for byte, for ever.
+//!
+//! `golden/<change>/<name>.hex` belongs to the change of that number in `identity::changes`. A file
+//! that is missing fails; it is written once, by a run with `VAULTARA_WRITE_GOLDEN=1`, and never
+//! over one that exists.
+// Helpers of tests fail by panicking, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+// The name under which every other crate knows this one.
+extern crate vaultara_identity as identity;
+
+#[path = "formats/arbitrary.rs"]
+mod arbitrary;
+#[path = "formats/commands.rs"]
+mod commands;
+#[path = "formats/records.rs"]
+mod records;
+#[path = "formats/replies.rs"]
+mod replies;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use identity::{
+    changes::CHANGES,
+    codec::{self, Persisted},
+};
+
+type Check = Box<dyn Fn(&[u8])>;
+
+/// A value, its bytes, and how to check bytes against it.
+struct Sample {
+    name: String,
+    bytes: Vec<u8>,
+    check: Check,
+}
+
+fn sample<T: Persisted + PartialEq + Debug + 'static>(name: impl Into<String>, value: T) -> Sample {
+    let name = name.into();
+    let shown = name.clone();
+    Sample {
+        name,
+        bytes: codec::encode(&value),
+        check: Box::new(move |bytes| {
+            let read: T = codec::decode(bytes).unwrap_or_else(|error| panic!("{shown}: {error}"));
+            assert_eq!(read, value, "{shown} reads as something else");
+            assert_eq!(codec::encode(&read), bytes, "{shown} is written differently");
+        }),
+    }
+}
+
+fn samples() -> Vec<Sample> {
+    let mut all = records::samples();
+    all.extend(commands::samples());
+    all.extend(replies::samples());
+    all
+}
+
+fn folder(number: u16) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{number:04}"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let lines: Vec<String> = digits.chunks(48).map(<[String]>::concat).collect();
+    lines.join("\n") + "\n"
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| {
+        let pair = std::str::from_utf8(pair).unwrap();
+        u8::from_str_radix(pair, 16).expect("golden files hold pairs of hexadecimal digits")
+    };
+    digits.chunks(2).map(byte).collect()
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one switch of this test; no program reads it")]
+fn may_write() -> bool {
+    std::env::var("VAULTARA_WRITE_GOLDEN").is_ok_and(|value| value == "1")
+}
+
+#[test]
+fn golden_bytes_read_back_and_are_written_again_byte_for_byte() {
+    let newest = CHANGES.last().unwrap().number;
+    let mut missing = Vec::new();
+    let mut names = BTreeSet::new();
+    for sample in samples() {
+        assert!(names.insert(sample.name.clone()), "two samples are called {}", sample.name);
+        let file = format!("{}.hex", sample.name);
+        let kept = CHANGES.iter().rev().map(|change| folder(change.number).join(&file));
+        match kept.into_iter().find(|path| path.exists()) {
+            Some(path) => {
+                let bytes = unhex(&fs::read_to_string(path).unwrap());
+                (sample.check)(&bytes);
+            }
+            None if may_write() => {
+                (sample.check)(&sample.bytes);
+                fs::write(folder(newest).join(file), hex(&sample.bytes)).unwrap();
+            }
+            None => missing.push(file),
+        }
+    }
+    assert!(missing.is_empty(), "no golden bytes of {missing:?}");
+}
+
+#[test]
+fn every_golden_file_has_its_sample() {
+    let names: BTreeSet<String> = samples().into_iter().map(|sample| sample.name).collect();
+    for change in CHANGES {
+        for entry in fs::read_dir(folder(change.number)).unwrap() {
+            let file = entry.unwrap().file_name().into_string().unwrap();
+            let name = file.strip_suffix(".hex").expect("only .hex files");
+            assert!(names.contains(name), "{file} is read by nobody");
+        }
+    }
+}
+
+#[test]
+fn every_change_is_numbered_in_order_and_has_its_golden_folder() {
+    for (place, change) in CHANGES.iter().enumerate() {
+        assert_eq!(usize::from(change.number), place + 1);
+        assert!(change.feature_level <= identity::changes::FEATURE_LEVEL);
+        let files = fs::read_dir(folder(change.number)).map(Iterator::count).unwrap_or_default();
+        assert!(files > 0, "change {} has no golden bytes", change.number);
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    assert_eq!(fs::read_dir(root).unwrap().count(), CHANGES.len(), "a folder without a change");
+}
+
+#[test]
+fn every_persisted_type_of_the_source_has_a_sample_and_a_kind_of_its_own() {
+    let mut declared = BTreeMap::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |text| {
+        let rules = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for after in rules.split("Persisted for ").skip(1) {
+            let name = after.split_whitespace().next().unwrap().to_owned();
+            let kind = after.split("*b\"").nth(1).unwrap()[..2].to_owned();
+            let other = declared.insert(kind.clone(), name.clone());
+            assert_eq!(other, None, "{name} takes the kind {kind} of another type");
+        }
+    });
+    assert!(declared.len() >= 20, "{declared:?}");
+    let sampled: BTreeSet<String> = samples()
+        .iter()
+        .map(|sample| String::from_utf8(sample.bytes[1..3].to_vec()).unwrap())
+        .collect();
+    let declared: BTreeSet<String> = declared.into_keys().collect();
+    assert_eq!(declared, sampled);
+}
+
+fn sources(folder: &Path, each: &mut impl FnMut(&str)) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, each);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            each(&fs::read_to_string(path).unwrap());
+        }
+    }
+}

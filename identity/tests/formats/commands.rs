@@ -1,0 +1,199 @@
+//! One draft with every variant of every command.
+
+use std::collections::BTreeSet;
+
+use identity::{
+    clients, cluster,
+    command::{Command, Denials},
+    keys::{self, Algorithm},
+    oauth, setup,
+    stamp::{Draft, Idempotency, Placement},
+    sweep::Sweep,
+    tenants, users,
+};
+
+use crate::{
+    Sample,
+    records::{
+        AT, CLIENT, GRANT, KEY, REQUEST, SAGA, SESSION, TENANT, USER, checkpoint, client_settings,
+        digest, hash, key_seed, principals, saga, sealed, seed, source, user_settings,
+    },
+    sample,
+};
+
+/// Labels of all variants, and the label of one value: the match does not compile when a variant is
+/// added, and its new label has no sample until one is written.
+macro_rules! labels {
+    ($of:ident, $all:ident, $type:ty, { $($pattern:pat => $label:literal),+ $(,)? }) => {
+        pub(crate) const $all: &[&str] = &[$($label),+];
+        pub(crate) fn $of(value: &$type) -> &'static str {
+            match value { $($pattern => $label),+ }
+        }
+    };
+}
+pub(crate) use labels;
+
+labels!(label, LABELS, Command, {
+    Command::Noop => "noop",
+    Command::Cluster(cluster::Command::Initialize { .. }) => "cluster-initialize",
+    Command::Cluster(cluster::Command::RenewBootstrap(_)) => "cluster-renew-bootstrap",
+    Command::Cluster(cluster::Command::RaiseFeatureLevel(_)) => "cluster-raise-feature-level",
+    Command::Setup(setup::Command::Begin(_)) => "setup-begin",
+    Command::Tenants(tenants::Command::Begin(_)) => "tenants-begin",
+    Command::Tenants(tenants::Command::Open(_)) => "tenants-open",
+    Command::Tenants(tenants::Command::Publish(_)) => "tenants-publish",
+    Command::Tenants(tenants::Command::Update { .. }) => "tenants-update",
+    Command::Tenants(tenants::Command::BeginDelete { .. }) => "tenants-begin-delete",
+    Command::Tenants(tenants::Command::Close) => "tenants-close",
+    Command::Tenants(tenants::Command::FinishDelete(_)) => "tenants-finish-delete",
+    Command::Users(users::Command::Create { .. }) => "users-create",
+    Command::Users(users::Command::Update { .. }) => "users-update",
+    Command::Users(users::Command::Delete { .. }) => "users-delete",
+    Command::Clients(clients::Command::Create { .. }) => "clients-create",
+    Command::Clients(clients::Command::Update { .. }) => "clients-update",
+    Command::Clients(clients::Command::Delete { .. }) => "clients-delete",
+    Command::Clients(clients::Command::RegenerateSecret { .. }) => "clients-regenerate-secret",
+    Command::Keys(keys::Command::Introduce(_)) => "keys-introduce",
+    Command::Keys(keys::Command::Rotate { .. }) => "keys-rotate",
+    Command::Keys(keys::Command::Retire(_)) => "keys-retire",
+    Command::Oauth(oauth::Command::CompleteLogin(_)) => "oauth-complete-login",
+    Command::Oauth(oauth::Command::RedeemCode { .. }) => "oauth-redeem-code",
+    Command::Oauth(oauth::Command::IssueClientToken { .. }) => "oauth-issue-client-token",
+    Command::Oauth(oauth::Command::DenyToken { .. }) => "oauth-deny-token",
+    Command::Sweep(_) => "sweep",
+    Command::Checkpoint(_) => "checkpoint",
+    Command::Denials(_) => "denials",
+});
+
+fn administration() -> Vec<Command> {
+    let cluster = [
+        cluster::Command::Initialize {
+            external_url: "https://id.example".into(),
+            audit_key: vec![1; 32],
+            access_token_lifetime_s: 3600,
+        },
+        cluster::Command::RenewBootstrap(digest(1)),
+        cluster::Command::RaiseFeatureLevel(1),
+    ];
+    let tenants = [
+        tenants::Command::Begin(Box::new(saga())),
+        tenants::Command::Open(Box::new(seed())),
+        tenants::Command::Publish(TENANT),
+        tenants::Command::Update {
+            expected: Some(3),
+            settings: tenants::Settings {
+                name: "Acme".into(),
+                enabled: false,
+                lifetimes: tenants::Lifetimes::default(),
+            },
+        },
+        tenants::Command::BeginDelete { tenant: TENANT, saga: SAGA },
+        tenants::Command::Close,
+        tenants::Command::FinishDelete(TENANT),
+    ];
+    let (settings, password) = (user_settings(), Some(hash()));
+    let users = [
+        users::Command::Create { id: USER, settings: settings.clone(), password: password.clone() },
+        users::Command::Update { id: USER, expected: Some(7), settings, password },
+        users::Command::Delete { id: USER, expected: None },
+    ];
+    let (settings, secret) = (client_settings(), Some(digest(2)));
+    let clients = [
+        clients::Command::Create { id: CLIENT, settings: settings.clone(), secret },
+        clients::Command::Update { id: CLIENT, expected: Some(7), settings, secret: None },
+        clients::Command::Delete { id: CLIENT, expected: Some(300) },
+        clients::Command::RegenerateSecret { id: CLIENT, secret: digest(3) },
+    ];
+    let mut all = vec![Command::Setup(setup::Command::Begin(Box::new(saga())))];
+    all.extend(cluster.map(Command::Cluster));
+    all.extend(tenants.map(Command::Tenants));
+    all.extend(users.map(Command::Users));
+    all.extend(clients.map(Command::Clients));
+    all
+}
+
+fn protocol() -> Vec<Command> {
+    let next = key_seed(keys::State::Pending);
+    let keys = [
+        keys::Command::Introduce(vec![key_seed(keys::State::Active), next.clone()]),
+        keys::Command::Rotate { algorithm: Algorithm::Ps256, next, revoke: true },
+        keys::Command::Retire(KEY),
+    ];
+    let login = oauth::Login {
+        user: USER,
+        credential_revision: 3,
+        session: SESSION,
+        cookie: digest(4),
+        address: "192.0.2.1".into(),
+        user_agent: "browser".into(),
+        code: digest(5),
+        client: CLIENT,
+        redirect_uri: "https://app.example/cb".into(),
+        scopes: ["openid".into(), "read".into()].into(),
+        nonce: Some("n".into()),
+        challenge: Some("c".into()),
+        api: true,
+    };
+    let oauth = [
+        oauth::Command::CompleteLogin(Box::new(login)),
+        oauth::Command::RedeemCode {
+            code: digest(5),
+            client: CLIENT,
+            redirect_uri: Some("https://app.example/cb".into()),
+            challenge: Some("c".into()),
+            grant: GRANT,
+        },
+        oauth::Command::IssueClientToken {
+            client: CLIENT,
+            scopes: ["read".into()].into(),
+            api: false,
+        },
+        oauth::Command::DenyToken { jti: digest(6), expires_at_ms: AT },
+    ];
+    let mut all = vec![
+        Command::Noop,
+        Command::Sweep(Sweep { until_ms: AT }),
+        Command::Checkpoint(checkpoint()),
+        Command::Denials(Denials {
+            action: "oauth.login".into(),
+            reason: "rate".into(),
+            count: 12,
+            minute_ms: AT,
+        }),
+    ];
+    all.extend(keys.map(Command::Keys));
+    all.extend(oauth.map(Command::Oauth));
+    all
+}
+
+pub(crate) fn draft(command: Command) -> Draft {
+    Draft {
+        request: REQUEST,
+        not_after_ms: AT + 30_000,
+        placement: Placement::Tenant(TENANT),
+        principal: principals()[3].1,
+        source: source(),
+        idempotency: None,
+        command,
+    }
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    let mut covered = BTreeSet::new();
+    let mut all = Vec::new();
+    for command in administration().into_iter().chain(protocol()) {
+        let label = label(&command);
+        covered.insert(label);
+        all.push(sample(format!("draft-{label}"), draft(command)));
+    }
+    let every: BTreeSet<&str> = LABELS.iter().copied().collect();
+    assert_eq!(covered, every, "a command has no sample");
+    for (name, principal) in principals() {
+        let idempotency =
+            Some(Idempotency { key: digest(7), body: digest(8), once: Some(sealed()) });
+        let draft =
+            Draft { placement: Placement::Cluster, principal, idempotency, ..draft(Command::Noop) };
+        all.push(sample(format!("draft-by-{name}"), draft));
+    }
+    all
+}

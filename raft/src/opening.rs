@@ -1,0 +1,98 @@
+//! Opening a node's directory: everything is checked before anything is opened for writing.
+//!
+//! The log is checked first, because it says how old the state may be; the state is opened next, since
+//! it knows cluster, node and root secret; the log is opened for work last. Invariant: a refusal
+//! leaves every entry and every row as it was.
+
+use std::{path::Path, sync::Arc};
+
+use storage::{Store, log};
+
+use crate::{
+    alarm::Alarm,
+    budget::Limits,
+    error::StartError,
+    handle::Options,
+    identity_file::{self, NodeIdentity},
+};
+
+/// The one shard of today.
+const SHARD: u32 = 0;
+/// Size of the log when the operator names none, bytes.
+const BUDGET_BYTES: u64 = 1 << 30;
+
+/// What a node runs on.
+pub(crate) struct Opened {
+    pub(crate) identity: NodeIdentity,
+    /// The directory was empty.
+    pub(crate) pristine: bool,
+    pub(crate) log: log::LogDb,
+    pub(crate) shard_log: log::ShardLog,
+    pub(crate) store: Arc<Store>,
+    pub(crate) limits: Limits,
+}
+
+fn failed(error: impl std::fmt::Display) -> StartError {
+    StartError::Failed(error.to_string())
+}
+
+/// Opens, or makes, a node's directory. Blocks.
+pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError> {
+    let dir = options.data_dir.as_path();
+    std::fs::create_dir_all(dir)
+        .map_err(|error| StartError::Identity(format!("{}: {error}", dir.display())))?;
+    let fresh = NodeIdentity { cluster: options.fresh_cluster_id, node: 1 };
+    let (identity, pristine) = identity_file::load(dir, fresh)?;
+    let log_options = log::Options {
+        shards: vec![SHARD],
+        fatal: Box::new(move |error| alarm.raise(error.to_string())),
+        #[cfg(feature = "planted")]
+        planted: log::planted::Planted { ack_before_sync: options.ack_before_sync },
+        ..log::Options::default()
+    };
+    let checked = log::Checked::new(&dir.join("log"), log_options)?;
+    let store = open_state(&options, identity, checked.purged(SHARD))?;
+    let applied = store.meta().map_err(failed)?.applied.map(|applied| applied.index);
+    let last = checked.last(SHARD).map(|id| id.index);
+    if applied > last {
+        let (applied, last) = (applied.unwrap_or_default(), last.unwrap_or_default());
+        return Err(StartError::LogLost { applied, last });
+    }
+    let log = checked.open()?;
+    let shard_log = log.shard(SHARD).ok_or_else(|| failed("the log has no shard 0"))?;
+    let owner = store.owner();
+    if owner.key_check.is_none() || owner.cluster.is_none() {
+        let proof = options.key_checks.first().map(Vec::as_slice);
+        let node = identity.node.to_be_bytes();
+        store.identify(Some(identity.cluster), Some(&node), proof).map_err(failed)?;
+    }
+    let budget =
+        if options.log_budget_bytes == 0 { BUDGET_BYTES } else { options.log_budget_bytes };
+    let limits = Limits::new(budget, disk_bytes(dir));
+    Ok(Opened { identity, pristine, log, shard_log, store: Arc::new(store), limits })
+}
+
+fn open_state(
+    options: &Options,
+    identity: NodeIdentity,
+    purged: Option<log::LogId>,
+) -> Result<Store, StartError> {
+    let store = Store::open(
+        &options.data_dir.join("state"),
+        storage::Options {
+            tuning: options.tuning.clone(),
+            shard: SHARD,
+            cluster: Some(identity.cluster),
+            node: Some(identity.node.to_be_bytes().to_vec()),
+            key_checks: options.key_checks.clone(),
+            at_least: purged.map_or(0, |id| id.index),
+            ..storage::Options::default()
+        },
+    )?;
+    Ok(store)
+}
+
+/// Size of the file system; unknown counts as without bounds.
+fn disk_bytes(dir: &Path) -> u64 {
+    rustix::fs::statvfs(dir).map_or(u64::MAX, |found| found.f_blocks.saturating_mul(found.f_frsize))
+}
