@@ -151,6 +151,7 @@ impl<T: TablesMut> Applying<'_, T> {
             return Outcome::Written { id: before.key(), revision: before.revision() };
         }
         after.set_revision(before.revision().saturating_add(1));
+        after.touch(self.now_ms);
         self.write(Some(before), &after)
     }
 

@@ -190,6 +190,10 @@ impl Record for Client {
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
+
+    fn touch(&mut self, now_ms: u64) {
+        self.updated_at_ms = now_ms;
+    }
 }
 
 /// Changes of clients. Variants are only ever appended.

@@ -96,6 +96,10 @@ impl Record for Tenant {
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
+
+    fn touch(&mut self, now_ms: u64) {
+        self.updated_at_ms = now_ms;
+    }
 }
 
 /// What an administrator may change of a tenant.
@@ -221,7 +225,6 @@ fn update<T: TablesMut>(
         name: settings.name.clone(),
         enabled: settings.enabled,
         lifetimes: settings.lifetimes.clone(),
-        updated_at_ms: at.now_ms,
         ..tenant.clone()
     };
     Ok(at.update(&tenant, after))

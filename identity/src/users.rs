@@ -128,6 +128,10 @@ impl Record for User {
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
+
+    fn touch(&mut self, now_ms: u64) {
+        self.updated_at_ms = now_ms;
+    }
 }
 
 /// What an administrator gives of a user; create and update share it and its checks.

@@ -121,6 +121,7 @@ async fn ask(ctx: Context, told: watch::Sender<Condition>) {
     loop {
         tokio::time::sleep(ASK_EVERY).await;
         let now = condition(&ctx);
+        measures(&ctx);
         told.send_if_modified(|was| {
             let changed = *was != now;
             if changed {
@@ -146,6 +147,25 @@ fn plant() -> Result<(), system::StartError> {
     };
     system::PLANTED.get_or_init(|| fault);
     Ok(())
+}
+
+/// Figures of the inside, as Prometheus reads them on the management listener.
+fn measures(ctx: &Context) {
+    let now = ctx.observe();
+    // Counts lose precision only beyond 2^53.
+    let set = |name: &'static str, value: u64| metrics::gauge!(name).set(value as f64);
+    set("vaultara_raft_is_leader", u64::from(now.raft.leads));
+    set("vaultara_raft_term", now.raft.term);
+    set("vaultara_raft_last_applied", now.raft.applied);
+    set("vaultara_raft_commit_lag", now.raft.last_log.saturating_sub(now.raft.applied));
+    set("vaultara_raft_log_bytes", now.raft.log_bytes);
+    set("vaultara_raft_synced_writes", now.raft.syncs);
+    set("vaultara_proposer_waiting", now.proposer.waiting as u64);
+    set("vaultara_proposer_drafts", now.proposer.drafts);
+    set("vaultara_proposer_entries", now.proposer.entries);
+    set("vaultara_argon2_queue_depth", now.hasher.queue_len as u64);
+    set("vaultara_argon2_shed", now.hasher.shed_total);
+    set("vaultara_tenants_in_use", now.tenants_alive as u64);
 }
 
 fn root_secret(config: &Config) -> Result<Zeroizing<Vec<u8>>, system::StartError> {

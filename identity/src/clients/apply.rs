@@ -43,7 +43,6 @@ impl Command {
                 at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
                 let after = Client {
                     deleted_at_ms: Some(at.now_ms),
-                    updated_at_ms: at.now_ms,
                     secret: None,
                     ..client.clone()
                 };
@@ -58,7 +57,6 @@ impl Command {
                 let after = Client {
                     secret: Some(*secret),
                     secret_generation: client.secret_generation.saturating_add(1),
-                    updated_at_ms: at.now_ms,
                     ..client.clone()
                 };
                 Ok(at.update(&client, after))
@@ -104,7 +102,7 @@ fn adopt<T: TablesMut>(
         secret_generation: generation,
         built_in: client.built_in,
         created_at_ms: client.created_at_ms,
-        updated_at_ms: at.now_ms,
+        updated_at_ms: client.updated_at_ms,
         ..Client::new(client.id, settings, secret, at.now_ms)
     };
     Ok(())

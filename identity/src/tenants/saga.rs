@@ -259,7 +259,7 @@ pub(crate) fn close<T: TablesMut>(at: &mut Applying<'_, T>) -> Result<Outcome, S
         return Ok(Outcome::Done);
     }
     let after =
-        Tenant { deleted_at_ms: Some(at.now_ms), updated_at_ms: at.now_ms, ..tenant.clone() };
+        Tenant { deleted_at_ms: Some(at.now_ms), ..tenant.clone() };
     Ok(at.update(&tenant, after))
 }
 

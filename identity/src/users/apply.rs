@@ -81,7 +81,6 @@ fn adopt<T: TablesMut>(
     user.address.clone_from(&settings.address);
     user.enabled = settings.enabled;
     user.roles.clone_from(&settings.roles);
-    user.updated_at_ms = at.now_ms;
     Ok(())
 }
 
@@ -145,7 +144,6 @@ fn delete<T: TablesMut>(at: &mut Applying<'_, T>, user: &User) -> Result<Outcome
     index(at, user, false);
     let after = User {
         deleted_at_ms: Some(at.now_ms),
-        updated_at_ms: at.now_ms,
         password: None,
         credential_revision: user.credential_revision.saturating_add(1),
         ..user.clone()

@@ -26,6 +26,20 @@ fn listed(world: &World, index: u8, text: &str) -> usize {
 }
 
 #[test]
+fn an_equal_update_changes_nothing_and_another_moves_revision_and_time() {
+    let mut world = World::ready();
+    let before: User = world.record(ACME, BOB.bytes()).unwrap();
+    world.now_ms += 1_000;
+    world.update_user(operator(), ACME, BOB, user("bob")).unwrap();
+    assert_eq!(world.record::<User>(ACME, BOB.bytes()).unwrap(), before);
+    let off = users::Settings { enabled: false, ..user("bob") };
+    world.update_user(operator(), ACME, BOB, off).unwrap();
+    let after: User = world.record(ACME, BOB.bytes()).unwrap();
+    assert_eq!(after.revision, before.revision + 1);
+    assert_eq!(after.updated_at_ms, world.now_ms);
+}
+
+#[test]
 fn a_deleted_user_keeps_its_row_and_gives_its_names_back() {
     let mut world = World::ready();
     assert_eq!(listed(&world, BY_EMAIL, "bob@example.org"), 1);
