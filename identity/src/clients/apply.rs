@@ -41,11 +41,8 @@ impl Command {
             Self::Delete { id, expected } => {
                 let client = find(at, *id, *expected)?;
                 at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
-                let after = Client {
-                    deleted_at_ms: Some(at.now_ms),
-                    secret: None,
-                    ..client.clone()
-                };
+                let after =
+                    Client { deleted_at_ms: Some(at.now_ms), secret: None, ..client.clone() };
                 Ok(at.update(&client, after))
             }
             Self::RegenerateSecret { id, secret } => {

@@ -258,8 +258,7 @@ pub(crate) fn close<T: TablesMut>(at: &mut Applying<'_, T>) -> Result<Outcome, S
     if tenant.deleted_at_ms.is_some() {
         return Ok(Outcome::Done);
     }
-    let after =
-        Tenant { deleted_at_ms: Some(at.now_ms), ..tenant.clone() };
+    let after = Tenant { deleted_at_ms: Some(at.now_ms), ..tenant.clone() };
     Ok(at.update(&tenant, after))
 }
 
