@@ -1,5 +1,5 @@
-//! What the tests of whole nodes share: starting and killing the real binary, talking to it, writing
-//! to it from many sides and checking what it kept.
+//! What the tests of whole nodes share: starting and killing the real binary, talking to it,
+//! writing to it from many sides and checking what it kept.
 //!
 //! Everything here goes through the command line, signals and the public API only, so that nothing
 //! can be true for a test and false for an operator. Invariant: a fault of a test's own (a port in

@@ -2,7 +2,8 @@
 //!
 //! An ext4 image lies in an XFS image; a reflink copy of the inner one is taken while the node is
 //! frozen. What stood only in the page cache above the inner file system is not in the copy. Needs
-//! root, loop devices and `mkfs.xfs`. Invariant: what is mounted is unmounted when the rig is dropped.
+//! root, loop devices and `mkfs.xfs`. Invariant: what is mounted is unmounted when the rig is
+//! dropped.
 
 use std::{
     fs::{self, File},

@@ -1,5 +1,5 @@
-//! The real binary as a child process: started on a port of its own, killed without warning, started
-//! again on the same data.
+//! The real binary as a child process: started on a port of its own, killed without warning,
+//! started again on the same data.
 //!
 //! It never looks into the data folder. Invariant: a child does not outlive its [`Node`].
 

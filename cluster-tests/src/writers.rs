@@ -1,8 +1,8 @@
 //! Many writers at once, each the only one to change what it owns, and the check of what is left.
 //!
-//! A changer owns one user and replaces it step by step; a maker makes users. Every write carries an
-//! Idempotency-Key and is repeated with the same key until it is acknowledged. Invariant: a changed
-//! user's revision is 1 + the number of its acknowledged changes once nothing is in flight.
+//! A changer owns one user and replaces it step by step; a maker makes users. Every write carries
+//! an Idempotency-Key and is repeated with the same key until it is acknowledged. Invariant: a
+//! changed user's revision is 1 + the number of its acknowledged changes once nothing is in flight.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,5 @@
-//! `kill -9` in the middle of 64 concurrent writers: every acknowledged write is there exactly once.
+//! `kill -9` in the middle of 64 concurrent writers: every acknowledged write is there exactly
+//! once.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
 
 use vaultara_cluster_tests::{

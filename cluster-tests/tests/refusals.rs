@@ -23,7 +23,8 @@ use vaultara_cluster_tests::{
 const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
 const SECRET: &str = "a root secret that only these tests know";
 
-/// Every file with its bytes, but for RocksDB's own diary.
+/// Every file with its bytes, but for RocksDB's own diary and the empty file that a lock is held
+/// on.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut open = vec![dir.to_path_buf()];
@@ -33,7 +34,9 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 open.push(path);
-            } else if name != "LOG" && !name.starts_with("LOG.old.") {
+            } else if !["LOG", "in-use.lock"].contains(&name.as_str())
+                && !name.starts_with("LOG.old.")
+            {
                 let name = path.strip_prefix(dir).unwrap().display().to_string();
                 found.insert(name, fs::read(&path).unwrap());
             }

@@ -147,7 +147,8 @@ pub trait Record: Persisted + Clone {
     const HISTORY: bool = true;
     /// Called by the mechanism when it writes.
     fn set_revision(&mut self, revision: u64);
-    /// Called by the mechanism when a write changes something, so that an equal write changes nothing.
+    /// Called by the mechanism when a write changes something, so that an equal write changes
+    /// nothing.
     fn touch(&mut self, _now_ms: u64) {}
 }
 

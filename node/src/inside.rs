@@ -1,5 +1,5 @@
-//! Joins the inside of a node (`actors`) to its outside: starts it with what the configuration says,
-//! gives it the routes, and tells health how it feels.
+//! Joins the inside of a node (`actors`) to its outside: starts it with what the configuration
+//! says, gives it the routes, and tells health how it feels.
 //!
 //! Decides nothing itself. Invariant: a node that refuses to start has touched no data.
 

@@ -1,9 +1,10 @@
 //! Keeps the log within its budget and the replay after a crash short.
 //!
-//! The state is flushed when a crash would replay more than [`UNFLUSHED_MAX`] or [`FLUSH_TURNS`] have
-//! passed; when the log outgrows its budget a snapshot is made and the log purged behind it, but half
-//! the budget is kept for slow followers. Beyond the cap nothing is kept for them. A flush that fails
-//! stops the node. Invariant: the log is never purged beyond min(newest snapshot, flushed index).
+//! The state is flushed when a crash would replay more than [`UNFLUSHED_MAX`] or [`FLUSH_TURNS`]
+//! have passed; when the log outgrows its budget a snapshot is made and the log purged behind it,
+//! but half the budget is kept for slow followers. Beyond the cap nothing is kept for them. A flush
+//! that fails stops the node. Invariant: the log is never purged beyond min(newest snapshot,
+//! flushed index).
 
 use std::{sync::Arc, time::Duration};
 
@@ -89,7 +90,8 @@ impl Driver {
         self.store.snapshot().map_or(0, |kept| kept.manifest().applied_index)
     }
 
-    /// Purges all but the newest entries, behind a new snapshot if the last one is too old for that.
+    /// Purges all but the newest entries, behind a new snapshot if the last one is too old for
+    /// that.
     async fn shrink(&self, keep_from: Option<u64>) -> Result<(), String> {
         let Some(keep_from) = keep_from else {
             return Ok(());
@@ -143,8 +145,8 @@ impl Driver {
     }
 }
 
-/// Makes the state durable without the log. After a failure nobody knows what is on disk, and a later
-/// success would not say it either.
+/// Makes the state durable without the log. After a failure nobody knows what is on disk, and a
+/// later success would not say it either.
 async fn flush(store: &Arc<Store>, alarm: &Alarm) -> Result<(), String> {
     let store = Arc::clone(store);
     let flushed =

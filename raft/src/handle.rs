@@ -205,9 +205,9 @@ impl Handle {
         metrics.running_state.map_err(failed)
     }
 
-    /// Submits an entry that was stamped in `term`; it is in order with every other call before this
-    /// returns, and is refused when this node does not lead in that term any more. The future gives
-    /// one encoded reply per draft. Call it from a plain thread.
+    /// Submits an entry that was stamped in `term`; it is in order with every other call before
+    /// this returns, and is refused when this node does not lead in that term any more. The future
+    /// gives one encoded reply per draft. Call it from a plain thread.
     pub fn submit(
         &self,
         entry: Bytes,
@@ -321,8 +321,9 @@ impl Handle {
         }
     }
 
-    /// Makes everything applied durable without the log, ends every task of this node and closes the
-    /// log. The directory is free for another start when the last clone and the last reader are gone.
+    /// Makes everything applied durable without the log, ends every task of this node and closes
+    /// the log. The directory is free for another start when the last clone and the last reader are
+    /// gone.
     pub async fn shutdown(&self) {
         self.0.stopping.store(true, Ordering::Release);
         let driver = self.0.driver.lock().unwrap_or_else(PoisonError::into_inner).take();

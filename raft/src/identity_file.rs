@@ -1,7 +1,7 @@
 //! Which cluster and which node a data directory belongs to: made once, beside log and state.
 //!
-//! A directory with a log or a state but without this file is refused: guessing an identity would let
-//! an amnesiac node vote twice.
+//! A directory with a log or a state but without this file is refused: guessing an identity would
+//! let an amnesiac node vote twice.
 
 use std::{
     fs::{self, File},

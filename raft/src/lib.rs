@@ -1,8 +1,8 @@
 //! Agreement: openraft bound to our log and state, the apply loop, snapshots, the log's budget.
 //!
 //! Nothing above sees an openraft type, and openraft sees no domain type: an entry is opaque bytes,
-//! its answer is one encoded reply per draft. Invariant: what was acknowledged is on disk in the log
-//! of a majority, and the applied state is a pure function of the log.
+//! its answer is one encoded reply per draft. Invariant: what was acknowledged is on disk in the
+//! log of a majority, and the applied state is a pure function of the log.
 
 mod alarm;
 mod budget;

@@ -129,8 +129,8 @@ impl RaftLogReader<Binding> for LogStore {
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
         let entries = self.read(start, end, READ_BYTES_MAX)?;
-        // A purge may have come in between. Entries that begin later than asked would be sent behind
-        // the wrong predecessor (openraft #1795).
+        // A purge may have come in between. Entries that begin later than asked would be sent
+        // behind the wrong predecessor (openraft #1795).
         if start < end && entries.first().is_none_or(|first| first.index() != start) {
             return Err(failed(log::LogError::Purged(start)));
         }

@@ -1,9 +1,9 @@
-//! The apply loop's heart: entries in, one batch out. Blocking and synchronous; it knows storage and
-//! `identity`, not openraft.
+//! The apply loop's heart: entries in, one batch out. Blocking and synchronous; it knows storage
+//! and `identity`, not openraft.
 //!
 //! Debug builds apply every entry twice on two overlays over the same base and compare what they
-//! wrote and answered. Invariants: rows, request answers and applied position are one batch; entries
-//! are applied without a gap.
+//! wrote and answered. Invariants: rows, request answers and applied position are one batch;
+//! entries are applied without a gap.
 
 use std::sync::{
     Arc,
@@ -88,8 +88,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Applies entries as one batch and returns one answer list per entry. After an error the machine
-    /// must not be used again.
+    /// Applies entries as one batch and returns one answer list per entry. After an error the
+    /// machine must not be used again.
     pub(crate) fn apply(&mut self, items: &[Item]) -> Result<Vec<Vec<Bytes>>, Fault> {
         let Some(last) = items.last() else {
             return Ok(Vec::new());
@@ -138,8 +138,8 @@ impl Machine {
         Ok(answers)
     }
 
-    /// A draft whose `not_after` has passed is rejected for that, so its request row cannot be asked
-    /// for any more; once a second those rows go.
+    /// A draft whose `not_after` has passed is rejected for that, so its request row cannot be
+    /// asked for any more; once a second those rows go.
     fn trim_requests(&self, batch: &mut Batch, before_ms: u64, after_ms: u64) {
         if before_ms / 1000 != after_ms / 1000 {
             let space = self.store.pin().live().space();

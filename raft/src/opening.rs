@@ -1,10 +1,13 @@
 //! Opening a node's directory: everything is checked before anything is opened for writing.
 //!
-//! The log is checked first, because it says how old the state may be; the state is opened next, since
-//! it knows cluster, node and root secret; the log is opened for work last. Invariant: a refusal
-//! leaves every entry and every row as it was.
+//! The log is checked first, because it says how old the state may be; the state is opened next,
+//! since it knows cluster, node and root secret; the log is opened for work last. Invariant: a
+//! refusal leaves every entry and every row as it was.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use storage::{Store, log};
 
@@ -51,13 +54,15 @@ pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError>
         ..log::Options::default()
     };
     let checked = log::Checked::new(&dir.join("log"), log_options)?;
-    let store = open_state(&options, identity, checked.purged(SHARD))?;
-    let applied = store.meta().map_err(failed)?.applied.map(|applied| applied.index);
     let last = checked.last(SHARD).map(|id| id.index);
+    let (state, wanted) = state_options(&options, identity, checked.purged(SHARD));
+    // Asked without opening the state for work, so that this refusal changes nothing either.
+    let applied = storage::applied_on_disk(&state, &wanted)?;
     if applied > last {
         let (applied, last) = (applied.unwrap_or_default(), last.unwrap_or_default());
         return Err(StartError::LogLost { applied, last });
     }
+    let store = Store::open(&state, wanted)?;
     let log = checked.open()?;
     let shard_log = log.shard(SHARD).ok_or_else(|| failed("the log has no shard 0"))?;
     let owner = store.owner();
@@ -72,24 +77,22 @@ pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError>
     Ok(Opened { identity, pristine, log, shard_log, store: Arc::new(store), limits })
 }
 
-fn open_state(
+/// Where the state is and how it has to be opened.
+fn state_options(
     options: &Options,
     identity: NodeIdentity,
     purged: Option<log::LogId>,
-) -> Result<Store, StartError> {
-    let store = Store::open(
-        &options.data_dir.join("state"),
-        storage::Options {
-            tuning: options.tuning.clone(),
-            shard: SHARD,
-            cluster: Some(identity.cluster),
-            node: Some(identity.node.to_be_bytes().to_vec()),
-            key_checks: options.key_checks.clone(),
-            at_least: purged.map_or(0, |id| id.index),
-            ..storage::Options::default()
-        },
-    )?;
-    Ok(store)
+) -> (PathBuf, storage::Options) {
+    let wanted = storage::Options {
+        tuning: options.tuning.clone(),
+        shard: SHARD,
+        cluster: Some(identity.cluster),
+        node: Some(identity.node.to_be_bytes().to_vec()),
+        key_checks: options.key_checks.clone(),
+        at_least: purged.map_or(0, |id| id.index),
+        ..storage::Options::default()
+    };
+    (options.data_dir.join("state"), wanted)
 }
 
 /// Size of the file system; unknown counts as without bounds.

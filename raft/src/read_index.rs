@@ -1,7 +1,7 @@
 //! Fresh reads: many readers share one round.
 //!
-//! One task takes every reader that waits, makes one linearizable read barrier and releases them all.
-//! Correct because the round begins after each of them began to wait.
+//! One task takes every reader that waits, makes one linearizable read barrier and releases them
+//! all. Correct because the round begins after each of them began to wait.
 
 use openraft::{ReadPolicy, errors::LinearizableReadError};
 use tokio::sync::{mpsc, oneshot};

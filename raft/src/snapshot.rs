@@ -1,5 +1,5 @@
-//! Snapshots for openraft: a directory of files with a manifest. Building, keeping and installing is
-//! [`storage::Store`]'s; ids are read from the manifest, which read them inside the checkpoint.
+//! Snapshots for openraft: a directory of files with a manifest. Building, keeping and installing
+//! is [`storage::Store`]'s; ids are read from the manifest, which read them inside the checkpoint.
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -1,9 +1,9 @@
-//! openraft's state machine over [`Machine`](crate::machine::Machine): what is ready of a stream becomes
-//! one batch, snapshots are directories of files. Entries are applied on openraft's own worker task:
-//! a thread of its own would cost two wake-ups per batch.
+//! openraft's state machine over [`Machine`](crate::machine::Machine): what is ready of a stream
+//! becomes one batch, snapshots are directories of files. Entries are applied on openraft's own
+//! worker task: a thread of its own would cost two wake-ups per batch.
 //!
-//! Invariant: a machine that failed or panicked is never used again, and the node stops; no entry is
-//! ever skipped.
+//! Invariant: a machine that failed or panicked is never used again, and the node stops; no entry
+//! is ever skipped.
 
 use std::{
     io,
@@ -45,8 +45,8 @@ impl StateMachine {
         Self { machine: Arc::new(Mutex::new(Some(machine))), alarm }
     }
 
-    /// Does something with the machine. It is taken out meanwhile and put back only after a success:
-    /// what failed or panicked half-way may hold half a change.
+    /// Does something with the machine. It is taken out meanwhile and put back only after a
+    /// success: what failed or panicked half-way may hold half a change.
     fn with<T>(&self, work: impl FnOnce(&mut Machine) -> Result<T, Fault>) -> io::Result<T> {
         let mut slot = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
         let mut machine = slot

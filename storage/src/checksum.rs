@@ -1,8 +1,8 @@
 //! The hash of a state, to compare replicas at equal positions.
 //!
 //! Every row of every family in key order, one digest per family so that a difference has a name.
-//! Left out is what replicas may drop at their own time (request ids past their end) or write outside
-//! the log (whose state it is). Invariant: equal logs give equal sums, on either engine.
+//! Left out is what replicas may drop at their own time (request ids past their end) or write
+//! outside the log (whose state it is). Invariant: equal logs give equal sums, on either engine.
 
 use std::fmt;
 

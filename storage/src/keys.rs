@@ -1,9 +1,9 @@
 //! The order of bytes in every key; the only file that knows it.
 //!
-//! Rows come in as addresses ([`Row`], [`Span`]) and leave as a family and bytes, and back. What the
-//! rows mean is none of its business. Integers are big-endian, fixed widths stand first, text is
-//! escaped so that bytes compare as values do. Invariant: bytes sort exactly as the values they hold,
-//! and nothing here may ever change: it is frozen by `docs/FORMATS.md` and the tests below.
+//! Rows come in as addresses ([`Row`], [`Span`]) and leave as a family and bytes, and back. What
+//! the rows mean is none of its business. Integers are big-endian, fixed widths stand first, text
+//! is escaped so that bytes compare as values do. Invariant: bytes sort exactly as the values they
+//! hold, and nothing here may ever change: it is frozen by `docs/FORMATS.md` and the tests below.
 
 mod buffer;
 mod range;

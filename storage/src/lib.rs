@@ -1,8 +1,8 @@
 //! Bytes: the applied state of a node, what reads and writes it, and its raft log.
 //!
-//! [`Store`] keeps the state of one shard in an engine; [`View`] reads it at one position, [`Overlay`]
-//! is what commands write to, [`Pending`] what the leader rehearses on. Only `keys` knows the order
-//! of bytes. What rows mean is in `identity`, who agrees on them in `raft`.
+//! [`Store`] keeps the state of one shard in an engine; [`View`] reads it at one position,
+//! [`Overlay`] is what commands write to, [`Pending`] what the leader rehearses on. Only `keys`
+//! knows the order of bytes. What rows mean is in `identity`, who agrees on them in `raft`.
 
 mod checksum;
 mod disk;
@@ -32,6 +32,7 @@ pub use keys::{Family, Key, Range, Space};
 pub use layout::Owner;
 pub use manifest::Manifest;
 pub use meta::{Applied, Mark, Meta};
+pub use opening::applied_on_disk;
 pub use overlay::{Overlay, WriteSet};
 pub use pending::Pending;
 pub use refusal::Refusal;

@@ -1,8 +1,9 @@
 //! What a snapshot says of itself: position, membership, time, files with their SHA-256.
 //!
-//! It is written beside the files as `manifest.json` and sent ahead of them. Nothing in it is trusted:
-//! files are hashed again and the position is compared with the one inside the files. Invariant: the
-//! values come from the checkpoint's own `meta` rows, never from a running node's memory.
+//! It is written beside the files as `manifest.json` and sent ahead of them. Nothing in it is
+//! trusted: files are hashed again and the position is compared with the one inside the files.
+//! Invariant: the values come from the checkpoint's own `meta` rows, never from a running node's
+//! memory.
 
 use std::{
     fmt, fs,
@@ -177,7 +178,8 @@ impl Manifest {
             .map_err(|error| Fault::new(format!("a manifest does not encode: {error}")))
     }
 
-    /// Reads bytes received from a peer or a backup; file names that leave the directory are refused.
+    /// Reads bytes received from a peer or a backup; file names that leave the directory are
+    /// refused.
     ///
     /// # Errors
     /// A [`Fault`] for anything that is not a manifest this program can use.

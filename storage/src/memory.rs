@@ -1,8 +1,8 @@
 //! The in-memory engine: an ordered map per family, for tests and determinism checks.
 //!
 //! It keeps RocksDB's promises: batches are whole, frozen states do not move, and a restart returns
-//! to the last flush (one file, written and renamed). It is not meant for much data: a write while a
-//! frozen state is held copies the family. Invariant: the file is complete or refused.
+//! to the last flush (one file, written and renamed). It is not meant for much data: a write while
+//! a frozen state is held copies the family. Invariant: the file is complete or refused.
 
 use std::{
     collections::BTreeMap,

@@ -72,6 +72,29 @@ impl Store {
     }
 }
 
+/// How far the state in `<state>/<shard>` is applied, read without changing anything; none for one
+/// that does not exist or is not finished. To be asked before a state is opened that the log may
+/// not reach any more.
+///
+/// # Errors
+/// A [`Refusal`]: damage that opening would find too.
+pub fn applied_on_disk(state: &Path, options: &Options) -> Result<Option<u64>, Refusal> {
+    let layout = Layout::new(state, options.shard);
+    if !layout.dir().exists() {
+        return Ok(None);
+    }
+    let Some(owner) = layout.owner()? else {
+        return Ok(None);
+    };
+    check_owner(&layout, &owner, options)?;
+    let Some(pointer) = layout.pointer()? else {
+        return Ok(None);
+    };
+    let dir = layout.generation(pointer.generation);
+    let engine = open_engine(&layout, options.kind, &dir, &options.tuning, true)?;
+    Ok(meta_of(&engine, options.shard)?.applied.map(|applied| applied.index))
+}
+
 /// An empty state is only right when the log still has every entry.
 fn refuse_new(layout: &Layout, options: &Options) -> Result<(), Refusal> {
     if options.at_least == 0 {

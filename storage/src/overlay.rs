@@ -2,8 +2,8 @@
 //!
 //! One layer holds a batch, one undo log makes a part of it revocable. Point reads ask a hash map;
 //! families that are scanned get an ordered index of their changed keys, from the first scan on.
-//! It also guards placement: a command reads and writes its own tenant, nothing else. Invariant: what
-//! a read returns is what the base would return if the changes had been written to it.
+//! It also guards placement: a command reads and writes its own tenant, nothing else. Invariant:
+//! what a read returns is what the base would return if the changes had been written to it.
 
 use std::{
     cell::RefCell,

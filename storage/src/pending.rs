@@ -1,9 +1,10 @@
-//! The rehearsal's tables: the applied state plus every entry that is agreed on but not yet applied.
+//! The rehearsal's tables: the applied state plus every entry that is agreed on but not yet
+//! applied.
 //!
 //! The base is the live engine, which catches up underneath; each change carries the number of the
 //! entry that made it and is dropped once that entry is applied. What is rehearsed is discarded, so
-//! a slightly old read costs a wrong early answer at worst, never a wrong state. Invariant: a change
-//! is dropped only when the base already holds it or something newer.
+//! a slightly old read costs a wrong early answer at worst, never a wrong state. Invariant: a
+//! change is dropped only when the base already holds it or something newer.
 
 use std::collections::VecDeque;
 

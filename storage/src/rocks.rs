@@ -2,8 +2,9 @@
 //!
 //! The raft log is the write-ahead log of this database: its own is off on every write, so a crash
 //! returns it to the last flush. Invariant: `atomic_flush` makes that the same moment in every
-//! family; without it replay would apply some writes twice and lose others. It never mixes logged and
-//! unlogged writes, and pipelined or unordered writes stay off because they break the same promise.
+//! family; without it replay would apply some writes twice and lose others. It never mixes logged
+//! and unlogged writes, and pipelined or unordered writes stay off because they break the same
+//! promise.
 
 use std::{ffi::c_int, path::Path};
 
@@ -32,7 +33,8 @@ pub struct Tuning {
     write_buffers: WriteBufferManager,
     /// Most files kept open.
     pub open_files_max: c_int,
-    /// Whether all families are flushed in one step; `false` is a planted fault for the crash tests.
+    /// Whether all families are flushed in one step; `false` is a planted fault for the crash
+    /// tests.
     #[cfg(any(test, feature = "planted"))]
     pub atomic_flush: bool,
 }

@@ -2,7 +2,8 @@
 //!
 //! Making one is a checkpoint (hard links); installing one is a new generation from its files and a
 //! switch of the pointer. How files travel is not its business. Invariant: at every step a crash
-//! leaves the old state or the new one, never a mixture, and what it leaves behind is swept at open.
+//! leaves the old state or the new one, never a mixture, and what it leaves behind is swept at
+//! open.
 
 use std::{
     fs,

@@ -1,9 +1,10 @@
-//! The applied state of one shard: opened once, written by one task, pinned by any number of readers.
+//! The applied state of one shard: opened once, written by one task, pinned by any number of
+//! readers.
 //!
-//! It does not know what rows mean and never talks to the log. Everything blocks: callers on an async
-//! runtime use a blocking thread for `open`, `flush`, snapshots and checksums. Invariant: a commit
-//! holds the rows and the position they belong to in one batch, so no reader and no crash ever sees
-//! one without the other.
+//! It does not know what rows mean and never talks to the log. Everything blocks: callers on an
+//! async runtime use a blocking thread for `open`, `flush`, snapshots and checksums. Invariant: a
+//! commit holds the rows and the position they belong to in one batch, so no reader and no crash
+//! ever sees one without the other.
 
 use std::{
     path::PathBuf,

@@ -1,9 +1,9 @@
 //! Reading rows: what every reader offers, and a consistent view at one applied position.
 //!
-//! A view does not move while it is held, across all families; [`Live`] reads the newest rows one by
-//! one and is for the single writer and its rehearsal. Neither checks rights or placement: readers
-//! pass the tenant, and the overlay guards commands. Invariant: `as_of` is the position that was
-//! applied when the view's rows were written, read inside the view itself.
+//! A view does not move while it is held, across all families; [`Live`] reads the newest rows one
+//! by one and is for the single writer and its rehearsal. Neither checks rights or placement:
+//! readers pass the tenant, and the overlay guards commands. Invariant: `as_of` is the position
+//! that was applied when the view's rows were written, read inside the view itself.
 
 use identity::{
     fault::Fault,

@@ -1,7 +1,7 @@
 //! Power cuts of a node in the middle of many writers: nothing acknowledged is lost.
 //!
-//! `soak [--cuts N] [--program PATH] [--planted FAULT]`. Ends with 0 and the reason where this machine
-//! cannot make the rig.
+//! `soak [--cuts N] [--program PATH] [--planted FAULT]`. Ends with 0 and the reason where this
+//! machine cannot make the rig.
 #![allow(clippy::print_stdout, reason = "a program that people run")]
 
 use std::{
@@ -134,7 +134,8 @@ async fn progress(writers: &mut Writers, at_last: u64) -> Result<u64, Failure> {
     Ok(writers.shared.acknowledged.load(Ordering::SeqCst))
 }
 
-/// Freezes the node and copies its disk; returns what had been acknowledged before and sent until then.
+/// Freezes the node and copies its disk; returns what had been acknowledged before and sent until
+/// then.
 fn freeze_and_cut(node: &Node, writers: &Writers, rig: &Rig) -> Result<Ledger, Failure> {
     let mut ledger = writers.shared.ledger();
     node.signal("STOP")?;

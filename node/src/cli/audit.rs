@@ -1,7 +1,7 @@
 //! `vaultara audit verify`: is the audit trail of this data directory whole?
 //!
-//! Works on a directory whose node does not run. Exit code 0 means every chain holds; 1 names the first
-//! event of each chain that does not.
+//! Works on a directory whose node does not run. Exit code 0 means every chain holds; 1 names the
+//! first event of each chain that does not.
 
 use std::path::PathBuf;
 

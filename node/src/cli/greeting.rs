@@ -1,7 +1,7 @@
 //! What a node prints once it serves: where it is, how to sign in, how to set it up.
 //!
-//! Secrets appear here only where somebody has to see them: the bootstrap secret while setup is open,
-//! and the fixed secrets of development mode.
+//! Secrets appear here only where somebody has to see them: the bootstrap secret while setup is
+//! open, and the fixed secrets of development mode.
 
 use actors::{demo, runtime::secret::Token};
 
@@ -34,7 +34,8 @@ fn development(url: &str) -> String {
          \x20 Sign in as      alice / {alice}\n\
          \x20 Clients         web-demo ({web}), native-demo (public), service-demo\n\n\
          A token for a service:\n\n\
-         curl -s -u service-demo:{service} -d grant_type=client_credentials {issuer}/oauth/token\n\n\
+         curl -s -u service-demo:{service} -d grant_type=client_credentials \
+         {issuer}/oauth/token\n\n\
          A token for the administration API:\n\n\
          \x20 curl -s -u admin-demo:{secret} -d grant_type=client_credentials \
          --data-urlencode resource={url}/api -d 'scope=read write platform' {url}/oauth/token\n\n\

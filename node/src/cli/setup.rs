@@ -1,7 +1,7 @@
 //! `vaultara setup`: first-run setup of a running node, the same as `POST /setup`.
 //!
-//! The bootstrap secret and the password are never arguments: they come from files, or as two lines of
-//! standard input, the bootstrap secret first.
+//! The bootstrap secret and the password are never arguments: they come from files, or as two lines
+//! of standard input, the bootstrap secret first.
 
 use std::{
     io::{self, BufRead as _, IsTerminal as _},

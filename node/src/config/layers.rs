@@ -1,8 +1,8 @@
 //! Layers: where each setting's text comes from, highest first.
 //!
 //! Flag, `VAULTARA_X`, `X`, the files those name with `_FILE`, the same in `.env`, the TOML file,
-//! the default. An empty variable counts as not set. A value and a `_FILE` of one layer exclude each
-//! other, because a silent choice between two secrets would hide a mistake.
+//! the default. An empty variable counts as not set. A value and a `_FILE` of one layer exclude
+//! each other, because a silent choice between two secrets would hide a mistake.
 
 use std::{
     collections::BTreeMap,

@@ -160,7 +160,8 @@ pub const SETTINGS: &[Setting] = &[
         form: Form::Secret(32),
         default: Default::Unset,
         meaning: "Root secret that seals everything secret at rest, the same on every node. \
-                  Losing it loses the signing keys. If it is not set, `JWT_SECRET` takes its place.",
+                  Losing it loses the signing keys. If it is not set, `JWT_SECRET` takes its \
+                  place.",
     },
     Setting {
         section: "Secrets",

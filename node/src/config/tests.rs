@@ -255,7 +255,8 @@ fn unknown_variables_of_ours_are_warnings() {
     assert_eq!(
         warnings,
         [
-            "unknown variable VAULTARA_SERVER_PROT (environment); did you mean VAULTARA_SERVER_PORT?",
+            "unknown variable VAULTARA_SERVER_PROT (environment); \
+             did you mean VAULTARA_SERVER_PORT?",
             "unknown variable VAULTARA_COLOR (.env)",
         ]
     );

@@ -1,10 +1,11 @@
 //! The pages that people see: login, error, form post and the landing page, with their stylesheet.
 //!
-//! Each page is a typed askama template with a `respond` that sets status, content policy and cache rules.
-//! Everything works without JavaScript; the only script is the one line that submits a form post.
-//! It decides nothing: who may sign in, which error is shown and where to return is said by the caller.
-//! Invariant: every value reaches HTML through askama's escaping, and the ids and names
-//! (`username`, `password`, `login-submit`, `error-code`, `error-description`, `data-page`) never change.
+//! Each page is a typed askama template with a `respond` that sets status, content policy and cache
+//! rules. Everything works without JavaScript; the only script is the one line that submits a form
+//! post. It decides nothing: who may sign in, which error is shown and where to return is said by
+//! the caller. Invariant: every value reaches HTML through askama's escaping, and the ids and names
+//! (`username`, `password`, `login-submit`, `error-code`, `error-description`, `data-page`) never
+//! change.
 
 mod assets;
 mod error;

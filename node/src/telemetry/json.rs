@@ -1,4 +1,5 @@
-//! Log lines as JSON: `ts`, `level`, `target`, `msg`, `node`, `request_id`, then the event's fields.
+//! Log lines as JSON: `ts`, `level`, `target`, `msg`, `node`, `request_id`, then the event's
+//! fields.
 //!
 //! One event is one line: control characters are escaped, so nobody can forge a line by what they
 //! send. Written with a single write, because several threads share the stream.
@@ -207,7 +208,8 @@ mod tests {
     fn an_event_is_one_line_of_json() {
         let found = lines(|| {
             tracing::warn!(
-                target: "t", count = 3, good = true, text = "a\"b\nc\u{7}", shown = %"x", seen = ?"y",
+                target: "t", count = 3, good = true, text = "a\"b\nc\u{7}",
+                shown = %"x", seen = ?"y",
                 "hello {}", "you\n\u{1b}[0m"
             );
         });

@@ -1,7 +1,7 @@
 //! Metrics: the process-wide recorder and its text form for Prometheus.
 //!
-//! Label rule: no tenant, user, client or path in a label. Other crates record through the `metrics`
-//! facade; what they describe appears here by itself.
+//! Label rule: no tenant, user, client or path in a label. Other crates record through the
+//! `metrics` facade; what they describe appears here by itself.
 
 use std::{sync::OnceLock, time::Duration};
 

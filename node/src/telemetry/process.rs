@@ -10,7 +10,8 @@ const FILES_MAX: &str = "process_max_fds";
 const THREADS: &str = "process_threads";
 const PROCESSOR_TIME: &str = "process_cpu_seconds_total";
 
-/// Ticks per second in `/proc/self/stat`: part of Linux's interface on every architecture we run on.
+/// Ticks per second in `/proc/self/stat`: part of Linux's interface on every architecture we run
+/// on.
 const TICKS_PER_S: f64 = 100.0;
 
 pub(crate) fn describe() {

@@ -2,7 +2,8 @@
 
 use super::{Family, Key};
 
-/// A stretch of keys of one family: `lower` included, `upper` excluded (`None`: to the family's end).
+/// A stretch of keys of one family: `lower` included, `upper` excluded (`None`: to the family's
+/// end).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
     /// The first key that may be in it; carries the family.

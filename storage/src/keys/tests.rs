@@ -225,14 +225,19 @@ proptest! {
         let request = encode(SPACE, tenant, Row::Request { not_after_ms: number, id });
         prop_assert_eq!(inside(&requests_before(SPACE, bound), &request), number < bound);
         let event = encode(SPACE, tenant, Row::Outbox { index: number, ordinal });
-        prop_assert_eq!(inside(&outbox_from(SPACE, bound, at), &event), (number, ordinal) >= (bound, at));
+        let expected = (number, ordinal) >= (bound, at);
+        prop_assert_eq!(inside(&outbox_from(SPACE, bound, at), &event), expected);
         prop_assert_eq!(inside(&outbox_before(SPACE, bound), &event), number < bound);
         let next = Space { incarnation: SPACE.incarnation + 1, ..SPACE };
         prop_assert!(!inside(&outbox_from(next, 0, 0), &event));
     }
 
     #[test]
-    fn no_tenant_sees_another_ones_rows(left in any::<[u8; 16]>(), right in any::<[u8; 16]>(), row in row()) {
+    fn no_tenant_sees_another_ones_rows(
+        left in any::<[u8; 16]>(),
+        right in any::<[u8; 16]>(),
+        row in row(),
+    ) {
         prop_assume!(left != right);
         let (left, right) = (TenantId::from_bytes(left), TenantId::from_bytes(right));
         let key = encode(SPACE, right, borrowed(&row));

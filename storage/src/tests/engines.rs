@@ -32,7 +32,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (family(), key(), prop::option::of(key()))
             .prop_map(|(family, lower, upper)| Act::DeleteRange(family, lower, upper)),
         2 => (family(), key()).prop_map(|(family, key)| Act::Get(family, key)),
-        3 => (family(), prop_oneof![Just(vec![]), key()], prop::option::of(key()), 1..6_usize, any::<bool>())
+        3 => (family(), prop_oneof![Just(vec![]), key()],
+            prop::option::of(key()), 1..6_usize, any::<bool>())
             .prop_map(|(family, lower, upper, limit, backward)| {
                 Act::Scan(family, lower, upper, limit, backward)
             }),

@@ -1,4 +1,5 @@
-//! Random rows and actions for the overlay and the rehearsal, and a plain map that knows the answers.
+//! Random rows and actions for the overlay and the rehearsal, and a plain map that knows the
+//! answers.
 
 use std::collections::BTreeMap;
 

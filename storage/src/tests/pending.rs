@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{Batch, Key, Kind, Pending, Space, Store, keys};
 
-/// The rehearsal: entries are written, the base applies them some time later and they are forgotten.
+/// The rehearsal: entries are written, the base applies them some time later and they are
+/// forgotten.
 #[derive(Debug, Clone)]
 enum Stage {
     Do(Act),

@@ -49,8 +49,8 @@ fn is_tidy(store: &Store) -> bool {
         && names.iter().all(|path| path.extension().is_none_or(|extension| extension != "tmp"))
 }
 
-/// Runs `act` on a store of 10 entries until `step`; the crashed state must be one of `allowed`, tidy,
-/// usable, and `act` must work on it.
+/// Runs `act` on a store of 10 entries until `step`; the crashed state must be one of `allowed`,
+/// tidy, usable, and `act` must work on it.
 fn crash_at(
     step: Step,
     kind: Kind,

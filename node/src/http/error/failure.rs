@@ -1,8 +1,8 @@
 //! `Failure`: a class with the details of one occurrence.
 //!
-//! As a response it is only a status with itself attached; the envelope turns it into bytes. Details
-//! are for the caller: no secret, no internal address, no text of an inner error (those go to the
-//! log under the request id).
+//! As a response it is only a status with itself attached; the envelope turns it into bytes.
+//! Details are for the caller: no secret, no internal address, no text of an inner error (those go
+//! to the log under the request id).
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
 //! The one layer around every route: id, limits, time-out, panics, errors, headers, measures.
 //!
 //! Order: screen the head, guard the body, run the handler under a time limit with panics caught,
-//! render a refusal in the family's dialect, add headers, count. Invariant: whatever a handler does,
-//! exactly one well-formed answer with all security headers leaves here.
+//! render a refusal in the family's dialect, add headers, count. Invariant: whatever a handler
+//! does, exactly one well-formed answer with all security headers leaves here.
 
 use std::{
     convert::Infallible,

@@ -1,8 +1,8 @@
 //! The security headers of every answer, errors included.
 //!
 //! A handler that sets one of them itself keeps its own: pages bring their content policy, static
-//! files their caching. Cross-origin *reads* are the business of CORS; the resource policy here only
-//! stops embedding.
+//! files their caching. Cross-origin *reads* are the business of CORS; the resource policy here
+//! only stops embedding.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 

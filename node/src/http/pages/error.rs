@@ -7,8 +7,8 @@ use axum::response::Response;
 use super::assets;
 use super::policy::ContentPolicy;
 
-/// A refusal for a person. It names the cause and links nowhere: what the request asked to return to
-/// is exactly what could not be trusted.
+/// A refusal for a person. It names the cause and links nowhere: what the request asked to return
+/// to is exactly what could not be trusted.
 #[derive(Template)]
 #[template(path = "error.html")]
 pub(crate) struct ErrorPage<'a> {

@@ -13,8 +13,8 @@ const SUBMIT_SCRIPT: &str = "document.forms[0].submit()";
 /// SHA-256 of [`SUBMIT_SCRIPT`] in base64, as the content policy wants it.
 const SUBMIT_SCRIPT_HASH: &str = "ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE=";
 
-/// Carries an authorization response to the client in a form that submits itself; without JavaScript
-/// it shows a button.
+/// Carries an authorization response to the client in a form that submits itself; without
+/// JavaScript it shows a button.
 #[derive(Template)]
 #[template(path = "form_post.html")]
 pub(crate) struct FormPostPage<'a> {

@@ -41,7 +41,8 @@ impl LoginProblem {
     }
 }
 
-/// The page that asks for a user name and a password; its form posts `username`, `password`, `csrf`.
+/// The page that asks for a user name and a password; its form posts `username`, `password`,
+/// `csrf`.
 #[derive(Template)]
 #[template(path = "login.html")]
 pub(crate) struct LoginPage<'a> {

@@ -1,9 +1,9 @@
 //! The Content-Security-Policy of a page.
 //!
-//! Nothing is allowed but our own stylesheet and images, and forms to ourselves. A form whose answer
-//! redirects to a client needs that client's origin too, because Chromium and Safari apply `form-action`
-//! to the whole chain of redirects that follows a form.
-//! Invariant: no byte of a redirect URI enters the header but a checked scheme, host and port.
+//! Nothing is allowed but our own stylesheet and images, and forms to ourselves. A form whose
+//! answer redirects to a client needs that client's origin too, because Chromium and Safari apply
+//! `form-action` to the whole chain of redirects that follows a form. Invariant: no byte of a
+//! redirect URI enters the header but a checked scheme, host and port.
 
 use axum::http::HeaderValue;
 use url::{Host, Url};
@@ -52,8 +52,8 @@ impl ContentPolicy {
     }
 }
 
-/// The CSP source that covers `uri`: its origin, or only its scheme where CSP has no way to write the
-/// host (IPv6 literals, the private-use schemes of native apps).
+/// The CSP source that covers `uri`: its origin, or only its scheme where CSP has no way to write
+/// the host (IPv6 literals, the private-use schemes of native apps).
 fn form_source(uri: &str) -> Option<String> {
     let url = Url::parse(uri).ok()?;
     let scheme = url.scheme();
