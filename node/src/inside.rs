@@ -28,7 +28,6 @@ use crate::{
     config::{Config, Mode, RootSecret},
     http::{
         self,
-        error::render,
         health::{Condition, Reason},
     },
 };
@@ -84,7 +83,6 @@ impl Inside {
             management_routes: Router::new(),
             condition,
             request_ids: Arc::new(move || ids.random().request_id().to_string()),
-            error_page: render::plain_page,
         };
         Ok((Self { system, asking }, interior))
     }

@@ -28,7 +28,6 @@ use tokio::{
 use crate::{
     config::Config,
     http::{
-        error::ErrorPage,
         health::{Condition, Health},
         layer::{Envelope, RequestIds, body::BodyLimits, envelope::Settings, headers::Transport},
     },
@@ -78,8 +77,6 @@ pub struct Interior {
     pub condition: watch::Receiver<Condition>,
     /// Draws request ids.
     pub request_ids: RequestIds,
-    /// Renders error pages.
-    pub error_page: ErrorPage,
 }
 
 /// Bound listeners: the addresses are known, nothing is accepted yet.
@@ -194,7 +191,7 @@ impl Bound {
         let (draining, watched) = watch::channel(false);
         let health = Health::new(interior.condition.clone(), watched);
         let metrics = Metrics::of_process();
-        let envelope = envelope(&config, &limits, interior.request_ids, interior.error_page);
+        let envelope = envelope(&config, &limits, interior.request_ids);
         let upkeep: Vec<Task> = vec![
             tokio::spawn(metrics.clone().upkeep()).into(),
             tokio::spawn(service_manager::accompany(interior.condition)).into(),
@@ -222,15 +219,9 @@ impl Bound {
     }
 }
 
-fn envelope(
-    config: &Config,
-    limits: &Limits,
-    request_ids: RequestIds,
-    error_page: ErrorPage,
-) -> Envelope {
+fn envelope(config: &Config, limits: &Limits, request_ids: RequestIds) -> Envelope {
     Envelope::new(Settings {
         request_ids,
-        error_page,
         trusted_proxies: config.http.trusted_proxies.clone(),
         transport: if config.external_url.https() { Transport::Tls } else { Transport::Plain },
         body: limits.body,

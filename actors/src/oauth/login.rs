@@ -50,6 +50,8 @@ pub struct Page {
     pub tenant_name: String,
     /// For people.
     pub client_name: String,
+    /// The languages that the application asked for.
+    pub ui_locales: Option<String>,
     /// Prefills the user name.
     pub login_hint: String,
     /// The sealed request; only the browser that holds the cookie can post it back.
@@ -112,6 +114,7 @@ async fn page(
     let snapshot = ctx.tenant(tenant).await?;
     let mut form_targets = vec![request.to.redirect_uri.clone()];
     form_targets.extend(client.redirect_uris.iter().cloned());
+    let ui_locales = request.to.ui_locales.clone();
     let login_hint = request.login_hint.clone().unwrap_or_default();
     let expires_at_ms = ctx.now_ms().saturating_add(PAGE_LIFETIME_MS);
     let form = codec::encode(&Form { browser, request });
@@ -122,6 +125,7 @@ async fn page(
     Ok(Page {
         tenant_name: snapshot.tenant.name.clone(),
         client_name: client.name.clone(),
+        ui_locales,
         login_hint,
         form,
         form_targets,
@@ -238,7 +242,8 @@ pub async fn submit(
             Ok(Answer::Again(Box::new(page), Problem::WrongCredentials))
         }
         Attempt::Refused(error) => {
-            Ok(Answer::Refused(authorize::Refusal::Client { to: request.to, error }))
+            let to = Box::new(request.to);
+            Ok(Answer::Refused(authorize::Refusal::Client { to, error }))
         }
     }
 }

@@ -65,6 +65,8 @@ pub struct ReturnTo {
     pub mode: ResponseMode,
     /// The client's name, for the page of a form that posts itself.
     pub client_name: String,
+    /// Languages for every page of this request, as the client wishes (OIDC Core §3.1.2.1).
+    pub ui_locales: Option<String>,
 }
 
 /// Where an error goes.
@@ -75,7 +77,7 @@ pub enum Refusal {
     /// Client and redirect URI are proven.
     Client {
         /// Where to.
-        to: ReturnTo,
+        to: Box<ReturnTo>,
         /// What.
         error: Error,
     },
@@ -126,8 +128,10 @@ pub fn decide(
         Some("form_post") => ResponseMode::FormPost,
         Some(_) | None => ResponseMode::Query,
     };
-    let to = ReturnTo { redirect_uri, client_state, mode, client_name: client.name.clone() };
-    let refuse = |error: Error| Refusal::Client { to: to.clone(), error };
+    let ui_locales = parameters.get("ui_locales").map(|tags| tags.chars().take(128).collect());
+    let client_name = client.name.clone();
+    let to = ReturnTo { redirect_uri, client_state, mode, client_name, ui_locales };
+    let refuse = |error: Error| Refusal::Client { to: Box::new(to.clone()), error };
     shape(parameters, client).map_err(refuse)?;
     let challenge = challenge(parameters, client).map_err(refuse)?;
     let api = target(parameters, client, api_audience).map_err(refuse)?;

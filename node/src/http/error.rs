@@ -14,7 +14,6 @@ use axum::http::StatusCode;
 pub use self::{
     dialect::Dialect,
     failure::{Failure, FieldError},
-    render::{ErrorPage, PageContent},
 };
 
 /// One kind of error as the outside sees it.

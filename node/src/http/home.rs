@@ -17,7 +17,7 @@ use crate::{
     http::{
         error::Failure,
         layer::Arrival,
-        pages::{HomePage, Issuer},
+        pages::{Brand, HomePage, Issuer},
         refusal,
     },
 };
@@ -41,7 +41,8 @@ async fn show(State(home): State<Home>, arrival: Arrival) -> Response {
         Ok(issuers) => {
             let issuers: Vec<Issuer<'_>> =
                 issuers.iter().map(|(name, url)| Issuer { name, url }).collect();
-            HomePage { issuers: &issuers }.respond()
+            let language = arrival.language(None);
+            HomePage { language, brand: Brand::default(), issuers: &issuers }.respond()
         }
         Err(failure) => refusal::page(failure, &arrival),
     }

@@ -24,7 +24,7 @@ use crate::http::{
     extract::{Parameters, Source, Tenant},
     layer::Arrival,
     oauth::{self, authorize, redirect},
-    pages::{LoginPage, LoginProblem},
+    pages::{Brand, Language, LoginPage, LoginProblem},
     refusal,
 };
 
@@ -75,6 +75,8 @@ pub(in crate::http) fn show(
 ) -> Response {
     let targets: Vec<&str> = page.form_targets.iter().map(String::as_str).collect();
     let page = LoginPage {
+        language: Language::current(page.ui_locales.as_deref()),
+        brand: Brand::default(),
         tenant_name: &page.tenant_name,
         client_name: Some(&page.client_name),
         username,
@@ -98,7 +100,8 @@ fn same_site(headers: &HeaderMap, external_url: &str) -> Result<(), Failure> {
     if ours {
         return Ok(());
     }
-    Err(Failure::new(Class::DENIED).detail("the form was sent by another site"))
+    let hint = "the form was sent by another site";
+    Err(Failure::new(Class::DENIED).detail(hint).cause("error-cause-other-site"))
 }
 
 /// The name as typed, without what no name has.
@@ -131,7 +134,8 @@ fn again(
 fn busy(error: actors::Error) -> Failure {
     match error {
         actors::Error::Overloaded { retry_after_s } => Failure::new(Class::UNAVAILABLE)
-            .detail(LoginProblem::Busy.text())
+            .detail("overloaded")
+            .cause(LoginProblem::Busy.message())
             .retry_after_s(retry_after_s),
         other => other.into(),
     }
@@ -141,9 +145,13 @@ fn busy(error: actors::Error) -> Failure {
 fn lost(problem: Problem) -> Failure {
     let failure = Failure::new(Class::INVALID_REQUEST);
     match problem {
-        Problem::Expired => failure.detail("the sign-in page was open for too long"),
+        Problem::Expired => failure
+            .detail("the sign-in page was open for too long")
+            .cause("error-cause-page-expired"),
         Problem::NotGenuine | Problem::WrongCredentials | Problem::Incomplete | Problem::Busy => {
-            failure.detail("the sign-in page was not opened by this browser, or cookies are off")
+            failure
+                .detail("the sign-in page was not opened by this browser, or cookies are off")
+                .cause("error-cause-other-browser")
         }
     }
 }

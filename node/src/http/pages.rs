@@ -1,18 +1,21 @@
 //! The pages that people see: login, error, form post and the landing page, with their stylesheet.
 //!
 //! Each page is a typed askama template with a `respond` that sets status, content policy and cache
-//! rules. Everything works without JavaScript; the only script is the one line that submits a form
-//! post. It decides nothing: who may sign in, which error is shown and where to return is said by
-//! the caller. Invariant: every value reaches HTML through askama's escaping, and the ids and names
-//! (`username`, `password`, `login-submit`, `error-code`, `error-description`, `data-page`) never
-//! change.
+//! rules. All its texts come from the message catalogue (`text`) in the language that it is given.
+//! Everything works without JavaScript; the only script is the one line that submits a form post.
+//! Nothing is decided here: the caller says which page, and where it leads. Invariant: every value
+//! reaches HTML through askama's escaping, and the ids and names (`username`, `password`,
+//! `login-submit`, `error-code`, `error-description`, `data-page`) never change.
 
 mod assets;
+mod brand;
 mod error;
 mod form_post;
 mod home;
+mod language;
 mod login;
 mod policy;
+mod text;
 
 use askama::Template;
 use axum::Router;
@@ -20,9 +23,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
+pub(crate) use self::brand::Brand;
 pub(crate) use self::error::ErrorPage;
 pub(crate) use self::form_post::FormPostPage;
 pub(crate) use self::home::{HomePage, Issuer};
+pub(crate) use self::language::{Language, Wishes};
 pub(crate) use self::login::{LoginPage, LoginProblem};
 
 use self::policy::ContentPolicy;
@@ -32,6 +37,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route(assets::stylesheet_path(), get(assets::stylesheet))
         .route(assets::icon_path(), get(assets::icon))
+        .route("/assets/brand/{name}", get(brand::stylesheet))
 }
 
 /// Renders one page and adds the headers that every page carries.

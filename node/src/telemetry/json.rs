@@ -178,6 +178,7 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
+    use crate::http::pages::Wishes;
 
     #[derive(Clone, Default)]
     struct Memory(Arc<Mutex<Vec<u8>>>);
@@ -224,7 +225,8 @@ mod tests {
     #[test]
     fn the_request_being_handled_is_named() {
         let found = lines(|| {
-            let arrival = Arrival::new("request-7".to_owned(), Ipv4Addr::LOCALHOST.into());
+            let arrival =
+                Arrival::new("request-7".to_owned(), Ipv4Addr::LOCALHOST.into(), Wishes::default());
             let work = arrival.during(async {
                 tracing::info!("inside");
                 tracing::info!(request_id = "other", "explicit");

@@ -24,7 +24,7 @@ use tokio::{
 use vaultara_node::{
     Interior, Limits, Node,
     config::{self, Mode, Request, Surroundings},
-    http::{error::render, health::Condition},
+    http::health::Condition,
 };
 
 /// Longer than anything here takes; a test that waits for it has failed.
@@ -66,7 +66,6 @@ pub(crate) async fn start(
         management_routes: Router::new(),
         condition: watched,
         request_ids: Arc::new(move || format!("test-{:06}", ids.fetch_add(1, Ordering::Relaxed))),
-        error_page: render::plain_page,
     };
     let bound = Node::bind_with(loaded.config, limits).await.unwrap();
     TestNode { node: bound.start(interior).unwrap(), condition, _folder: folder }

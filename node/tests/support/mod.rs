@@ -28,7 +28,7 @@ use tokio::{
 use vaultara_node::{
     Interior, Node,
     config::{self, Config, Mode, Request, Surroundings},
-    http::{self, error::render, health::Condition},
+    http::{self, health::Condition},
 };
 use zeroize::Zeroizing;
 
@@ -98,7 +98,6 @@ async fn run(content: Content, started: Started, stopped: oneshot::Receiver<()>)
         management_routes: Router::new(),
         condition,
         request_ids: Arc::new(move || random.request_id().to_string()),
-        error_page: render::plain_page,
     };
     let node = bound.start(interior).unwrap();
     let bootstrap = bootstrap.map(|token| token.expose().to_owned());

@@ -31,6 +31,8 @@ pub struct Failure(Box<Occurrence>);
 pub(crate) struct Occurrence {
     pub(crate) class: Class,
     pub(crate) detail: Option<Cow<'static, str>>,
+    /// The message of the catalogue that tells a person why.
+    pub(crate) cause: Option<&'static str>,
     pub(crate) errors: Vec<FieldError>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -38,14 +40,21 @@ pub(crate) struct Occurrence {
 impl Failure {
     /// A failure of that class without further detail.
     pub fn new(class: Class) -> Self {
-        let (detail, errors, headers) = (None, Vec::new(), Vec::new());
-        Self(Box::new(Occurrence { class, detail, errors, headers }))
+        let (errors, headers) = (Vec::new(), Vec::new());
+        Self(Box::new(Occurrence { class, detail: None, cause: None, errors, headers }))
     }
 
     /// With a sentence about this occurrence.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// With the message of the catalogue that tells a person why, for a page.
+    #[must_use]
+    pub(crate) fn cause(mut self, message: &'static str) -> Self {
+        self.0.cause = Some(message);
         self
     }
 

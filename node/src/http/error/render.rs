@@ -1,7 +1,4 @@
-//! The three forms of an error as bytes.
-//!
-//! The page's template belongs to the login pages; until they give one (`ErrorPage`) a plain page
-//! without style is served, with the same fixed ids.
+//! The three forms of an error as bytes; the page is made by `refusal`.
 
 use axum::{
     body::Body,
@@ -10,26 +7,14 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::http::error::{
-    Dialect,
-    failure::{FieldError, Occurrence},
+use crate::http::{
+    error::{
+        Dialect, Failure,
+        failure::{FieldError, Occurrence},
+    },
+    layer::Arrival,
+    refusal,
 };
-
-/// What an error page says.
-#[derive(Debug, Clone, Copy)]
-pub struct PageContent<'a> {
-    /// The stable code.
-    pub code: &'a str,
-    /// The class's sentence.
-    pub title: &'a str,
-    /// The sentence of this occurrence, if any.
-    pub detail: Option<&'a str>,
-    /// For whoever reads the log.
-    pub request_id: &'a str,
-}
-
-/// Renders an error page as HTML; the caller sends it as `text/html; charset=utf-8`.
-pub type ErrorPage = fn(&PageContent<'_>) -> String;
 
 #[derive(Serialize)]
 struct Problem<'a> {
@@ -52,22 +37,35 @@ struct OAuthError<'a> {
 
 /// Makes the answer; `kept` are headers of the refused response that still hold (`Allow`).
 pub(crate) fn response(
-    occurrence: Occurrence,
+    failure: Failure,
     dialect: Dialect,
-    page: ErrorPage,
-    request_id: &str,
+    arrival: &Arrival,
     kept: HeaderMap,
 ) -> Response {
+    let mut response = match dialect {
+        Dialect::Page => refusal::page(failure, arrival),
+        Dialect::Problem | Dialect::OAuth => document(failure, dialect, arrival),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in &kept {
+        if name != header::CONTENT_LENGTH && !headers.contains_key(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    response
+}
+
+fn document(failure: Failure, dialect: Dialect, arrival: &Arrival) -> Response {
+    let occurrence = failure.into_occurrence();
     let (content_type, body) = match dialect {
-        Dialect::Problem => ("application/problem+json", problem(&occurrence, request_id)),
         Dialect::OAuth => ("application/json", oauth(&occurrence)),
-        Dialect::Page => ("text/html; charset=utf-8", as_page(&occurrence, page, request_id)),
+        Dialect::Problem | Dialect::Page => {
+            ("application/problem+json", problem(&occurrence, arrival.request_id()))
+        }
     };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = occurrence.class.status;
-    *response.headers_mut() = kept;
     let headers = response.headers_mut();
-    headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     for (name, value) in occurrence.headers {
         headers.append(name, value);
@@ -110,53 +108,25 @@ fn allowed(description: &str) -> String {
     description.chars().map(letter).collect()
 }
 
-fn as_page(occurrence: &Occurrence, page: ErrorPage, request_id: &str) -> String {
-    page(&PageContent {
-        code: occurrence.class.code,
-        title: occurrence.class.title,
-        detail: occurrence.detail.as_deref(),
-        request_id,
-    })
-}
-
-/// The page without style.
-pub fn plain_page(content: &PageContent<'_>) -> String {
-    let detail = content.detail.map_or_else(String::new, |detail| format!(" {}", escaped(detail)));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
-         <body data-page=\"error\">\n<h1>{title}</h1>\n\
-         <p id=\"error-description\">{title}{detail}</p>\n\
-         <p>Code: <code id=\"error-code\">{code}</code>. \
-         Request: <code id=\"request-id\">{request_id}</code></p>\n</body>\n</html>\n",
-        title = escaped(content.title),
-        code = escaped(content.code),
-        request_id = escaped(content.request_id),
-    )
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            letter => safe.push(letter),
-        }
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
-    use crate::http::error::{Class, Failure};
+    use crate::http::{error::Class, pages::Wishes};
 
     fn rendered(failure: Failure, dialect: Dialect) -> Response {
-        let kept = HeaderMap::new();
-        response(failure.into_occurrence(), dialect, plain_page, "r-1", kept)
+        let source = Ipv4Addr::LOCALHOST.into();
+        let arrival = Arrival::new("r-1".to_owned(), source, Wishes::default());
+        let kept = HeaderMap::from_iter([
+            (header::ALLOW, HeaderValue::from_static("GET")),
+            (header::CONTENT_TYPE, HeaderValue::from_static("text/plain")),
+            (header::CONTENT_LENGTH, HeaderValue::from_static("7")),
+        ]);
+        let response = response(failure, dialect, &arrival, kept);
+        assert_eq!(response.headers()["allow"], "GET");
+        assert!(!response.headers().contains_key("content-length"));
+        response
     }
 
     async fn text(response: Response) -> String {
@@ -200,7 +170,7 @@ mod tests {
         assert_eq!(response.status(), 404);
         assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
         let page = text(response).await;
-        assert!(page.contains("&lt;script&gt;&quot;&amp;&#39;"), "{page}");
+        assert!(page.contains("&#60;script&#62;&#34;&#38;&#39;"), "{page}");
         assert!(page.contains("id=\"error-code\">not_found<"), "{page}");
         assert!(page.contains("data-page=\"error\""), "{page}");
     }

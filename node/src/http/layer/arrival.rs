@@ -14,7 +14,10 @@ use axum::{
     http::{HeaderMap, HeaderName, Request, request::Parts},
 };
 
-use crate::config::Network;
+use crate::{
+    config::Network,
+    http::pages::{Language, Wishes},
+};
 
 /// Header of the request id in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,11 +40,12 @@ pub struct Arrival(Arc<Details>);
 struct Details {
     request_id: String,
     source: IpAddr,
+    wishes: Wishes,
 }
 
 impl Arrival {
-    pub(crate) fn new(request_id: String, source: IpAddr) -> Self {
-        Self(Arc::new(Details { request_id, source }))
+    pub(crate) fn new(request_id: String, source: IpAddr, wishes: Wishes) -> Self {
+        Self(Arc::new(Details { request_id, source, wishes }))
     }
 
     /// The id that the answer and every log line of this request carry.
@@ -52,6 +56,12 @@ impl Arrival {
     /// The address that sent the request, as far as trusted proxies tell.
     pub fn source(&self) -> IpAddr {
         self.0.source
+    }
+
+    /// The language of a page that answers it; `ui_locales` is what the authorization request
+    /// behind it said, if there is one.
+    pub(crate) fn language(&self, ui_locales: Option<&str>) -> Language {
+        self.0.wishes.language(ui_locales)
     }
 
     /// The request that the current task handles, if it handles one.
@@ -69,7 +79,7 @@ impl<S: Sync> FromRequestParts<S> for Arrival {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let nowhere = || Self::new(String::new(), Ipv4Addr::UNSPECIFIED.into());
+        let nowhere = || Self::new(String::new(), Ipv4Addr::UNSPECIFIED.into(), Wishes::default());
         Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(nowhere))
     }
 }

@@ -26,7 +26,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 use crate::{
     config::Network,
     http::{
-        error::{Class, Dialect, ErrorPage, Failure, render},
+        error::{Class, Dialect, Failure, render},
         layer::{
             arrival::{self, Arrival, REQUEST_ID},
             body::{self, BodyLimits},
@@ -34,6 +34,7 @@ use crate::{
             meter::{self, Meter},
             screen,
         },
+        pages::Wishes,
     },
 };
 
@@ -48,8 +49,6 @@ pub struct Envelope(Arc<Settings>);
 pub struct Settings {
     /// Draws ids.
     pub request_ids: RequestIds,
-    /// Renders error pages.
-    pub error_page: ErrorPage,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<Network>,
     /// Whether TLS stands in front.
@@ -137,7 +136,7 @@ impl Exchange {
         let id =
             arrival::forwarded_id(request, trusted).unwrap_or_else(|| (settings.request_ids)());
         Self {
-            arrival: Arrival::new(id, arrival::source(request, trusted)),
+            arrival: Arrival::new(id, arrival::source(request, trusted), Wishes::of(request)),
             started: Instant::now(),
             dialect: Dialect::of(request.uri().path()),
             method: meter::label(request.method()),
@@ -205,13 +204,7 @@ impl Exchange {
         let failure = failure.or_else(|| framework_refusal(&response));
         let Some(failure) = failure else { return response };
         let kept = std::mem::replace(response.headers_mut(), HeaderMap::new());
-        render::response(
-            failure.into_occurrence(),
-            self.dialect,
-            self.settings.error_page,
-            self.arrival.request_id(),
-            kept,
-        )
+        render::response(failure, self.dialect, &self.arrival, kept)
     }
 
     fn log(&self, response: &Response<Body>, took: Duration, span: &Span) {

@@ -12,7 +12,7 @@ use identity::oauth::authorize::{ResponseMode, ReturnTo};
 
 use crate::http::{
     error::{Class, Failure},
-    pages::FormPostPage,
+    pages::{Brand, FormPostPage, Language},
 };
 
 /// Sends an answer to a client, the way it asked for.
@@ -29,6 +29,8 @@ pub(crate) fn answer(
             let given = parameters.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
             let fields: Vec<(&str, &str)> = given.collect();
             let page = FormPostPage {
+                language: Language::current(target.ui_locales.as_deref()),
+                brand: Brand::default(),
                 client_name: &target.client_name,
                 action: &target.redirect_uri,
                 fields: &fields,

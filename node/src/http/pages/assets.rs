@@ -8,6 +8,12 @@ use std::sync::LazyLock;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::IntoResponse;
 
+/// The content type of a stylesheet.
+pub(super) const CSS: &str = "text/css; charset=utf-8";
+
+/// Stands where a page has no tenant.
+pub(super) const PRODUCT: &str = "Vaultara";
+
 const STYLESHEET: &str = include_str!("../../../assets/vaultara.css");
 const ICON: &str = include_str!("../../../assets/icon.svg");
 
@@ -25,14 +31,18 @@ pub(super) fn icon_path() -> &'static str {
 }
 
 pub(super) async fn stylesheet() -> impl IntoResponse {
-    immutable("text/css; charset=utf-8", STYLESHEET)
+    immutable(CSS, STYLESHEET)
 }
 
 pub(super) async fn icon() -> impl IntoResponse {
     immutable("image/svg+xml", ICON)
 }
 
-fn immutable(content_type: &'static str, body: &'static str) -> impl IntoResponse {
+/// An answer that browsers may keep for ever, because its path names its content.
+pub(super) fn immutable<B: IntoResponse>(
+    content_type: &'static str,
+    body: B,
+) -> impl IntoResponse + use<B> {
     let headers = [
         (CONTENT_TYPE, content_type),
         (CACHE_CONTROL, "public, max-age=31536000, immutable"),

@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::assets;
+use super::brand::Brand;
+use super::language::Language;
 use super::policy::ContentPolicy;
 
 /// A refusal for a person. It names the cause and links nowhere: what the request asked to return
@@ -12,14 +14,22 @@ use super::policy::ContentPolicy;
 #[derive(Template)]
 #[template(path = "error.html")]
 pub(crate) struct ErrorPage<'a> {
+    /// What it is written in.
+    pub(crate) language: Language,
+    /// How it looks.
+    pub(crate) brand: Brand<'a>,
     /// The HTTP status.
     pub(crate) status: StatusCode,
     /// The stable code, as in the error table.
     pub(crate) code: &'a str,
     /// A few words.
     pub(crate) title: &'a str,
-    /// One or two sentences: the cause and what to do about it.
-    pub(crate) detail: &'a str,
+    /// One sentence that says why, if that is known.
+    pub(crate) cause: Option<&'a str>,
+    /// One or two sentences that say what to do.
+    pub(crate) advice: &'a str,
+    /// What a machine would be told, in English.
+    pub(crate) details: Option<&'a str>,
     /// What to look for in the logs.
     pub(crate) request_id: Option<&'a str>,
 }

@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::assets;
+use super::brand::Brand;
+use super::language::Language;
 use super::policy::ContentPolicy;
 
 /// The only script of all pages.
@@ -18,6 +20,10 @@ const SUBMIT_SCRIPT_HASH: &str = "ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE=";
 #[derive(Template)]
 #[template(path = "form_post.html")]
 pub(crate) struct FormPostPage<'a> {
+    /// What it is written in.
+    pub(crate) language: Language,
+    /// How it looks.
+    pub(crate) brand: Brand<'a>,
     /// The client's display name.
     pub(crate) client_name: &'a str,
     /// The validated redirect URI.

@@ -5,7 +5,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::assets;
+use super::brand::Brand;
+use super::language::Language;
 use super::policy::ContentPolicy;
+
+const SETUP_COMMAND: &str = "vaultara setup";
+const DISCOVERY_FILE: &str = "openid-configuration";
+const JWKS_FILE: &str = "jwks.json";
 
 /// One issuer shown on the landing page.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +24,11 @@ pub(crate) struct Issuer<'a> {
 
 impl Issuer<'_> {
     fn discovery_url(&self) -> String {
-        format!("{}/.well-known/openid-configuration", self.url)
+        format!("{}/.well-known/{DISCOVERY_FILE}", self.url)
     }
 
     fn jwks_url(&self) -> String {
-        format!("{}/.well-known/jwks.json", self.url)
+        format!("{}/.well-known/{JWKS_FILE}", self.url)
     }
 }
 
@@ -30,6 +36,10 @@ impl Issuer<'_> {
 #[derive(Template)]
 #[template(path = "home.html")]
 pub(crate) struct HomePage<'a> {
+    /// What it is written in.
+    pub(crate) language: Language,
+    /// How it looks.
+    pub(crate) brand: Brand<'a>,
     /// The issuers to show. Tenants are not public: outside development mode only the default one.
     pub(crate) issuers: &'a [Issuer<'a>],
 }

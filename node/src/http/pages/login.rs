@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::assets;
+use super::brand::Brand;
+use super::language::Language;
 use super::policy::ContentPolicy;
 
 /// Why the login page is shown again. The texts never tell whether a user exists.
@@ -21,13 +23,13 @@ pub(crate) enum LoginProblem {
 }
 
 impl LoginProblem {
-    /// The sentence that the page shows.
-    pub(crate) fn text(self) -> &'static str {
+    /// The message that the page shows.
+    pub(crate) fn message(self) -> &'static str {
         match self {
-            Self::WrongCredentials => "The user name or the password is not correct.",
-            Self::Incomplete => "Enter your user name and your password.",
-            Self::Expired => "This page was open for too long. Please sign in again.",
-            Self::Busy => "Too many people are signing in right now. Try again in a moment.",
+            Self::WrongCredentials => "login-wrong",
+            Self::Incomplete => "login-incomplete",
+            Self::Expired => "login-expired",
+            Self::Busy => "login-busy",
         }
     }
 
@@ -46,6 +48,10 @@ impl LoginProblem {
 #[derive(Template)]
 #[template(path = "login.html")]
 pub(crate) struct LoginPage<'a> {
+    /// What it is written in.
+    pub(crate) language: Language,
+    /// How it looks.
+    pub(crate) brand: Brand<'a>,
     /// The tenant's display name.
     pub(crate) tenant_name: &'a str,
     /// The display name of the application that asked, if one did.
@@ -72,6 +78,14 @@ impl LoginPage<'_> {
             .iter()
             .fold(ContentPolicy::default(), |policy, target| policy.form_to(target));
         super::respond(self, status, &policy)
+    }
+
+    fn title(&self) -> String {
+        let title = self.language.with("login-page-title", "tenant", self.tenant_name);
+        match self.problem {
+            Some(_) => self.language.with("page-title-error", "title", &title),
+            None => title,
+        }
     }
 
     fn marks_fields(&self) -> bool {

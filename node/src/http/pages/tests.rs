@@ -9,6 +9,8 @@ const HOSTILE: &str = "<script>alert(\"1\")</script>' autofocus onfocus='x";
 
 fn login<'a>() -> LoginPage<'a> {
     LoginPage {
+        language: Language::English,
+        brand: Brand::default(),
         tenant_name: "Demo",
         client_name: Some("Web demo"),
         username: "",
@@ -21,10 +23,14 @@ fn login<'a>() -> LoginPage<'a> {
 
 fn error<'a>() -> ErrorPage<'a> {
     ErrorPage {
+        language: Language::English,
+        brand: Brand::default(),
         status: StatusCode::BAD_REQUEST,
         code: "invalid_redirect_uri",
         title: "This link does not work",
-        detail: "The redirect URI is not one of those registered.",
+        cause: Some("The address is not registered."),
+        advice: "Go back.",
+        details: Some("the redirect_uri is not registered"),
         request_id: Some("0190"),
     }
 }
@@ -74,6 +80,8 @@ async fn the_login_page_carries_its_fixed_names_and_a_label_for_each_field() {
 #[tokio::test]
 async fn a_name_full_of_markup_stays_text() {
     let page = LoginPage {
+        language: Language::English,
+        brand: Brand::default(),
         tenant_name: HOSTILE,
         client_name: Some(HOSTILE),
         username: HOSTILE,
@@ -103,7 +111,7 @@ async fn a_refusal_is_announced_and_takes_the_focus() {
         &[
             "<title>Error: Sign in to Demo</title>",
             "id=\"login-error\" role=\"alert\" tabindex=\"-1\" autofocus",
-            LoginProblem::WrongCredentials.text(),
+            &Language::English.say("login-wrong"),
             "value=\"alice\"",
             "aria-invalid=\"true\" aria-describedby=\"login-error\"",
         ],
@@ -129,7 +137,8 @@ async fn the_first_empty_field_has_the_focus() {
 fn every_problem_has_a_text_of_its_own_and_an_error_status() {
     use LoginProblem::*;
     let all = [WrongCredentials, Incomplete, Expired, Busy];
-    let texts: std::collections::BTreeSet<_> = all.iter().map(|problem| problem.text()).collect();
+    let texts: std::collections::BTreeSet<_> =
+        all.iter().map(|problem| Language::English.say(problem.message())).collect();
     assert_eq!(texts.len(), all.len());
     for problem in all {
         let response = LoginPage { problem: Some(problem), ..login() }.respond();
@@ -148,19 +157,28 @@ async fn the_error_page_names_the_cause_and_links_nowhere() {
             "<body data-page=\"error\">",
             "<h1>This link does not work</h1>",
             "<code id=\"error-code\">invalid_redirect_uri</code>",
-            "id=\"error-description\">The redirect URI is not one of those registered.</p>",
+            "id=\"error-description\">The address is not registered. Go back.</p>",
+            "lang=\"en\" dir=\"ltr\">the redirect_uri is not registered</dd>",
             "<code id=\"request-id\">0190</code>",
         ],
     );
     assert!(!html.contains("<a ") && !html.contains("<form"), "{html}");
 
-    let html = body(ErrorPage { detail: HOSTILE, request_id: None, ..error() }.respond()).await;
-    assert!(!html.contains("<script") && !html.contains("request-id"), "{html}");
+    let bare = ErrorPage { cause: None, details: None, request_id: None, ..error() };
+    let html = body(bare.respond()).await;
+    assert_holds(&html, &["id=\"error-description\">Go back.</p>"]);
+    assert!(!html.contains("error-details") && !html.contains("request-id"), "{html}");
+
+    let page = ErrorPage { cause: Some(HOSTILE), details: Some(HOSTILE), ..error() };
+    let html = body(page.respond()).await;
+    assert!(!html.contains("<script"), "{html}");
 }
 
 #[tokio::test]
 async fn the_form_post_page_submits_itself_and_has_a_button_without_javascript() {
     let page = FormPostPage {
+        language: Language::English,
+        brand: Brand::default(),
         client_name: "Web demo",
         action: "https://app.example/callback?x=1&y=2",
         fields: &[("code", "vlt_ac_1"), ("state", "\"><script>")],
@@ -196,7 +214,11 @@ fn sha256(bytes: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn the_landing_page_links_to_discovery_and_health() {
     let issuers = [Issuer { name: "Demo", url: "http://localhost:8080/t/demo" }];
-    let html = body(HomePage { issuers: &issuers }.respond()).await;
+    let html = body(
+        HomePage { language: Language::English, brand: Brand::default(), issuers: &issuers }
+            .respond(),
+    )
+    .await;
     assert_holds(
         &html,
         &[
@@ -208,18 +230,27 @@ async fn the_landing_page_links_to_discovery_and_health() {
             "href=\"/health/ready\"",
         ],
     );
-    let html = body(HomePage { issuers: &[] }.respond()).await;
+    let html = body(
+        HomePage { language: Language::English, brand: Brand::default(), issuers: &[] }.respond(),
+    )
+    .await;
     assert_holds(&html, &["vaultara setup", "href=\"/health\""]);
 }
 
 #[test]
 fn every_page_is_neither_cached_nor_framed_nor_a_referrer() {
-    let form_post = FormPostPage { client_name: "", action: "https://app.example/", fields: &[] };
+    let form_post = FormPostPage {
+        language: Language::English,
+        brand: Brand::default(),
+        client_name: "",
+        action: "https://app.example/",
+        fields: &[],
+    };
     let pages = [
         login().respond(),
         error().respond(),
         form_post.respond(),
-        HomePage { issuers: &[] }.respond(),
+        HomePage { language: Language::English, brand: Brand::default(), issuers: &[] }.respond(),
     ];
     for page in pages {
         assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
@@ -243,9 +274,13 @@ async fn what_a_page_refers_to_is_served_for_ever_and_nothing_else() {
         .map(|rest| rest.split('"').next().unwrap())
         .filter(|path| path.starts_with("/assets/"))
         .collect();
+    let brand = Brand { radius: 3, ..Brand::default() };
+    let branded = body(LoginPage { brand, ..login() }.respond()).await;
+    let own = branded.split("href=\"").find(|rest| rest.starts_with("/assets/brand/"));
+    let own = own.unwrap().split('"').next().unwrap();
     assert_eq!(paths.len(), 2, "{paths:?}");
-    for (path, content_type) in paths.into_iter().zip(["image/svg+xml", "text/css; charset=utf-8"])
-    {
+    let css = "text/css; charset=utf-8";
+    for (path, content_type) in paths.into_iter().chain([own]).zip(["image/svg+xml", css, css]) {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let response = routes::<()>().oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -253,10 +288,11 @@ async fn what_a_page_refers_to_is_served_for_ever_and_nothing_else() {
         assert_eq!(header(&response, "cache-control"), "public, max-age=31536000, immutable");
         assert!(!body(response).await.is_empty());
     }
-    let request =
-        Request::get("/assets/vaultara-0000000000000000.css").body(Body::empty()).unwrap();
-    let response = routes::<()>().oneshot(request).await.unwrap();
-    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    for path in ["/assets/vaultara-0000000000000000.css", "/assets/brand/red-1.css"] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = routes::<()>().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+    }
 }
 
 #[test]
@@ -264,5 +300,41 @@ fn the_stylesheet_needs_nothing_from_elsewhere() {
     let stylesheet = include_str!("../../../assets/vaultara.css");
     for forbidden in ["@import", "url(", "http:", "https:", "margin-left", "text-align: left"] {
         assert!(!stylesheet.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[tokio::test]
+async fn every_page_speaks_the_language_it_is_given() {
+    let issuers = [Issuer { name: "Demo", url: "http://localhost:8080" }];
+    for language in Language::ALL {
+        let fields = [("code", "vlt_ac_1")];
+        let action = "https://app.example/callback";
+        let problem = Some(LoginProblem::WrongCredentials);
+        let pages = [
+            (LoginPage { language, problem, ..login() }.respond(), "login-wrong"),
+            (ErrorPage { language, ..error() }.respond(), "error-hint"),
+            (
+                HomePage { language, brand: Brand::default(), issuers: &issuers }.respond(),
+                "home-lead",
+            ),
+            (
+                FormPostPage {
+                    language,
+                    brand: Brand::default(),
+                    client_name: "Web demo",
+                    action,
+                    fields: &fields,
+                }
+                .respond(),
+                "return-submit",
+            ),
+        ];
+        for (page, message) in pages {
+            let html = body(page).await;
+            let (tag, foot) = (language.tag(), language.say("page-foot"));
+            let lang = format!("<html lang=\"{tag}\" dir=\"ltr\">");
+            let text = language.say(message).replace('\'', "&#39;");
+            assert_holds(&html, &[&lang, &foot, &text]);
+        }
     }
 }

@@ -1,0 +1,92 @@
+# Deutsch. Was jede Nachricht bedeutet, steht in en.ftl.
+
+## All pages
+
+page-foot = Anmeldung mit Vaultara
+page-title-error = Fehler: { $title }
+
+## Sign-in
+
+login-page-title = Bei { $tenant } anmelden
+login-title = Anmelden
+login-client = weiter zu { $client }
+login-username = Benutzername
+login-password = Passwort
+login-submit = Anmelden
+login-wrong = Der Benutzername oder das Passwort ist nicht richtig.
+login-incomplete = Geben Sie Ihren Benutzernamen und Ihr Passwort ein.
+login-expired = Diese Seite war zu lange geöffnet. Bitte melden Sie sich noch einmal an.
+login-busy = Gerade melden sich zu viele Menschen an. Versuchen Sie es gleich noch einmal.
+
+## On the way back to an application
+
+return-title = Zurück zu { $client }
+return-lead = Sie kommen zurück zu { $client } …
+return-submit = Weiter
+
+## The landing page
+
+home-page-title = Vaultara-Identitätsserver
+home-title = Das ist ein Identitätsserver
+home-lead = Anwendungen schicken Menschen hierher, damit sie sich anmelden, über OpenID Connect und OAuth 2.0.
+home-setup = Er läuft, ist aber noch nicht eingerichtet. Rufen Sie { $command } auf, mit dem Geheimnis, das der Server beim ersten Start ausgegeben hat.
+home-issuer = Aussteller
+home-discovery = Discovery
+home-keys = Schlüssel
+home-health = Zustand
+home-readiness = Bereitschaft
+
+## Errors: what happened, by code
+
+error-invalid_request = Diese Anfrage ist nicht zu verstehen
+error-invalid_grant = Das gilt nicht mehr
+error-invalid_scope = Der verlangte Zugriff ist nicht verfügbar
+error-unauthorized_client = Die Anwendung darf das nicht
+error-unsupported_grant_type = Die Art der Anfrage wird nicht unterstützt
+error-unsupported_response_type = Die verlangte Art der Antwort wird nicht unterstützt
+error-invalid_client = Die Anwendung wurde nicht erkannt
+error-invalid_token = Dieser Zugriff gilt nicht mehr
+error-insufficient_scope = Dieser Zugriff reicht nicht aus
+error-denied = Das ist nicht erlaubt
+error-license_limit = Eine Grenze ist erreicht
+error-not_found = Hier ist nichts
+error-method_not_allowed = Das geht hier nicht
+error-request_timeout = Die Verbindung war zu langsam
+error-already_exists = Das gibt es schon
+error-conflict = Das passt nicht zum jetzigen Stand
+error-gone = Das gibt es nicht mehr
+error-stale = Das wurde inzwischen geändert
+error-payload_too_large = Es wurde zu viel gesendet
+error-uri_too_long = Die Adresse ist zu lang
+error-unsupported_media_type = Das Gesendete ist hier nicht lesbar
+error-rule_violated = Eine Regel lässt das nicht zu
+error-protected = Das ist geschützt
+error-idempotency_mismatch = Das wurde schon mit anderem Inhalt gesendet
+error-precondition_required = Eine Bedingung fehlt
+error-rate_limited = Es waren zu viele Versuche
+error-headers_too_large = Der Browser hat zu viel gesendet
+error-internal = Hier ist etwas schiefgegangen
+error-unavailable = Das ist gerade nicht verfügbar
+error-outcome_unknown = Es ist nicht bekannt, ob das ausgeführt wurde
+error-timed_out = Das hat zu lange gedauert
+
+## Errors: the cause, where it is known
+
+error-cause-client = Die Anwendung, von der Sie kommen, ist diesem Server nicht bekannt.
+error-cause-redirect-uri = Die Anwendung will die Antwort an einer Adresse, die für sie nicht eingetragen ist.
+error-cause-page-expired = Die Anmeldeseite war zu lange geöffnet.
+error-cause-other-browser = Die Anmeldeseite wurde nicht von diesem Browser geöffnet, oder Cookies sind ausgeschaltet.
+error-cause-other-site = Das Formular kam von einer anderen Website.
+
+## Errors: what to do
+
+error-advice-again = Gehen Sie zurück zur Anwendung und beginnen Sie noch einmal. Wenn es wieder geschieht, sagen Sie es denen, die die Anwendung betreiben.
+error-advice-wait = Warten Sie einen Moment und versuchen Sie es noch einmal.
+error-advice-tell = Versuchen Sie es noch einmal. Wenn es wieder geschieht, sagen Sie es denen, die diesen Server betreiben.
+
+## Errors: for whoever helps
+
+error-code = Fehler
+error-details = Einzelheiten
+error-request = Anfrage
+error-hint = Wenn Sie um Hilfe bitten, schicken Sie diese Angaben mit.
