@@ -90,3 +90,99 @@ error-code = Fehler
 error-details = Einzelheiten
 error-request = Anfrage
 error-hint = Wenn Sie um Hilfe bitten, schicken Sie diese Angaben mit.
+
+## Consent
+
+consent-title = { $client } bittet um Zugriff
+consent-account = Angemeldet als { $account }
+consent-scopes = Die Anwendung möchte
+consent-allow = Erlauben
+consent-deny = Ablehnen
+consent-hint = Sie können das jederzeit in Ihrem Konto zurücknehmen.
+
+## What an application may do, by scope
+
+scope = einen Zugriff nutzen, genannt
+scope-openid = bestätigt bekommen, wer Sie sind
+scope-profile = Ihren Namen und die anderen Angaben Ihres Profils sehen
+scope-email = Ihre E-Mail-Adresse sehen
+scope-phone = Ihre Telefonnummer sehen
+scope-address = Ihre Postanschrift sehen
+scope-offline_access = den Zugriff behalten, während Sie nicht da sind
+
+## Sign-out
+
+logout-title = Möchten Sie sich abmelden?
+logout-lead = Sie sind angemeldet als { $account }.
+logout-client = { $client } hat darum gebeten.
+logout-confirm = Abmelden
+logout-stay = Angemeldet bleiben
+logged-out-title = Sie sind abgemeldet
+logged-out-lead = Sie können dieses Fenster schließen.
+logged-out-back = Zurück zu { $client }
+logged-out-frame = Abmeldung bei einer Anwendung
+
+## A person's own account
+
+account-page-title = Ihr Konto bei { $tenant }
+account-title = Ihr Konto
+account-lead = Angemeldet als { $account }
+account-sign-out = Abmelden
+account-done-profile = Ihr Profil wurde gespeichert.
+account-done-password = Ihr Passwort wurde geändert. Andere Sitzungen wurden abgemeldet.
+account-done-session = Die Sitzung wurde beendet.
+account-done-consent = Der Zugriff wurde zurückgenommen.
+account-done-elsewhere = Sie wurden überall sonst abgemeldet.
+account-profile = Profil
+account-profile-about = Was Anwendungen über Sie erfahren, wenn Sie es erlauben.
+account-profile-save = Speichern
+account-claim-name = Vollständiger Name
+account-claim-given-name = Vorname
+account-claim-family-name = Nachname
+account-claim-nickname = Rufname
+account-claim-email = E-Mail-Adresse
+account-claim-phone-number = Telefonnummer
+account-password = Passwort
+account-password-about = Wenn Sie es ändern, werden Sie überall sonst abgemeldet.
+account-password-current = Jetziges Passwort
+account-password-new = Neues Passwort
+account-password-again = Neues Passwort noch einmal
+account-password-help = Mindestens { $least } Zeichen. Einige Wörter, die nur für Sie zusammengehören, sind leicht zu merken und schwer zu erraten.
+account-password-save = Passwort ändern
+account-password-wrong = Das jetzige Passwort ist nicht richtig.
+account-password-short = Das neue Passwort braucht mindestens { $least } Zeichen.
+account-password-common = Das neue Passwort gehört zu denen, die zuerst geraten werden. Wählen Sie ein anderes.
+account-password-different = Die beiden neuen Passwörter sind nicht gleich.
+account-sessions = Wo Sie angemeldet sind
+account-sessions-about = Wenn Sie eine Sitzung nicht erkennen, beenden Sie sie und ändern Sie Ihr Passwort.
+account-session-current = dieser Browser
+account-session-address = Von { $address }
+account-session-since = Angemeldet am { $time }
+account-session-seen = Zuletzt genutzt am { $time }
+account-session-end = Sitzung beenden
+account-sign-out-everywhere = Überall sonst abmelden
+account-device = { $browser } auf { $system }
+account-device-unknown = Unbekanntes Gerät
+account-consents = Anwendungen mit Zugriff
+account-consents-about = Diesen Anwendungen haben Sie erlaubt, für Sie zu handeln.
+account-consents-none = Sie haben keiner Anwendung erlaubt, für Sie zu handeln.
+account-consent-since = Erlaubt am { $time }
+account-consent-revoke = Zurücknehmen
+
+## Points in time
+
+moment = { $day }. { month } { $year }, { $hour }:{ $minute } Uhr UTC
+month = { $month ->
+        [1] Januar
+        [2] Februar
+        [3] März
+        [4] April
+        [5] Mai
+        [6] Juni
+        [7] Juli
+        [8] August
+        [9] September
+        [10] Oktober
+        [11] November
+       *[12] Dezember
+    }

@@ -91,3 +91,99 @@ error-code = Error
 error-details = Details
 error-request = Request
 error-hint = If you ask for help, send these values along.
+
+## Consent
+
+consent-title = { $client } asks for access
+consent-account = Signed in as { $account }
+consent-scopes = It would like to
+consent-allow = Allow
+consent-deny = Deny
+consent-hint = You can take this back at any time in your account.
+
+## What an application may do, by scope
+
+scope = use the access named
+scope-openid = confirm who you are
+scope-profile = see your name and the other facts of your profile
+scope-email = see your e-mail address
+scope-phone = see your phone number
+scope-address = see your postal address
+scope-offline_access = keep this access while you are not there
+
+## Sign-out
+
+logout-title = Do you want to sign out?
+logout-lead = You are signed in as { $account }.
+logout-client = { $client } asked for it.
+logout-confirm = Sign out
+logout-stay = Stay signed in
+logged-out-title = You are signed out
+logged-out-lead = You can close this window.
+logged-out-back = Back to { $client }
+logged-out-frame = Sign-out of an application
+
+## A person's own account
+
+account-page-title = Your account at { $tenant }
+account-title = Your account
+account-lead = Signed in as { $account }
+account-sign-out = Sign out
+account-done-profile = Your profile was saved.
+account-done-password = Your password was changed. Other sessions were signed out.
+account-done-session = The session was ended.
+account-done-consent = The access was taken back.
+account-done-elsewhere = You were signed out everywhere else.
+account-profile = Profile
+account-profile-about = What applications learn about you when you let them.
+account-profile-save = Save
+account-claim-name = Full name
+account-claim-given-name = First name
+account-claim-family-name = Last name
+account-claim-nickname = Nickname
+account-claim-email = E-mail address
+account-claim-phone-number = Phone number
+account-password = Password
+account-password-about = When you change it, you are signed out everywhere else.
+account-password-current = Current password
+account-password-new = New password
+account-password-again = New password again
+account-password-help = At least { $least } characters. A few words that belong together only for you are easy to remember and hard to guess.
+account-password-save = Change password
+account-password-wrong = The current password is not correct.
+account-password-short = The new password needs at least { $least } characters.
+account-password-common = The new password is one of those that are guessed first. Choose another.
+account-password-different = The two new passwords are not the same.
+account-sessions = Where you are signed in
+account-sessions-about = If you do not recognize a session, end it and change your password.
+account-session-current = this browser
+account-session-address = From { $address }
+account-session-since = Signed in { $time }
+account-session-seen = Last used { $time }
+account-session-end = End session
+account-sign-out-everywhere = Sign out everywhere else
+account-device = { $browser } on { $system }
+account-device-unknown = Unknown device
+account-consents = Applications with access
+account-consents-about = You allowed these applications to act for you.
+account-consents-none = You have not allowed any application to act for you.
+account-consent-since = Allowed { $time }
+account-consent-revoke = Take back
+
+## Points in time
+
+moment = { $day } { month } { $year }, { $hour }:{ $minute } UTC
+month = { $month ->
+        [1] January
+        [2] February
+        [3] March
+        [4] April
+        [5] May
+        [6] June
+        [7] July
+        [8] August
+        [9] September
+        [10] October
+        [11] November
+       *[12] December
+    }

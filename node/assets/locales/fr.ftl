@@ -90,3 +90,102 @@ error-code = Erreur
 error-details = Détails
 error-request = Demande
 error-hint = Si vous demandez de l’aide, joignez ces informations.
+
+## Consent
+
+consent-title = { $client } demande un accès
+consent-account = Connecté en tant que { $account }
+consent-scopes = L’application souhaite
+consent-allow = Autoriser
+consent-deny = Refuser
+consent-hint = Vous pouvez revenir sur ce choix à tout moment dans votre compte.
+
+## What an application may do, by scope
+
+scope = utiliser l’accès nommé
+scope-openid = confirmer qui vous êtes
+scope-profile = voir votre nom et les autres informations de votre profil
+scope-email = voir votre adresse e-mail
+scope-phone = voir votre numéro de téléphone
+scope-address = voir votre adresse postale
+scope-offline_access = garder cet accès en votre absence
+
+## Sign-out
+
+logout-title = Voulez-vous vous déconnecter ?
+logout-lead = Vous êtes connecté en tant que { $account }.
+logout-client = { $client } l’a demandé.
+logout-confirm = Se déconnecter
+logout-stay = Rester connecté
+logged-out-title = Vous êtes déconnecté
+logged-out-lead = Vous pouvez fermer cette fenêtre.
+logged-out-back = Retour vers { $client }
+logged-out-frame = Déconnexion d’une application
+
+## A person's own account
+
+account-page-title = Votre compte chez { $tenant }
+account-title = Votre compte
+account-lead = Connecté en tant que { $account }
+account-sign-out = Se déconnecter
+account-done-profile = Votre profil a été enregistré.
+account-done-password = Votre mot de passe a été changé. Les autres sessions ont été déconnectées.
+account-done-session = La session a été fermée.
+account-done-consent = L’accès a été retiré.
+account-done-elsewhere = Vous avez été déconnecté partout ailleurs.
+account-profile = Profil
+account-profile-about = Ce que les applications apprennent de vous quand vous le permettez.
+account-profile-save = Enregistrer
+account-claim-name = Nom complet
+account-claim-given-name = Prénom
+account-claim-family-name = Nom de famille
+account-claim-nickname = Surnom
+account-claim-email = Adresse e-mail
+account-claim-phone-number = Numéro de téléphone
+account-password = Mot de passe
+account-password-about = Si vous le changez, vous serez déconnecté partout ailleurs.
+account-password-current = Mot de passe actuel
+account-password-new = Nouveau mot de passe
+account-password-again = Nouveau mot de passe, encore une fois
+account-password-help = Au moins { $least } caractères. Quelques mots qui ne vont ensemble que pour vous sont faciles à retenir et difficiles à deviner.
+account-password-save = Changer le mot de passe
+account-password-wrong = Le mot de passe actuel est incorrect.
+account-password-short = Le nouveau mot de passe doit avoir au moins { $least } caractères.
+account-password-common = Le nouveau mot de passe est de ceux que l’on devine en premier. Choisissez-en un autre.
+account-password-different = Les deux nouveaux mots de passe ne sont pas identiques.
+account-sessions = Où vous êtes connecté
+account-sessions-about = Si vous ne reconnaissez pas une session, fermez-la et changez votre mot de passe.
+account-session-current = ce navigateur
+account-session-address = Depuis { $address }
+account-session-since = Connecté le { $time }
+account-session-seen = Dernière utilisation le { $time }
+account-session-end = Fermer la session
+account-sign-out-everywhere = Se déconnecter partout ailleurs
+account-device = { $browser } sur { $system }
+account-device-unknown = Appareil inconnu
+account-consents = Applications ayant un accès
+account-consents-about = Vous avez permis à ces applications d’agir pour vous.
+account-consents-none = Vous n’avez permis à aucune application d’agir pour vous.
+account-consent-since = Autorisé le { $time }
+account-consent-revoke = Retirer l’accès
+
+## Points in time
+
+moment = { $day ->
+        [1] 1er
+       *[other] { $day }
+    } { month } { $year } à { $hour }:{ $minute } UTC
+month = { $month ->
+        [1] janvier
+        [2] février
+        [3] mars
+        [4] avril
+        [5] mai
+        [6] juin
+        [7] juillet
+        [8] août
+        [9] septembre
+        [10] octobre
+        [11] novembre
+       *[12] décembre
+    }

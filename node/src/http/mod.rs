@@ -49,6 +49,7 @@ pub fn public(inside: Router, health: Health, envelope: Envelope) -> Router {
 pub fn inside(ctx: &Context, mode: Mode) -> Router {
     Router::new()
         .merge(pages::routes())
+        .merge(pages::gallery(mode))
         .merge(home::routes(ctx.clone(), mode))
         .merge(login::routes(ctx.clone()))
         .merge(oauth::routes(ctx.clone()))

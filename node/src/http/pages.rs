@@ -5,16 +5,24 @@
 //! Everything works without JavaScript; the only script is the one line that submits a form post.
 //! Nothing is decided here: the caller says which page, and where it leads. Invariant: every value
 //! reaches HTML through askama's escaping, and the ids and names (`username`, `password`,
-//! `login-submit`, `error-code`, `error-description`, `data-page`) never change.
+//! `login-submit`, `consent-allow`, `consent-deny`, `logout-confirm`, `error-code`,
+//! `error-description`, `data-page`) never change.
 
 mod assets;
 mod brand;
+mod consent;
+mod device;
 mod error;
 mod form_post;
+mod gallery;
 mod home;
 mod language;
 mod login;
+mod logout;
+mod moment;
+mod own_account;
 mod policy;
+mod scopes;
 mod text;
 
 use askama::Template;
@@ -24,11 +32,19 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
 pub(crate) use self::brand::Brand;
+pub(crate) use self::consent::ConsentPage;
 pub(crate) use self::error::ErrorPage;
 pub(crate) use self::form_post::FormPostPage;
+pub(crate) use self::gallery::routes as gallery;
 pub(crate) use self::home::{HomePage, Issuer};
 pub(crate) use self::language::{Language, Wishes};
 pub(crate) use self::login::{LoginPage, LoginProblem};
+pub(crate) use self::logout::{LoggedOutPage, LogoutPage};
+pub(crate) use self::moment::Moment;
+pub(crate) use self::own_account::{
+    Claim, ConsentView, Done, OwnAccountPage, PasswordForm, PasswordProblem, ProfileField,
+    SessionView,
+};
 
 use self::policy::ContentPolicy;
 

@@ -23,7 +23,7 @@ impl fmt::Display for Rfc3339 {
 ///
 /// Counts in eras of 400 years (146,097 days) and in years that begin in March, so that the leap
 /// day is the last of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era =

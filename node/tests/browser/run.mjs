@@ -41,7 +41,7 @@ async function main() {
 /** One file at a time: each drives a browser of its own. */
 function testArguments() {
   const files = readdirSync(here).filter((name) => name.endsWith('.test.mjs')).sort();
-  const options = ['--test', '--test-concurrency=1', '--test-timeout=60000', '--test-reporter=spec'];
+  const options = ['--test', '--test-concurrency=1', '--test-timeout=120000', '--test-reporter=spec'];
   return [...options, ...process.argv.slice(2), ...files];
 }
 

@@ -73,11 +73,7 @@ impl LoginPage<'_> {
     /// The page with its headers; 200, or the status of its problem.
     pub(crate) fn respond(&self) -> Response {
         let status = self.problem.map_or(StatusCode::OK, LoginProblem::status);
-        let policy = self
-            .form_targets
-            .iter()
-            .fold(ContentPolicy::default(), |policy, target| policy.form_to(target));
-        super::respond(self, status, &policy)
+        super::respond(self, status, &ContentPolicy::to_all(self.form_targets))
     }
 
     fn title(&self) -> String {

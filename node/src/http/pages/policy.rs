@@ -16,6 +16,7 @@ const CLOSED: HeaderValue =
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ContentPolicy {
     form_sources: Vec<String>,
+    frame_sources: Vec<String>,
     script_hash: Option<&'static str>,
 }
 
@@ -26,6 +27,21 @@ impl ContentPolicy {
         let Some(source) = form_source(uri) else { return self };
         if !self.form_sources.contains(&source) {
             self.form_sources.push(source);
+        }
+        self
+    }
+
+    /// Lets forms go to the origins of all of them.
+    pub(super) fn to_all(uris: &[&str]) -> Self {
+        uris.iter().fold(Self::default(), |policy, uri| policy.form_to(uri))
+    }
+
+    /// Lets the page at `uri`, which must be one of the web, be shown in a frame.
+    pub(super) fn frame_of(mut self, uri: &str) -> Self {
+        let web = uri.starts_with("https:") || uri.starts_with("http:");
+        let Some(source) = form_source(uri).filter(|_| web) else { return self };
+        if !self.frame_sources.contains(&source) {
+            self.frame_sources.push(source);
         }
         self
     }
@@ -41,6 +57,9 @@ impl ContentPolicy {
         let mut text = String::from("default-src 'none'; style-src 'self'; img-src 'self' data:");
         if let Some(hash) = self.script_hash {
             text.push_str(&format!("; script-src 'sha256-{hash}'"));
+        }
+        if !self.frame_sources.is_empty() {
+            text.push_str(&format!("; frame-src {}", self.frame_sources.join(" ")));
         }
         text.push_str("; form-action 'self'");
         for source in &self.form_sources {

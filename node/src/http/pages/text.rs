@@ -7,7 +7,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use fluent_bundle::{FluentArgs, FluentResource, concurrent::FluentBundle};
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use unic_langid::LanguageIdentifier;
 
 use super::language::Language;
@@ -40,6 +40,15 @@ impl Language {
     pub(crate) fn with(self, id: &str, name: &'static str, value: &str) -> String {
         let mut arguments = FluentArgs::new();
         arguments.set(name, self.isolated(value));
+        self.message(id, Some(&arguments)).into_owned()
+    }
+
+    /// A message with several values of our own, none of them a name that people chose.
+    pub(super) fn fill(self, id: &str, values: &[(&'static str, FluentValue<'_>)]) -> String {
+        let mut arguments = FluentArgs::new();
+        for (name, value) in values {
+            arguments.set(*name, value.clone());
+        }
         self.message(id, Some(&arguments)).into_owned()
     }
 

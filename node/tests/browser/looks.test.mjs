@@ -1,0 +1,185 @@
+// How every page looks and whether everybody can use it: axe, contrast, narrow screens, large text, both
+// schemes, two languages. Each look is also a picture for people to look at.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { WEB_REDIRECT, openBrowser, openCallback, shownPage, submitLogin, visit } from './browser.mjs';
+import { BASE, authorizationRequest, discoverWeb } from './clients.mjs';
+
+const AXE = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+const PHONE = { width: 320, height: 640 };
+const DESKTOP = { width: 1280, height: 800 };
+const LOOKS = {
+  en: ['light', 'dark'].flatMap((colorScheme) => [PHONE, DESKTOP].map((viewport) => ({ colorScheme, viewport }))),
+  de: [{ colorScheme: 'light', viewport: PHONE }, { colorScheme: 'dark', viewport: DESKTOP }],
+  fr: [{ colorScheme: 'light', viewport: PHONE }],
+};
+
+let callback;
+let browser;
+let config;
+
+before(async () => {
+  callback = await openCallback();
+  browser = await openBrowser(callback);
+  config = await discoverWeb();
+});
+
+after(async () => {
+  await browser?.close();
+  await callback?.close();
+});
+
+async function openLogin(page) {
+  return page.goto((await authorizationRequest(config, WEB_REDIRECT)).url.href);
+}
+
+const inGallery = (name) => (page) => page.goto(`${BASE}/gallery/${name}`);
+
+/** Each page and how a visitor comes to see it: the real way, or with sample content. */
+const PAGES = {
+  home: (page) => page.goto(`${BASE}/`),
+  login: openLogin,
+  'login-refused': async (page) => {
+    await openLogin(page);
+    await submitLogin(page, { username: 'somebody', password: 'wrong' });
+    await page.getByRole('alert').waitFor();
+  },
+  error: async (page) => page.goto((await authorizationRequest(config, `${WEB_REDIRECT}/altered`)).url.href),
+  'form-post': async (page) => {
+    // It leaves at once; to be looked at it must stay.
+    await page.addInitScript(() => { HTMLFormElement.prototype.submit = () => {}; });
+    await inGallery('form-post')(page);
+  },
+  consent: inGallery('consent'),
+  logout: inGallery('logout'),
+  'logged-out': inGallery('logged-out'),
+  'own-account': inGallery('own-account?done=profile'),
+  'own-account-refused': inGallery('own-account?problem=short'),
+};
+
+/** What is measured must not be on its way to another colour. */
+const STILL = { reducedMotion: 'reduce' };
+
+for (const [name, open] of Object.entries(PAGES)) {
+  test(`the ${name} page is for everybody, in every look`, async () => {
+    for (const [locale, looks] of Object.entries(LOOKS)) {
+      await visit(browser, { ...STILL, locale }, async (page) => {
+        await open(page);
+        assert.ok(name.startsWith(await shownPage(page)), `${name} is shown`);
+        assert.equal(await page.locator('html').getAttribute('lang'), locale);
+        await page.evaluate(AXE);
+        for (const { colorScheme, viewport } of looks) {
+          await page.emulateMedia({ colorScheme });
+          await page.setViewportSize(viewport);
+          const shown = `${name}-${locale}-${viewport.width}-${colorScheme}`;
+          await fits(page, shown);
+          await isReadable(page, shown);
+          await isAccessible(page, shown);
+          await shoot(page, shown);
+        }
+      });
+    }
+  });
+
+  test(`the ${name} page holds letters twice as large and the other writing direction`, async () => {
+    await visit(browser, { ...STILL, viewport: { width: 640, height: 800 } }, async (page) => {
+      await open(page);
+      await page.evaluate(() => { document.documentElement.style.fontSize = '200%'; });
+      await fits(page, `${name} with large letters`);
+      await shoot(page, `${name}-large`);
+    });
+    await visit(browser, { ...STILL, viewport: PHONE }, async (page) => {
+      await open(page);
+      await page.evaluate(() => { document.documentElement.dir = 'rtl'; });
+      await fits(page, `${name} from right to left`);
+      await shoot(page, `${name}-rtl`);
+    });
+  });
+}
+
+test('a brand of any colour is readable in both schemes', async () => {
+  await visit(browser, { ...STILL, viewport: DESKTOP }, async (page) => {
+    for (const accent of ['0f766e', 'ffee00', '000000', 'ffffff', 'ff2d78']) {
+      await page.goto(`${BASE}/gallery/consent?accent=${accent}&radius=2&logo=1`);
+      await page.evaluate(AXE);
+      for (const colorScheme of ['light', 'dark']) {
+        await page.emulateMedia({ colorScheme });
+        await isReadable(page, `${accent} ${colorScheme}`);
+        await isAccessible(page, `${accent} ${colorScheme}`);
+        const { radius, natural } = await page.evaluate(() => ({
+          radius: getComputedStyle(document.querySelector('#consent-allow')).borderRadius,
+          natural: document.querySelector('.logo').naturalWidth,
+        }));
+        assert.equal(radius, '2px');
+        assert.ok(natural > 0, 'the logo is shown');
+        await shoot(page, `brand-${accent}-${colorScheme}`);
+      }
+    }
+  });
+});
+
+function shoot(page, name) {
+  return page.screenshot({ path: join(process.env.VAULTARA_SCREENSHOTS, `${name}.png`), fullPage: true });
+}
+
+/** Nothing stands outside the screen's width. */
+async function fits(page, shown) {
+  const widths = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return { scrollWidth, clientWidth };
+  });
+  assert.ok(widths.scrollWidth <= widths.clientWidth, `${shown}: ${JSON.stringify(widths)}`);
+}
+
+/** axe finds nothing: not WCAG 2.2 AA, not its advice. */
+async function isAccessible(page, shown) {
+  // Preloading would fetch, which the content policy of our pages forbids.
+  const found = await page.evaluate(
+    (values) => window.axe.run(document, { preload: false, runOnly: { type: 'tag', values } }),
+    RULES,
+  );
+  assert.ok(found.passes.length > 10, `${shown}: axe looked at ${found.passes.length} rules only`);
+  const told = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`);
+  assert.deepEqual(told, [], shown);
+}
+
+/** Text stands out from what it is on, also where axe cannot tell. */
+async function isReadable(page, shown) {
+  const texts = await page.evaluate(contrasts);
+  assert.ok(texts.length >= 3, `${shown}: no text was found to measure`);
+  for (const { text, ratio } of texts) assert.ok(ratio >= 4.5, `${shown}: ${ratio.toFixed(2)}: ${text}`);
+}
+
+/** Runs in the page: the WCAG contrast ratio of each element that holds text of its own. */
+function contrasts() {
+  const parse = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const luminance = (colour) => {
+    const [red, green, blue] = parse(colour).slice(0, 3).map((channel) => {
+      const value = channel / 255;
+      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const isOpaque = (colour) => (parse(colour)[3] ?? 1) === 1;
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if (isOpaque(colour)) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  return [...document.querySelectorAll('body *')]
+    .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== ''))
+    .filter((element) => element.checkVisibility())
+    .map((element) => {
+      const colours = [getComputedStyle(element).color, ground(element)];
+      const [high, low] = colours.map(luminance).sort((a, b) => b - a);
+      return { text: element.textContent.trim(), ratio: (high + 0.05) / (low + 0.05) };
+    });
+}
