@@ -41,6 +41,8 @@ pub struct Settings {
     pub secure_cookies: bool,
     /// Access token lifetime of new tenants, seconds.
     pub access_token_lifetime_s: u32,
+    /// How long a refresh token of new tenants may lie unused, seconds.
+    pub refresh_token_lifetime_s: u32,
 }
 
 /// The services of a node. See the module.

@@ -11,6 +11,7 @@ use identity::{
     command::Command,
     id::{ClientId, RoleId, TenantId, UserId},
     keys::Algorithm,
+    oauth::refresh::ClientPolicy,
     principal::Source,
     secret::Digest,
     stamp::Placement,
@@ -53,7 +54,13 @@ pub async fn seed(ctx: &Context, bootstrap: Token) -> Result<(), Error> {
     };
     let default = setup::perform(ctx, Source::default(), request).await?;
     client(ctx, default, administrator_client(), Some(ADMIN_SECRET)).await?;
-    let new = NewTenant { slug: TENANT.into(), name: "Demo".into(), lifetimes: None };
+    let new = NewTenant {
+        slug: TENANT.into(),
+        name: "Demo".into(),
+        lifetimes: None,
+        refresh: None,
+        key_rotation_s: identity::tenants::key_rotation(),
+    };
     let (demo, _) = tenants::create(ctx, &Asker::system(), new).await?;
     client(ctx, demo, web_client(), Some(WEB_SECRET)).await?;
     client(ctx, demo, native_client(), None).await?;
@@ -103,6 +110,7 @@ fn plain(client_id: &str, name: &str) -> clients::Settings {
         access_token_lifetime_s: None,
         admin_api: false,
         roles: BTreeSet::new(),
+        refresh: ClientPolicy::default(),
     }
 }
 
@@ -123,7 +131,7 @@ fn web_client() -> clients::Settings {
             "http://localhost:3000/callback".into(),
             "http://127.0.0.1:3000/callback".into(),
         ],
-        grant_types: BTreeSet::from([GrantType::AuthorizationCode]),
+        grant_types: BTreeSet::from([GrantType::AuthorizationCode, GrantType::RefreshToken]),
         ..plain("web-demo", "Demo web application")
     }
 }
@@ -133,7 +141,7 @@ fn native_client() -> clients::Settings {
         authentication: Authentication::None,
         native: true,
         redirect_uris: vec!["http://127.0.0.1/callback".into()],
-        grant_types: BTreeSet::from([GrantType::AuthorizationCode]),
+        grant_types: BTreeSet::from([GrantType::AuthorizationCode, GrantType::RefreshToken]),
         ..plain("native-demo", "Demo native application")
     }
 }

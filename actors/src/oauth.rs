@@ -3,6 +3,7 @@
 pub mod discovery;
 pub mod introspect;
 pub mod login;
+pub mod refresh;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;

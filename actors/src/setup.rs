@@ -135,6 +135,8 @@ async fn draw(ctx: &Context, request: Request, proof: SetupProof) -> Result<Saga
             password,
         }),
         lifetimes: tenants::default_lifetimes(ctx),
+        refresh: tenants::default_refresh(ctx),
+        key_rotation_s: identity::tenants::key_rotation(),
     };
     let id = ctx.random().id(SagaId::from_bytes);
     Ok(Saga { id, revision: 0, seed, setup: Some(proof), deleting: false })

@@ -100,7 +100,14 @@ impl System {
     /// # Errors
     /// A [`StartError`]; no data was touched if it refuses.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let clock = Clock::system();
+        Self::start_at(config, Clock::system()).await
+    }
+
+    /// As [`System::start`], with the time of a clock that a test may move.
+    ///
+    /// # Errors
+    /// As [`System::start`].
+    pub async fn start_at(config: Config, clock: Clock) -> Result<Self, StartError> {
         let random = Random::new(clock.clone());
         let keyring = keyring(&config, &random)?;
         let options = raft::Options {

@@ -10,6 +10,7 @@ use identity::{
     command::Command,
     id::{SagaId, TenantId},
     keys::{Algorithm, State},
+    oauth::refresh,
     outcome::{Outcome, Rejection, Reply},
     stamp::Placement,
     table::{self, Record, Row, Span, Tables},
@@ -43,6 +44,10 @@ pub struct NewTenant {
     pub name: String,
     /// How long things live; none means the defaults.
     pub lifetimes: Option<Lifetimes>,
+    /// Its refresh tokens; none means the defaults.
+    pub refresh: Option<refresh::Policy>,
+    /// How old its signing keys get, seconds; none means only when somebody says so.
+    pub key_rotation_s: Option<u32>,
 }
 
 /// The cluster's replicated settings.
@@ -114,6 +119,8 @@ pub async fn create(
         clients: built_in_clients(ctx),
         administrator: None,
         lifetimes,
+        refresh: new.refresh.unwrap_or_else(|| default_refresh(ctx)),
+        key_rotation_s: new.key_rotation_s,
     };
     // The saga has its tenant's id, so that a repeated request finds the tenant by it even after
     // the saga has closed.
@@ -194,6 +201,14 @@ pub fn default_lifetimes(ctx: &Context) -> Lifetimes {
     Lifetimes { access_token_s: ctx.settings().access_token_lifetime_s, ..Lifetimes::default() }
 }
 
+/// Refresh tokens of a tenant that says nothing about them: what is configured is how long one may
+/// lie unused.
+pub fn default_refresh(ctx: &Context) -> refresh::Policy {
+    let policy = refresh::Policy::default();
+    let idle_s = ctx.settings().refresh_token_lifetime_s;
+    refresh::Policy { idle_s, lifetime_s: policy.lifetime_s.max(idle_s), ..policy }
+}
+
 /// An active and a pending key, sealed.
 ///
 /// # Errors
@@ -253,6 +268,7 @@ pub fn built_in_clients(ctx: &Context) -> Vec<Client> {
         access_token_lifetime_s: Some(900),
         admin_api: true,
         roles: BTreeSet::new(),
+        refresh: refresh::ClientPolicy::default(),
     };
     let id = ctx.random().id(identity::id::ClientId::from_bytes);
     vec![Client { built_in: true, ..Client::new(id, &settings, None, ctx.now_ms()) }]

@@ -12,6 +12,7 @@ use identity::{
     apply::apply_entry,
     applying::Mode,
     codec,
+    oauth::refresh::Handover,
     outcome::{Outcome, Reply},
     stamp::Entry,
 };
@@ -140,7 +141,16 @@ fn the_recorded_log_holds_what_it_should() {
     let replies = feed(&store, &log::recorded(1, ENTRIES), ENTRIES, 1);
     let count = |is: fn(&Reply) -> bool| replies.iter().filter(|reply| is(reply)).count();
     assert!(count(|reply| matches!(reply.result, Ok(Outcome::Written { .. }))) > 200);
-    assert!(count(|reply| matches!(reply.result, Ok(Outcome::Issued(_)))) > 5);
+    let handed = |wanted: fn(&Handover) -> bool| {
+        let handovers = replies.iter().filter_map(|reply| match &reply.result {
+            Ok(Outcome::Refreshed(refreshed)) => Some(&refreshed.token),
+            _ => None,
+        });
+        handovers.filter(|token| wanted(token)).count()
+    };
+    assert!(handed(|token| matches!(token, Handover::Begun)) > 5);
+    assert!(handed(|token| matches!(token, Handover::Rotated(_))) > 5);
+    assert!(handed(|token| matches!(token, Handover::SameSuccessor(_))) > 0);
     assert!(count(|reply| matches!(reply.result, Ok(Outcome::Refused(_)))) > 0);
     assert!(count(|reply| matches!(reply.result, Ok(Outcome::Swept(_)))) > 0);
     assert!(count(|reply| reply.result.is_err()) > 20);

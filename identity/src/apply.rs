@@ -10,7 +10,7 @@ use crate::{
     event::{self, AuditEvent, ChainHead, OutboxEvent, Personal, Target, Verdict},
     fault::Fault,
     id::TenantId,
-    outcome::{Outcome, Refusal, Rejection, Reply, Stop},
+    outcome::{Outcome, Rejection, Reply, Stop},
     secret::{Digest, Sealed},
     stamp::{Draft, Entry, NOT_AFTER_AHEAD_MAX_MS},
     table::{Row, Table, TablesMut},
@@ -220,7 +220,7 @@ fn record_event<T: TablesMut>(
         action: draft.command.name().into(),
         target: target.or_else(|| draft.command.target()),
         verdict: match result {
-            Ok(Outcome::Refused(Refusal::CodeReplayed)) => Verdict::Refused("code_replayed".into()),
+            Ok(Outcome::Refused(refusal)) => Verdict::Refused(refusal.code().into()),
             Ok(_) => Verdict::Allowed,
             Err(rejection) => Verdict::Denied(rejection.code().into()),
         },

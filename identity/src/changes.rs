@@ -16,8 +16,10 @@ pub struct Change {
 }
 
 /// Every change, oldest first.
-pub const CHANGES: &[Change] =
-    &[Change { number: 1, date: "2026-11-24", what: "the first formats", feature_level: 1 }];
+pub const CHANGES: &[Change] = &[
+    Change { number: 1, date: "2026-11-24", what: "the first formats", feature_level: 1 },
+    Change { number: 2, date: "2026-11-25", what: "refresh tokens", feature_level: 1 },
+];
 
 /// The highest feature level this program reads.
 pub const FEATURE_LEVEL: u16 = 1;

@@ -5,6 +5,7 @@
 //! clients marked `admin_api`, which only the platform may set.
 
 mod apply;
+pub mod old;
 
 use std::collections::BTreeSet;
 
@@ -12,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     authorize::Permission,
-    codec::Persisted,
+    codec::{self, Persisted},
     id::{ClientId, RoleId},
     keys::Algorithm,
+    oauth::refresh,
     secret::Digest,
     table::Record,
 };
@@ -42,6 +44,8 @@ pub enum GrantType {
     AuthorizationCode,
     /// RFC 6749 §4.4.
     ClientCredentials,
+    /// RFC 6749 §6.
+    RefreshToken,
 }
 
 /// How a client proves itself at the token endpoint. Variants are only ever appended.
@@ -85,6 +89,8 @@ pub struct Settings {
     pub admin_api: bool,
     /// Roles it holds as itself.
     pub roles: BTreeSet<RoleId>,
+    /// Its refresh tokens.
+    pub refresh: refresh::ClientPolicy,
 }
 
 /// A client.
@@ -132,6 +138,9 @@ pub struct Client {
     pub created_at_ms: u64,
     /// When it was last changed, state time in milliseconds.
     pub updated_at_ms: u64,
+    /// Its refresh tokens.
+    #[serde(default)]
+    pub refresh: refresh::ClientPolicy,
 }
 
 impl Client {
@@ -160,6 +169,7 @@ impl Client {
             built_in: false,
             created_at_ms: now_ms,
             updated_at_ms: now_ms,
+            refresh: settings.refresh,
         }
     }
 
@@ -176,6 +186,14 @@ impl Client {
 
 impl Persisted for Client {
     const KIND: [u8; 2] = *b"cl";
+    const VERSION: u16 = 2;
+
+    fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
+        match version {
+            1 => codec::body_from::<old::ClientV1>(body).map(Self::from),
+            _ => Err(codec::Error::Version { kind: Self::KIND, version }),
+        }
+    }
 }
 
 impl Record for Client {
@@ -199,6 +217,40 @@ impl Record for Client {
 /// Changes of clients. Variants are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
+    /// [`Command::Create`] with fields of version 1.
+    CreateV1 {
+        /// Its record's id.
+        id: ClientId,
+        /// Its fields.
+        settings: old::SettingsV1,
+        /// Digest of its secret, if it proves itself with one.
+        secret: Option<Digest>,
+    },
+    /// [`Command::Update`] with fields of version 1.
+    UpdateV1 {
+        /// Which.
+        id: ClientId,
+        /// Revision it was read at; none means whatever it is.
+        expected: Option<u64>,
+        /// Its fields.
+        settings: old::SettingsV1,
+        /// A secret for the case that it turns from public to confidential.
+        secret: Option<Digest>,
+    },
+    /// Deletes a client, softly.
+    Delete {
+        /// Which.
+        id: ClientId,
+        /// Revision it was read at; none means whatever it is.
+        expected: Option<u64>,
+    },
+    /// Replaces a client's secret.
+    RegenerateSecret {
+        /// Which.
+        id: ClientId,
+        /// Digest of the new secret.
+        secret: Digest,
+    },
     /// Registers a client.
     Create {
         /// Its record's id.
@@ -219,27 +271,13 @@ pub enum Command {
         /// A secret for the case that it turns from public to confidential.
         secret: Option<Digest>,
     },
-    /// Deletes a client, softly.
-    Delete {
-        /// Which.
-        id: ClientId,
-        /// Revision it was read at; none means whatever it is.
-        expected: Option<u64>,
-    },
-    /// Replaces a client's secret.
-    RegenerateSecret {
-        /// Which.
-        id: ClientId,
-        /// Digest of the new secret.
-        secret: Digest,
-    },
 }
 
 impl Command {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::Create { .. } => "clients.create",
-            Self::Update { .. } => "clients.update",
+            Self::CreateV1 { .. } | Self::Create { .. } => "clients.create",
+            Self::UpdateV1 { .. } | Self::Update { .. } => "clients.update",
             Self::Delete { .. } => "clients.delete",
             Self::RegenerateSecret { .. } => "clients.regenerate_secret",
         }

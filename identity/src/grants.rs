@@ -14,6 +14,7 @@ use crate::{
     codec::Persisted,
     id::{ClientId, GrantId, SessionId, UserId},
     keys::Algorithm,
+    oauth::refresh::OFFLINE_ACCESS,
     outcome::{IssueRefusal, Stop},
     secret::Digest,
     sessions::Session,
@@ -48,6 +49,11 @@ impl Grant {
     pub const fn live(&self, now_ms: u64) -> bool {
         self.revoked_at_ms.is_none() && now_ms < self.expires_at_ms
     }
+
+    /// Whether it outlives the session it was made in (OIDC Core §11).
+    pub fn offline(&self) -> bool {
+        self.scopes.contains(OFFLINE_ACCESS)
+    }
 }
 
 impl Persisted for Grant {
@@ -72,6 +78,14 @@ impl Record for Grant {
 
 /// The table of grants.
 pub const GRANTS: Table = Table(Grant::KIND);
+
+/// Revokes a grant: nothing that hangs off it counts any more.
+pub(crate) fn end<T: TablesMut>(at: &mut Applying<'_, T>, grant: &Grant) {
+    if grant.revoked_at_ms.is_none() {
+        let after = Grant { revoked_at_ms: Some(at.now_ms), ..grant.clone() };
+        at.update(grant, after);
+    }
+}
 
 /// A revoked access token, found by the digest of its `jti`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,7 +205,10 @@ pub fn authorize_issue<T: TablesMut>(
     if !client.grant_types.contains(&issue.grant_type) {
         return Err(IssueRefusal::GrantType.into());
     }
-    let openid = issue.grant_type == GrantType::AuthorizationCode;
+    let openid = match issue.grant_type {
+        GrantType::AuthorizationCode | GrantType::RefreshToken => true,
+        GrantType::ClientCredentials => false,
+    };
     if issue.scopes.iter().any(|scope| !crate::oauth::scope::allowed(&client, scope, openid)) {
         return Err(IssueRefusal::Scope.into());
     }

@@ -1,7 +1,8 @@
 //! OAuth 2 and OpenID Connect: the decisions, without I/O.
 //!
 //! Commands here are the replicated moments of a login: a session begins with its first code, a
-//! code is redeemed once, a token is issued to a client, a token is denied.
+//! code is redeemed once, a refresh token is exchanged, a token is issued to a client, a token is
+//! denied.
 
 pub mod authorize;
 pub mod claims;
@@ -10,6 +11,7 @@ pub mod error;
 pub mod introspect;
 pub mod pkce;
 pub mod redirect;
+pub mod refresh;
 pub mod scope;
 
 use std::collections::BTreeSet;
@@ -62,8 +64,8 @@ pub struct Login {
 pub enum Command {
     /// A person proved who they are: a session and a code.
     CompleteLogin(Box<Login>),
-    /// A code is exchanged, once.
-    RedeemCode {
+    /// A code is exchanged, once, by a flow that draws no refresh token.
+    RedeemCodeV1 {
         /// Digest of the code.
         code: Digest,
         /// The authenticated client.
@@ -91,29 +93,65 @@ pub enum Command {
         /// When it would have expired, state time in milliseconds.
         expires_at_ms: u64,
     },
+    /// A code is exchanged, once.
+    RedeemCode(Box<Redemption>),
+    /// A refresh token is exchanged.
+    Refresh(Box<refresh::Presentation>),
+    /// A family of refresh tokens is ended at the wish of its client (RFC 7009).
+    RevokeRefresh {
+        /// Digest of any token of it.
+        token: Digest,
+        /// The authenticated client.
+        client: ClientId,
+    },
+}
+
+/// The exchange of a code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redemption {
+    /// Digest of the code.
+    pub code: Digest,
+    /// The authenticated client.
+    pub client: ClientId,
+    /// The redirect URI it named.
+    pub redirect_uri: Option<String>,
+    /// S256 of the verifier it showed.
+    pub challenge: Option<String>,
+    /// The new grant's id.
+    pub grant: GrantId,
+    /// Digest of the first refresh token, for a client that may have one.
+    pub refresh: Option<Digest>,
 }
 
 impl Command {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::CompleteLogin(_) => "oauth.login",
-            Self::RedeemCode { .. } => "oauth.redeem_code",
+            Self::RedeemCodeV1 { .. } | Self::RedeemCode(_) => "oauth.redeem_code",
             Self::IssueClientToken { .. } => "oauth.client_token",
             Self::DenyToken { .. } => "oauth.deny_token",
+            Self::Refresh(_) => "oauth.refresh",
+            Self::RevokeRefresh { .. } => "oauth.revoke_refresh",
         }
     }
 
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         match self {
             Self::CompleteLogin(login) => code::complete_login(at, login),
-            Self::RedeemCode { code, client, redirect_uri, challenge, grant } => {
-                let shown = code::Shown {
+            Self::RedeemCodeV1 { code, client, redirect_uri, challenge, grant } => {
+                let redemption = Redemption {
+                    code: *code,
                     client: *client,
-                    redirect_uri: redirect_uri.as_deref(),
-                    challenge: challenge.as_deref(),
+                    redirect_uri: redirect_uri.clone(),
+                    challenge: challenge.clone(),
+                    grant: *grant,
+                    refresh: None,
                 };
-                code::redeem(at, *code, shown, *grant)
+                code::redeem(at, &redemption)
             }
+            Self::RedeemCode(redemption) => code::redeem(at, redemption),
+            Self::Refresh(shown) => refresh::refresh(at, shown),
+            Self::RevokeRefresh { token, client } => refresh::revoke(at, *token, *client),
             Self::IssueClientToken { client, scopes, api } => {
                 at.target(Client::TABLE, client.bytes());
                 let issue = Issue {

@@ -6,7 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{codec::Persisted, fault::Fault, grants::Issued, id::SagaId, secret::Sealed};
+use crate::{
+    codec::Persisted, fault::Fault, grants::Issued, id::SagaId, oauth::refresh::Refreshed,
+    secret::Sealed,
+};
 
 /// The rules say no. `code()` is what interfaces show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -61,6 +64,9 @@ pub enum Rejection {
     /// This draft made the rules fail in a way that must not happen; nothing was written.
     #[error("the request could not be processed")]
     Poison,
+    /// The refresh token is unknown, expired, used, of another client, or its family has ended.
+    #[error("the refresh token is not valid: {0}")]
+    Refresh(RefreshRefusal),
 }
 
 /// Why nothing is issued now.
@@ -112,11 +118,49 @@ pub enum CodeRefusal {
     Verifier,
 }
 
+/// Why a refresh token is not exchanged. Variants are only ever appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum RefreshRefusal {
+    /// No such token, or long gone.
+    #[error("it is unknown")]
+    Unknown,
+    /// Another client presents it.
+    #[error("it was issued to another client")]
+    Client,
+    /// It was not used for too long, or its family lived its time.
+    #[error("it has expired")]
+    Expired,
+    /// Its family was revoked.
+    #[error("it was revoked")]
+    Ended,
+    /// Its successor is in use already; the family lives.
+    #[error("its successor has been used")]
+    Superseded,
+    /// A credential of the user changed since.
+    #[error("the credentials of the user have changed")]
+    Credential,
+    /// A resource that was not granted.
+    #[error("it was not granted for this resource")]
+    Target,
+}
+
 /// A refusal that changed state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// A code came a second time; what the first one issued is revoked.
     CodeReplayed,
+    /// A refresh token came again after its grace; its family is revoked.
+    RefreshReplayed,
+}
+
+impl Refusal {
+    /// The stable code that the audit trail shows.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::CodeReplayed => "code_replayed",
+            Self::RefreshReplayed => "refresh_replayed",
+        }
+    }
 }
 
 /// What a command did.
@@ -139,6 +183,8 @@ pub enum Outcome {
     Refused(Refusal),
     /// How many rows were removed.
     Swept(u32),
+    /// Something may be issued with exactly these properties, and a refresh token with it.
+    Refreshed(Box<Refreshed>),
 }
 
 /// The answer to one draft, kept under its request id.
@@ -193,6 +239,12 @@ impl From<CodeRefusal> for Stop {
     }
 }
 
+impl From<RefreshRefusal> for Stop {
+    fn from(refusal: RefreshRefusal) -> Self {
+        Self::Rejected(Rejection::Refresh(refusal))
+    }
+}
+
 impl Rejection {
     /// The stable code interfaces and the audit trail show.
     pub const fn code(&self) -> &'static str {
@@ -208,7 +260,7 @@ impl Rejection {
             Self::BootstrapSecret => "bootstrap_secret",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::Issue(_) => "issue_refused",
-            Self::Code(_) => "invalid_grant",
+            Self::Code(_) | Self::Refresh(_) => "invalid_grant",
             Self::Protected(_) => "protected",
             Self::FeatureLevel => "feature_level",
             Self::Poison => "internal",

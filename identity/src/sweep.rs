@@ -9,7 +9,10 @@ use crate::{
     codec::{self, Persisted},
     fault::Fault,
     grants::{DeniedToken, GRANTS, Grant},
-    oauth::code::{AuthorizationCode, REPLAY_MEMORY_MS},
+    oauth::{
+        code::{AuthorizationCode, REPLAY_MEMORY_MS},
+        refresh::RefreshToken,
+    },
     outcome::{Outcome, Stop},
     sessions::{self, SESSIONS, Session},
     table::{FoundRow, Row, Span, Table, TablesMut},
@@ -20,6 +23,7 @@ pub const SWEEP_MAX: u16 = 300;
 
 const CODES: Table = Table(AuthorizationCode::KIND);
 const DENIED: Table = Table(DeniedToken::KIND);
+const REFRESH: Table = Table(RefreshToken::KIND);
 
 /// Removes up to [`SWEEP_MAX`] rows that expired at or before a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +79,8 @@ fn lives_until<T: TablesMut>(at: &Applying<'_, T>, table: Table, key: &[u8]) -> 
     } else if table == CODES {
         let code: AuthorizationCode = codec::decode(&bytes)?;
         code.expires_at_ms.saturating_add(REPLAY_MEMORY_MS)
+    } else if table == REFRESH {
+        codec::decode::<RefreshToken>(&bytes)?.gone_at_ms()
     } else if table == DENIED {
         codec::decode::<DeniedToken>(&bytes)?.expires_at_ms
     } else if table == IDEMPOTENCY {

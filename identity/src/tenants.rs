@@ -6,6 +6,7 @@
 //! until the last one the tenant answers 404. See [`saga`].
 
 pub mod directory;
+pub mod old;
 pub mod saga;
 
 use serde::{Deserialize, Serialize};
@@ -14,9 +15,10 @@ use crate::{
     applying::Applying,
     authorize::Permission,
     cluster,
-    codec::Persisted,
+    codec::{self, Persisted},
     id::TenantId,
     name,
+    oauth::refresh,
     outcome::{Outcome, Rejection, Stop},
     table::{Record, TablesMut},
 };
@@ -71,6 +73,18 @@ pub struct Tenant {
     pub updated_at_ms: u64,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// Its refresh tokens.
+    #[serde(default)]
+    pub refresh: refresh::Policy,
+    /// How old a signing key gets before the next takes its place, seconds; none means only when
+    /// somebody says so.
+    #[serde(default = "key_rotation")]
+    pub key_rotation_s: Option<u32>,
+}
+
+/// How old signing keys get where nobody says otherwise.
+pub const fn key_rotation() -> Option<u32> {
+    Some(90 * 86_400)
 }
 
 impl Tenant {
@@ -82,6 +96,14 @@ impl Tenant {
 
 impl Persisted for Tenant {
     const KIND: [u8; 2] = *b"tn";
+    const VERSION: u16 = 2;
+
+    fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
+        match version {
+            1 => codec::body_from::<old::TenantV1>(body).map(Self::from),
+            _ => Err(codec::Error::Version { kind: Self::KIND, version }),
+        }
+    }
 }
 
 impl Record for Tenant {
@@ -111,6 +133,10 @@ pub struct Settings {
     pub enabled: bool,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// Its refresh tokens.
+    pub refresh: refresh::Policy,
+    /// How old a signing key gets, seconds.
+    pub key_rotation_s: Option<u32>,
 }
 
 impl Settings {
@@ -126,25 +152,29 @@ impl Settings {
         within("/lifetimes/access_token_s", self.lifetimes.access_token_s, 30, 86_400)?;
         within("/lifetimes/id_token_s", self.lifetimes.id_token_s, 30, 86_400)?;
         within("/lifetimes/code_s", self.lifetimes.code_s, 10, 60)?;
-        within("/lifetimes/session_s", self.lifetimes.session_s, 300, 30 * 86_400)
+        within("/lifetimes/session_s", self.lifetimes.session_s, 300, 30 * 86_400)?;
+        if let Some(rotation_s) = self.key_rotation_s {
+            within("/key_rotation_s", rotation_s, 3600, 2 * 366 * 86_400)?;
+        }
+        self.refresh.check("/refresh")
     }
 }
 
 /// Changes of tenants. Variants are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Cluster: reserves slug and issuer and stores the whole request.
-    Begin(Box<Saga>),
-    /// Tenant: makes the tenant's own rows. By the cluster itself.
-    Open(Box<Seed>),
+    /// [`Command::Begin`] with a request of version 1.
+    BeginV1(Box<old::SagaV1>),
+    /// [`Command::Open`] with a request of version 1.
+    OpenV1(Box<old::SeedV1>),
     /// Cluster: the tenant answers from now on. By the cluster itself.
     Publish(TenantId),
-    /// Tenant: changes settings.
-    Update {
+    /// [`Command::Update`] with settings of version 1; what they do not name stays.
+    UpdateV1 {
         /// Revision it was read at; none means whatever it is.
         expected: Option<u64>,
         /// The new settings.
-        settings: Settings,
+        settings: old::SettingsV1,
     },
     /// Cluster: begins deletion; the slug is free and the tenant answers 404 at once.
     BeginDelete {
@@ -157,15 +187,26 @@ pub enum Command {
     Close,
     /// Cluster: ends the deletion. By the cluster itself.
     FinishDelete(TenantId),
+    /// Cluster: reserves slug and issuer and stores the whole request.
+    Begin(Box<Saga>),
+    /// Tenant: makes the tenant's own rows. By the cluster itself.
+    Open(Box<Seed>),
+    /// Tenant: changes settings.
+    Update {
+        /// Revision it was read at; none means whatever it is.
+        expected: Option<u64>,
+        /// The new settings.
+        settings: Settings,
+    },
 }
 
 impl Command {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::Begin(_) => "tenants.create",
-            Self::Open(_) => "tenants.open",
+            Self::BeginV1(_) | Self::Begin(_) => "tenants.create",
+            Self::OpenV1(_) | Self::Open(_) => "tenants.open",
             Self::Publish(_) => "tenants.publish",
-            Self::Update { .. } => "tenants.update",
+            Self::UpdateV1 { .. } | Self::Update { .. } => "tenants.update",
             Self::BeginDelete { .. } => "tenants.delete",
             Self::Close => "tenants.close",
             Self::FinishDelete(_) => "tenants.finish_delete",
@@ -174,32 +215,42 @@ impl Command {
 
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         match self {
-            Self::Begin(_)
+            Self::BeginV1(_)
+            | Self::Begin(_)
             | Self::Publish(_)
             | Self::BeginDelete { .. }
             | Self::FinishDelete(_) => {
                 at.require_placement(TenantId::CLUSTER)?;
             }
+            Self::OpenV1(seed) => at.require_placement(seed.tenant)?,
             Self::Open(seed) => at.require_placement(seed.tenant)?,
             // These name no tenant but the placement itself, whose record must exist.
-            Self::Update { .. } | Self::Close => {}
+            Self::UpdateV1 { .. } | Self::Update { .. } | Self::Close => {}
         }
         match self {
-            Self::Begin(saga) => {
-                at.require(WRITE)?;
-                if saga.seed.administrator.is_some() || saga.setup.is_some() || saga.deleting {
-                    return Err(Rejection::invalid("", "is not a tenant's creation").into());
-                }
-                saga::begin(at, saga)
-            }
+            Self::BeginV1(saga) => begin(at, &Saga::from((**saga).clone())),
+            Self::Begin(saga) => begin(at, saga),
+            Self::OpenV1(seed) => saga::open(at, &Seed::from((**seed).clone())),
             Self::Open(seed) => saga::open(at, seed),
             Self::Publish(tenant) => saga::publish(at, *tenant),
+            Self::UpdateV1 { expected, settings } => {
+                let kept = own(at)?;
+                update(at, *expected, &settings.clone().with(&kept))
+            }
             Self::Update { expected, settings } => update(at, *expected, settings),
             Self::BeginDelete { tenant, saga } => saga::begin_delete(at, *tenant, *saga),
             Self::Close => saga::close(at),
             Self::FinishDelete(tenant) => saga::finish_delete(at, *tenant),
         }
     }
+}
+
+fn begin<T: TablesMut>(at: &mut Applying<'_, T>, saga: &Saga) -> Result<Outcome, Stop> {
+    at.require(WRITE)?;
+    if saga.seed.administrator.is_some() || saga.setup.is_some() || saga.deleting {
+        return Err(Rejection::invalid("", "is not a tenant's creation").into());
+    }
+    saga::begin(at, saga)
 }
 
 fn update<T: TablesMut>(
@@ -225,6 +276,8 @@ fn update<T: TablesMut>(
         name: settings.name.clone(),
         enabled: settings.enabled,
         lifetimes: settings.lifetimes.clone(),
+        refresh: settings.refresh,
+        key_rotation_s: settings.key_rotation_s,
         ..tenant.clone()
     };
     Ok(at.update(&tenant, after))
@@ -245,7 +298,6 @@ pub(crate) fn is_default<T: TablesMut>(
     let Some(bytes) = at.tables.authority(TenantId::CLUSTER, row)? else {
         return Ok(false);
     };
-    let settings: cluster::Settings =
-        crate::codec::decode(&bytes).map_err(crate::fault::Fault::from)?;
+    let settings: cluster::Settings = codec::decode(&bytes).map_err(crate::fault::Fault::from)?;
     Ok(settings.default_tenant == Some(tenant))
 }

@@ -16,6 +16,10 @@ mod login;
 mod mechanism;
 #[path = "apply/records.rs"]
 mod records;
+#[path = "apply/refresh.rs"]
+mod refresh;
+#[path = "apply/refresh_gate.rs"]
+mod refresh_gate;
 #[path = "apply/setup.rs"]
 mod setup;
 #[path = "apply/sweeping.rs"]

@@ -14,6 +14,10 @@ extern crate vaultara_identity as identity;
 mod arbitrary;
 #[path = "formats/commands.rs"]
 mod commands;
+#[path = "formats/events.rs"]
+mod events;
+#[path = "formats/old.rs"]
+mod old;
 #[path = "formats/records.rs"]
 mod records;
 #[path = "formats/replies.rs"]
@@ -54,9 +58,25 @@ fn sample<T: Persisted + PartialEq + Debug + 'static>(name: impl Into<String>, v
     }
 }
 
+/// A value of an older layout: its golden bytes read as this, and are written in the newest layout.
+fn older<T: Persisted + PartialEq + Debug + 'static>(name: &str, value: T) -> Sample {
+    let name = name.to_owned();
+    let shown = name.clone();
+    Sample {
+        name,
+        bytes: codec::encode(&value),
+        check: Box::new(move |bytes| {
+            let read: T = codec::decode(bytes).unwrap_or_else(|error| panic!("{shown}: {error}"));
+            assert_eq!(read, value, "{shown} reads as something else");
+            assert!(codec::encode(&read) != bytes, "{shown} is no older layout");
+        }),
+    }
+}
+
 fn samples() -> Vec<Sample> {
     let mut all = records::samples();
     all.extend(commands::samples());
+    all.extend(events::samples());
     all.extend(replies::samples());
     all
 }

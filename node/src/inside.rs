@@ -57,6 +57,8 @@ impl Inside {
                 secure_cookies: config.external_url.https(),
                 access_token_lifetime_s: u32::try_from(config.lifetimes.access_token_s)
                     .unwrap_or(u32::MAX),
+                refresh_token_lifetime_s: u32::try_from(config.lifetimes.refresh_token_s)
+                    .unwrap_or(u32::MAX),
             },
             root_secret,
             previous_root_secret: None,

@@ -13,6 +13,8 @@ mod discovery;
 mod headers;
 #[path = "oauth/login.rs"]
 mod login;
+#[path = "oauth/refresh.rs"]
+mod refresh;
 #[path = "oauth/setup.rs"]
 mod setup;
 mod support;

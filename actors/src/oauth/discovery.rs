@@ -32,10 +32,11 @@ pub async fn document(ctx: &Context, tenant: TenantId, which: Document) -> Resul
         "jwks_uri": at("/.well-known/jwks.json"),
         "revocation_endpoint": at("/oauth/revoke"),
         "introspection_endpoint": at("/oauth/introspect"),
-        "scopes_supported": ["openid", "profile", "email", "address", "phone"],
+        "scopes_supported":
+            ["openid", "profile", "email", "address", "phone", "offline_access"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],
-        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,

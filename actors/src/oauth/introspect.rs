@@ -1,11 +1,16 @@
-//! Token introspection (RFC 7662): a confidential client asks whether an access token counts.
+//! Token introspection (RFC 7662): a confidential client asks whether a token counts.
 //!
-//! Tokens for the administration API are answered only to clients marked for it. Whatever is not a
+//! Tokens for the administration API are answered only to clients marked for it, refresh tokens
+//! only to the client that holds them. Whatever is not a
 //! token that counts is `active: false` and nothing else.
 
 use identity::{
+    clients::Client,
     id::TenantId,
-    oauth::error::{Code, Error as OAuthError},
+    oauth::{
+        error::{Code, Error as OAuthError},
+        introspect, scope,
+    },
     principal::Source,
 };
 use serde_json::{Value, json};
@@ -15,6 +20,7 @@ use crate::{
     clients::{self, Credentials},
     context::Context,
     error::Error,
+    runtime::secret::{Token, TokenKind},
 };
 
 /// Answers whether a token counts.
@@ -39,6 +45,10 @@ pub async fn answer(
     let Some(token) = token else {
         return Err(OAuthError::new(Code::InvalidRequest, "token is missing").into());
     };
+    let opaque = Token::new(token.to_owned());
+    if opaque.kind() == Some(TokenKind::RefreshToken) {
+        return refresh(ctx, tenant, &client, &opaque).await;
+    }
     let api = client.admin_api.then(|| ctx.api_audience());
     let mut found = bearer::live(ctx, tenant, token, None).await;
     if let (Err(Error::Unauthenticated), Some(audience)) = (&found, &api) {
@@ -69,4 +79,28 @@ pub async fn answer(
         }
     }
     Ok(answer)
+}
+
+async fn refresh(
+    ctx: &Context,
+    tenant: TenantId,
+    client: &Client,
+    token: &Token,
+) -> Result<Value, Error> {
+    let reading = ctx.fresh().await?;
+    let (view, now_ms) = (reading.view()?, ctx.now_ms());
+    let found = introspect::live_refresh(&view, tenant, token.digest(), client.id, now_ms)?;
+    let Some(live) = found else {
+        return Ok(json!({ "active": false }));
+    };
+    let snapshot = ctx.tenant(tenant).await?;
+    Ok(json!({
+        "active": true,
+        "iss": snapshot.tenant.issuer,
+        "sub": live.user.id.to_string(),
+        "username": live.user.username,
+        "client_id": client.client_id,
+        "scope": scope::join(&live.grant.scopes),
+        "exp": live.token.expires_at_ms / 1000,
+    }))
 }

@@ -1,7 +1,9 @@
-//! Token revocation (RFC 7009): a client takes one of its own access tokens back, on every node,
-//! before it is answered. A token that is not one is answered like one that was revoked.
+//! Token revocation (RFC 7009): a client takes one of its own tokens back, on every node, before it
+//! is answered; with a refresh token goes everything of its grant. A token that is not one is
+//! answered like one that was revoked.
 
 use identity::{
+    clients::Client,
     command::Command,
     grants::denied_digest,
     id::TenantId,
@@ -10,15 +12,20 @@ use identity::{
         claims::{self, AccessToken},
         error::{Code, Error as OAuthError},
     },
-    principal::{ApiScopes, Principal, Source},
+    outcome::{RefreshRefusal, Rejection},
+    principal::Source,
     stamp::Placement,
 };
 
 use crate::{
     clients::{self, Credentials},
-    context::{Asker, Context},
+    context::Context,
     error::Error,
-    runtime::verifier::ExpectedType,
+    oauth::{refresh::plausible, token::as_client},
+    runtime::{
+        secret::{Token, TokenKind},
+        verifier::ExpectedType,
+    },
 };
 
 /// Revokes a token of the client that asks.
@@ -39,6 +46,10 @@ pub async fn revoke(
     let Some(token) = token else {
         return Err(OAuthError::new(Code::InvalidRequest, "token is missing").into());
     };
+    let opaque = Token::new(token.to_owned());
+    if opaque.kind() == Some(TokenKind::RefreshToken) {
+        return family(ctx, tenant, &client, &opaque, source).await;
+    }
     let snapshot = ctx.tenant(tenant).await?;
     let kind = ExpectedType::Exactly(claims::ACCESS_TOKEN_TYPE);
     let Ok(payload) = snapshot.verifiers.authenticate(token, kind) else {
@@ -55,10 +66,31 @@ pub async fn revoke(
         let hint = "the token was issued to another client";
         return Err(OAuthError::new(Code::UnauthorizedClient, hint).into());
     }
-    let principal = Principal::Client { tenant, client: client.id, scopes: ApiScopes::default() };
-    let asker = Asker { principal, source, idempotency: None };
+    let asker = as_client(tenant, &client, source);
     let jti = denied_digest(&token.jti);
     let command = Command::Oauth(oauth::Command::DenyToken { jti, expires_at_ms });
     ctx.write(&asker, Placement::Tenant(tenant), command).await?;
     Ok(())
+}
+
+async fn family(
+    ctx: &Context,
+    tenant: TenantId,
+    client: &Client,
+    token: &Token,
+    source: Source,
+) -> Result<(), Error> {
+    if !plausible(ctx, tenant, client, token, &source).await? {
+        return Ok(());
+    }
+    let asker = as_client(tenant, client, source);
+    let command = oauth::Command::RevokeRefresh { token: token.digest(), client: client.id };
+    let reply = ctx.propose(&asker, Placement::Tenant(tenant), Command::Oauth(command)).await?;
+    match reply.result {
+        Err(Rejection::Refresh(RefreshRefusal::Client)) => {
+            let hint = "the token was issued to another client";
+            Err(OAuthError::new(Code::UnauthorizedClient, hint).into())
+        }
+        result => Ok(result.map(drop)?),
+    }
 }

@@ -1,5 +1,5 @@
-//! The token endpoint: client_credentials and authorization_code. Nothing is signed before `apply`
-//! agreed, and only with keys at least as new as that agreement.
+//! The token endpoint: client_credentials and authorization_code here, refresh_token beside it.
+//! Nothing is signed before `apply` agreed, and only with keys at least as new as that agreement.
 
 use std::sync::Arc;
 
@@ -16,9 +16,11 @@ use identity::{
         authorize::Parameters,
         claims, code,
         error::{Code, Error as OAuthError},
-        pkce, scope,
+        pkce,
+        refresh::{Handover, Refreshed},
+        scope,
     },
-    outcome::{Outcome, Refusal, Rejection, Reply},
+    outcome::{Outcome, RefreshRefusal, Refusal, Rejection, Reply},
     principal::{ApiScopes, Principal, Source},
     secret::Digest,
     stamp::Placement,
@@ -30,7 +32,9 @@ use crate::{
     clients::{self, Credentials},
     context::{Asker, Context},
     error::Error,
+    oauth::refresh,
     runtime::{
+        secret::{Token, TokenKind},
         signer::{SigningKey, TokenType},
         tenant::TenantSnapshot,
     },
@@ -52,9 +56,12 @@ pub struct Answer {
     /// The ID token, for `openid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
+    /// The refresh token the client holds from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
 }
 
-fn error(code: Code, hint: &str) -> Error {
+pub(super) fn error(code: Code, hint: &str) -> Error {
     OAuthError::new(code, hint).into()
 }
 
@@ -82,12 +89,13 @@ pub async fn issue(
         Some("authorization_code") => {
             authorization_code(ctx, tenant, &client, parameters, source).await
         }
+        Some("refresh_token") => refresh::exchange(ctx, tenant, &client, parameters, source).await,
         Some(_) => Err(error(Code::UnsupportedGrantType, "this grant type is not supported")),
         None => Err(error(Code::InvalidRequest, "grant_type is missing")),
     }
 }
 
-fn as_client(tenant: TenantId, client: &Client, source: Source) -> Asker {
+pub(super) fn as_client(tenant: TenantId, client: &Client, source: Source) -> Asker {
     let principal = Principal::Client { tenant, client: client.id, scopes: ApiScopes::default() };
     Asker { principal, source, idempotency: None }
 }
@@ -118,8 +126,8 @@ async fn client_credentials(
     }
     let asker = as_client(tenant, client, source);
     let command = oauth::Command::IssueClientToken { client: client.id, scopes, api };
-    let (issued, at_ms) = agreed(ctx, &asker, tenant, command).await?;
-    sign(ctx, tenant, &issued, at_ms).await
+    let agreed = agreed(ctx, &asker, tenant, command).await?;
+    sign(ctx, tenant, &agreed).await
 }
 
 async fn authorization_code(
@@ -145,16 +153,23 @@ async fn authorization_code(
     };
     let digest = Digest::of(presented.as_bytes());
     known(ctx, tenant, digest).await?;
-    let command = oauth::Command::RedeemCode {
+    let refreshes = client.grant_types.contains(&GrantType::RefreshToken);
+    let refresh = refreshes.then(|| ctx.random().token(TokenKind::RefreshToken));
+    let command = oauth::Command::RedeemCode(Box::new(oauth::Redemption {
         code: digest,
         client: client.id,
         redirect_uri: parameters.get("redirect_uri").map(str::to_owned),
         challenge,
         grant: ctx.random().id(GrantId::from_bytes),
-    };
+        refresh: refresh.as_ref().map(Token::digest),
+    }));
     let asker = as_client(tenant, client, source);
-    let (issued, at_ms) = agreed(ctx, &asker, tenant, command).await?;
-    sign(ctx, tenant, &issued, at_ms).await
+    let agreed = agreed(ctx, &asker, tenant, command).await?;
+    let mut answer = sign(ctx, tenant, &agreed).await?;
+    if let (Some(Handover::Begun), Some(refresh)) = (agreed.handover, refresh) {
+        answer.refresh_token = Some(refresh.expose().to_owned());
+    }
+    Ok(answer)
 }
 
 /// A cheap refusal of codes that never were, so that strangers cannot fill the log; Fresh, because
@@ -168,23 +183,54 @@ async fn known(ctx: &Context, tenant: TenantId, digest: Digest) -> Result<(), Er
     Err(error(Code::InvalidGrant, "the authorization code is not valid: it is unknown"))
 }
 
+/// What the rules agreed to.
+pub(super) struct Agreed {
+    /// Exactly what may be signed.
+    issued: Issued,
+    /// State time of the agreement, milliseconds.
+    at_ms: u64,
+    /// Which refresh token goes with it.
+    pub(super) handover: Option<Handover>,
+}
+
 /// Proposes and translates what the rules say into the RFC's words.
-async fn agreed(
+pub(super) async fn agreed(
     ctx: &Context,
     asker: &Asker,
     tenant: TenantId,
     command: oauth::Command,
-) -> Result<(Issued, u64), Error> {
+) -> Result<Agreed, Error> {
     let Reply { result, at_ms, .. } =
         ctx.propose(asker, Placement::Tenant(tenant), Command::Oauth(command)).await?;
     match result {
-        Ok(Outcome::Issued(issued)) => Ok((issued, at_ms)),
+        Ok(Outcome::Issued(issued)) => Ok(Agreed { issued, at_ms, handover: None }),
+        Ok(Outcome::Refreshed(refreshed)) => {
+            let Refreshed { issued, token } = *refreshed;
+            Ok(Agreed { issued, at_ms, handover: Some(token) })
+        }
         Ok(Outcome::Refused(Refusal::CodeReplayed)) => {
             Err(error(Code::InvalidGrant, "the authorization code was used before"))
+        }
+        Ok(Outcome::Refused(Refusal::RefreshReplayed)) => {
+            tracing::warn!(%tenant, "a refresh token came again; its family was revoked");
+            let hint = "the refresh token was used before; everything of its grant is revoked";
+            Err(error(Code::InvalidGrant, hint))
         }
         Ok(_) => Err(Error::Internal("an issue answered with another outcome".into())),
         Err(Rejection::Code(refusal)) => {
             Err(error(Code::InvalidGrant, &Rejection::Code(refusal).to_string()))
+        }
+        Err(Rejection::Refresh(refusal)) => {
+            let code = match refusal {
+                RefreshRefusal::Target => Code::InvalidTarget,
+                RefreshRefusal::Unknown
+                | RefreshRefusal::Client
+                | RefreshRefusal::Expired
+                | RefreshRefusal::Ended
+                | RefreshRefusal::Superseded
+                | RefreshRefusal::Credential => Code::InvalidGrant,
+            };
+            Err(error(code, &Rejection::Refresh(refusal).to_string()))
         }
         Err(Rejection::Issue(refusal)) => {
             use identity::outcome::IssueRefusal as No;
@@ -205,12 +251,13 @@ async fn agreed(
 }
 
 /// Signs what was agreed.
-async fn sign(
+pub(super) async fn sign(
     ctx: &Context,
     tenant: TenantId,
-    issued: &Issued,
-    at_ms: u64,
+    agreed: &Agreed,
 ) -> Result<Answer, Error> {
+    let Agreed { issued, at_ms, .. } = agreed;
+    let at_ms = *at_ms;
     let (snapshot, key) = signer(ctx, tenant, issued.access_token_algorithm).await?;
     let api_audience = ctx.api_audience();
     let names = claims::Names { issuer: &snapshot.tenant.issuer, api_audience: &api_audience };
@@ -234,6 +281,7 @@ async fn sign(
         expires_in: issued.access_token_s,
         scope: scope::join(&issued.scopes),
         id_token,
+        refresh_token: None,
     })
 }
 

@@ -1,5 +1,5 @@
-//! A random log that is the same for the same seed: tenants, users, clients, logins, codes, repeats
-//! and mistakes.
+//! A random log that is the same for the same seed: tenants, users, clients, logins, codes, refresh
+//! tokens, repeats and mistakes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,9 @@ use identity::{
     command::Command,
     id::{ClientId, GrantId, RequestId, SagaId, SessionId, TenantId, UserId},
     keys::Algorithm,
-    oauth,
+    oauth::{self, refresh},
     principal::{Principal, Source},
-    secret::{Digest, PasswordHash},
+    secret::{Digest, PasswordHash, Sealed},
     stamp::{Draft, Entry, Idempotency, Placement, Stamp},
     sweep::Sweep,
     tenants::{self, Lifetimes, Saga, Seed},
@@ -53,6 +53,7 @@ struct Known {
     users: Vec<(TenantId, UserId)>,
     clients: Vec<(TenantId, ClientId)>,
     codes: Vec<(TenantId, ClientId, Digest)>,
+    refresh_tokens: Vec<(TenantId, ClientId, Digest)>,
     drafts: Vec<Draft>,
 }
 
@@ -116,7 +117,7 @@ impl Recorder {
 
     fn drafts(&mut self) -> Vec<Draft> {
         let Some(tenant) = self.dice.one(&self.known.tenants.clone()) else { return Vec::new() };
-        let command = match self.dice.below(20) {
+        let command = match self.dice.below(23) {
             0 => return self.tenant(),
             1..=5 => self.new_user(tenant),
             6..=8 => return self.changed_user().into_iter().collect(),
@@ -129,6 +130,7 @@ impl Recorder {
                 expires_at_ms: self.now_ms + self.dice.next() % 30_000,
             }),
             18 => return self.repeated().into_iter().collect(),
+            19..=21 => return self.refresh().into_iter().collect(),
             _ => Command::Noop,
         };
         vec![self.draft(Placement::Tenant(tenant), command)]
@@ -148,6 +150,8 @@ impl Recorder {
             clients: Vec::new(),
             administrator: None,
             lifetimes: Lifetimes { access_token_s: 20, session_s: 40, ..Lifetimes::default() },
+            refresh: refresh::Policy { idle_s: 60, lifetime_s: 90, grace_s: 3 },
+            key_rotation_s: None,
         };
         let saga = Saga {
             id: SagaId::from_bytes(tenant.bytes()),
@@ -212,13 +216,14 @@ impl Recorder {
             authentication: Authentication::ClientSecretBasic,
             native: false,
             redirect_uris: vec![REDIRECT.into()],
-            grant_types: BTreeSet::from([GrantType::AuthorizationCode]),
+            grant_types: [GrantType::AuthorizationCode, GrantType::RefreshToken].into(),
             scopes: BTreeSet::new(),
             id_token_algorithm: Algorithm::Rs256,
             access_token_algorithm: Algorithm::Es256,
             access_token_lifetime_s: None,
             admin_api: false,
             roles: BTreeSet::new(),
+            refresh: refresh::ClientPolicy::default(),
         };
         let secret = Some(Digest::of(b"secret"));
         Command::Clients(clients::Command::Create { id, settings, secret })
@@ -255,12 +260,33 @@ impl Recorder {
         let recent = self.known.codes.len().saturating_sub(4);
         let (tenant, client, code) = self.dice.one(&self.known.codes[recent..])?;
         let challenge = if self.dice.below(8) == 0 { "another" } else { "challenge" };
-        let command = oauth::Command::RedeemCode {
+        let refresh = Digest::of(&self.dice.id());
+        self.known.refresh_tokens.push((tenant, client, refresh));
+        let redemption = oauth::Redemption {
             code,
             client,
             redirect_uri: Some(REDIRECT.into()),
             challenge: Some(challenge.into()),
             grant: GrantId::from_bytes(self.dice.id()),
+            refresh: Some(refresh),
+        };
+        let command = oauth::Command::RedeemCode(Box::new(redemption));
+        Some(self.draft(Placement::Tenant(tenant), Command::Oauth(command)))
+    }
+
+    /// Mostly of a recent token, sometimes of one that was used, now and then its end.
+    fn refresh(&mut self) -> Option<Draft> {
+        let recent = self.known.refresh_tokens.len().saturating_sub(4);
+        let (tenant, client, token) = self.dice.one(&self.known.refresh_tokens[recent..])?;
+        let command = if self.dice.below(8) == 0 {
+            oauth::Command::RevokeRefresh { token, client }
+        } else {
+            let successor = Digest::of(&self.dice.id());
+            self.known.refresh_tokens.push((tenant, client, successor));
+            let sealed = Sealed { key: 1, nonce: [0; 12], bytes: self.dice.id().to_vec() };
+            let (scopes, api) = (None, false);
+            let shown = refresh::Presentation { token, client, scopes, api, successor, sealed };
+            oauth::Command::Refresh(Box::new(shown))
         };
         Some(self.draft(Placement::Tenant(tenant), Command::Oauth(command)))
     }

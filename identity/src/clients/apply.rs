@@ -9,6 +9,7 @@ use crate::{
     applying::Applying,
     id::{ClientId, RoleId},
     name,
+    oauth::refresh::Rotation,
     outcome::{Outcome, Rejection, Stop},
     secret::Digest,
     table::{Record, TablesMut},
@@ -18,25 +19,17 @@ use crate::{
 impl Command {
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         match self {
-            Self::Create { id, settings, secret } => {
-                at.target(Client::TABLE, id.bytes());
-                at.require(WRITE)?;
-                let mut client = Client::new(*id, settings, None, at.now_ms);
-                client.admin_api = false;
-                client.roles.clear();
-                adopt(at, &mut client, settings, *secret)?;
-                insert(at, client)
+            Self::CreateV1 { id, settings, secret } => {
+                create(at, *id, &settings.clone().into(), *secret)
+            }
+            Self::Create { id, settings, secret } => create(at, *id, settings, *secret),
+            Self::UpdateV1 { id, expected, settings, secret } => {
+                let client = find(at, *id, *expected)?;
+                update(at, &client, &settings.clone().into(), *secret)
             }
             Self::Update { id, expected, settings, secret } => {
                 let client = find(at, *id, *expected)?;
-                let mut after = client.clone();
-                adopt(at, &mut after, settings, *secret)?;
-                if after.client_id != client.client_id {
-                    let id = client.id.bytes();
-                    at.claim(Client::TABLE, BY_CLIENT_ID, &after.client_id, id, "client_id")?;
-                    at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
-                }
-                Ok(at.update(&client, after))
+                update(at, &client, settings, *secret)
             }
             Self::Delete { id, expected } => {
                 let client = find(at, *id, *expected)?;
@@ -60,6 +53,37 @@ impl Command {
             }
         }
     }
+}
+
+fn create<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    id: ClientId,
+    settings: &Settings,
+    secret: Option<Digest>,
+) -> Result<Outcome, Stop> {
+    at.target(Client::TABLE, id.bytes());
+    at.require(WRITE)?;
+    let mut client = Client::new(id, settings, None, at.now_ms);
+    client.admin_api = false;
+    client.roles.clear();
+    adopt(at, &mut client, settings, secret)?;
+    insert(at, client)
+}
+
+fn update<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    client: &Client,
+    settings: &Settings,
+    secret: Option<Digest>,
+) -> Result<Outcome, Stop> {
+    let mut after = client.clone();
+    adopt(at, &mut after, settings, secret)?;
+    if after.client_id != client.client_id {
+        let id = client.id.bytes();
+        at.claim(Client::TABLE, BY_CLIENT_ID, &after.client_id, id, "client_id")?;
+        at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
+    }
+    Ok(at.update(client, after))
 }
 
 /// Writes a new client and its index row.
@@ -160,6 +184,21 @@ impl Settings {
             return Err(Rejection::invalid(
                 "/grant_types",
                 "client_credentials needs a client with a secret",
+            ));
+        }
+        if asks(GrantType::RefreshToken) && !asks(GrantType::AuthorizationCode) {
+            return Err(Rejection::invalid(
+                "/grant_types",
+                "refresh_token needs authorization_code, which the first one comes with",
+            ));
+        }
+        self.refresh.check("/refresh")?;
+        // RFC 9700 §2.2.2.
+        let public = self.authentication == Authentication::None;
+        if public && self.refresh.rotation == Rotation::Never {
+            return Err(Rejection::invalid(
+                "/refresh/rotation",
+                "must be always for a client without a secret",
             ));
         }
         if self.access_token_lifetime_s.is_some_and(|s| !(30..=86_400).contains(&s)) {

@@ -28,6 +28,7 @@ fn client(authentication: Authentication, admin_api: bool) -> Client {
         access_token_lifetime_s: None,
         admin_api,
         roles: BTreeSet::new(),
+        refresh: Default::default(),
     };
     Client::new(ClientId::from_bytes([1; 16]), &settings, None, 0)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Login, may_reach_api, redirect};
+use super::{Login, Redemption, may_reach_api, redirect, refresh};
 use crate::{
     applying::Applying,
     clients::{Client, GrantType},
@@ -159,21 +159,22 @@ pub(crate) fn complete_login<T: TablesMut>(
 /// Exchanges a code once; a second time revokes the grant of the first.
 pub(crate) fn redeem<T: TablesMut>(
     at: &mut Applying<'_, T>,
-    digest: Digest,
-    shown: Shown<'_>,
-    grant: GrantId,
+    redemption: &Redemption,
 ) -> Result<Outcome, Stop> {
+    let (digest, grant) = (redemption.code, redemption.grant);
+    let shown = Shown {
+        client: redemption.client,
+        redirect_uri: redemption.redirect_uri.as_deref(),
+        challenge: redemption.challenge.as_deref(),
+    };
     at.target(Client::TABLE, shown.client.bytes());
     let code = at.flow::<AuthorizationCode>(digest.bytes())?.ok_or(CodeRefusal::Unknown)?;
     if code.client != shown.client {
         return Err(CodeRefusal::Client.into());
     }
     if let Some(first) = code.redeemed {
-        if let Some(grant) = at.record::<Grant>(first.bytes())?
-            && grant.revoked_at_ms.is_none()
-        {
-            let after = Grant { revoked_at_ms: Some(at.now_ms), ..grant.clone() };
-            at.update(&grant, after);
+        if let Some(grant) = at.record::<Grant>(first.bytes())? {
+            grants::end(at, &grant);
         }
         return Ok(Outcome::Refused(Refusal::CodeReplayed));
     }
@@ -190,7 +191,10 @@ pub(crate) fn redeem<T: TablesMut>(
     check_client(&parties.client, &code)?;
     let issued = Issued::to(&parties, code.scopes.clone(), code.api);
     let lifetime_ms = u64::from(issued.access_token_s).saturating_mul(1000);
-    let expires_at_ms = at.now_ms.saturating_add(lifetime_ms);
+    let of = refresh::Of { grant, api: code.api, authenticated_at_ms: code.authenticated_at_ms };
+    let family_ends_at_ms = refresh::begin(at, &parties, redemption.refresh, of)?;
+    // A grant lives as long as anything that hangs off it, the last access token included.
+    let expires_at_ms = family_ends_at_ms.unwrap_or(at.now_ms).saturating_add(lifetime_ms);
     at.create(Grant {
         id: grant,
         revision: 0,
@@ -203,14 +207,19 @@ pub(crate) fn redeem<T: TablesMut>(
     })?;
     at.expire(expires_at_ms, GRANTS, &grant.bytes());
     at.rewrite_flow(digest.bytes(), &AuthorizationCode { redeemed: Some(grant), ..code.clone() });
-    Ok(Outcome::Issued(Issued {
+    let issued = Issued {
         grant: Some(grant),
         user: Some(code.user),
         session: Some(code.session),
         nonce: code.nonce,
         authenticated_at_ms: Some(code.authenticated_at_ms),
         ..issued
-    }))
+    };
+    if family_ends_at_ms.is_none() {
+        return Ok(Outcome::Issued(issued));
+    }
+    let token = refresh::Handover::Begun;
+    Ok(Outcome::Refreshed(Box::new(refresh::Refreshed { issued, token })))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
-//! Does an access token still count? One answer for introspection, userinfo and the administration
-//! API: signature and time are checked by the caller, everything in state here.
+//! Does a token still count? One answer for introspection, userinfo and the administration API:
+//! signature and time of an access token are checked by the caller, everything in state here.
 
-use super::claims::AccessToken;
+use super::{claims::AccessToken, refresh::RefreshToken};
 use crate::{
     clients::{self, Client},
     fault::Fault,
     grants::{DeniedToken, Grant, denied_digest},
     id::{ClientId, GrantId, SessionId, TenantId, UserId},
+    secret::Digest,
     sessions::Session,
     table::{Record, Tables, flow, record, unique},
     tenants::Tenant,
@@ -56,30 +57,70 @@ pub fn live(
     let Some(grant) = &token.grant else {
         return Ok(Some(Live { client, user: None }));
     };
-    let user = of_grant(tables, tenant, grant, client.id, now_ms)?;
-    Ok(user.map(|user| Live { client, user: Some(user) }))
+    let Ok(id) = grant.parse::<GrantId>() else {
+        return Ok(None);
+    };
+    let found = of_grant(tables, tenant, id, client.id, now_ms)?;
+    Ok(found.map(|(_, user)| Live { client, user: Some(user) }))
+}
+
+/// A refresh token that counts, and what it stands for.
+#[derive(Debug, Clone)]
+pub struct LiveRefresh {
+    /// The token's row.
+    pub token: RefreshToken,
+    /// Its family.
+    pub grant: Grant,
+    /// Whose.
+    pub user: User,
+}
+
+/// Looks a refresh token up for the client that asks; none means it does not count, or is not
+/// theirs to know of. One that was used counts no more, whatever its grace.
+///
+/// # Errors
+/// Faults only.
+pub fn live_refresh(
+    tables: &impl Tables,
+    tenant: TenantId,
+    token: Digest,
+    client: ClientId,
+    now_ms: u64,
+) -> Result<Option<LiveRefresh>, Fault> {
+    let Some(row) = flow::<RefreshToken>(tables, tenant, token.bytes())? else {
+        return Ok(None);
+    };
+    if row.successor.is_some() || now_ms >= row.expires_at_ms {
+        return Ok(None);
+    }
+    if !record::<Tenant>(tables, tenant, tenant.bytes())?.is_some_and(|tenant| tenant.live()) {
+        return Ok(None);
+    }
+    let found = of_grant(tables, tenant, row.grant, client, now_ms)?;
+    Ok(found
+        .filter(|(_, user)| user.credential_revision == row.credential_revision)
+        .map(|(grant, user)| LiveRefresh { token: row, grant, user }))
 }
 
 fn of_grant(
     tables: &impl Tables,
     tenant: TenantId,
-    grant: &str,
+    id: GrantId,
     client: ClientId,
     now_ms: u64,
-) -> Result<Option<User>, Fault> {
-    let Ok(id) = grant.parse::<GrantId>() else {
-        return Ok(None);
-    };
+) -> Result<Option<(Grant, User)>, Fault> {
     let Some(grant) = record::<Grant>(tables, tenant, id.bytes())? else {
         return Ok(None);
     };
     if !grant.live(now_ms) || grant.client != client {
         return Ok(None);
     }
-    let session: Option<Session> = record(tables, tenant, SessionId::bytes(&grant.session))?;
-    if !session.is_some_and(|session| session.live(now_ms)) {
-        return Ok(None);
+    if !grant.offline() {
+        let session: Option<Session> = record(tables, tenant, SessionId::bytes(&grant.session))?;
+        if !session.is_some_and(|session| session.live(now_ms)) {
+            return Ok(None);
+        }
     }
     let user: Option<User> = record(tables, tenant, UserId::bytes(&grant.user))?;
-    Ok(user.filter(User::live))
+    Ok(user.filter(User::live).map(|user| (grant, user)))
 }

@@ -58,6 +58,7 @@ mod tests {
             access_token_lifetime_s: None,
             admin_api: false,
             roles: Default::default(),
+            refresh: Default::default(),
         };
         Client::new(ClientId::from_bytes([1; 16]), &settings, None, 0)
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::clients::Client;
+use super::refresh::OFFLINE_ACCESS;
+use crate::clients::{Client, GrantType};
 
 /// Scopes of OpenID Connect that every client of the code flow may ask for (OIDC Core §5.4).
 pub const OPENID: &[&str] = &["openid", "profile", "email", "address", "phone"];
@@ -12,6 +13,10 @@ pub const SCOPE_MAX: usize = 4096;
 
 /// Whether a client may be granted a scope; `openid` says whether a person is involved.
 pub fn allowed(client: &Client, scope: &str, openid: bool) -> bool {
+    if openid && scope == OFFLINE_ACCESS {
+        // OIDC Core §11: ignored where nothing could come of it.
+        return client.grant_types.contains(&GrantType::RefreshToken);
+    }
     (openid && OPENID.contains(&scope)) || client.scopes.contains(scope)
 }
 

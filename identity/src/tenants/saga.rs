@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Lifetimes, Settings, Tenant, WRITE,
     directory::{BY_ISSUER, BY_SLUG, Directory, State},
-    is_default, own,
+    is_default, old, own,
 };
 use crate::{
     applying::Applying,
@@ -17,6 +17,7 @@ use crate::{
     id::{RoleId, SagaId, SigningKeyId, TenantId, UserId},
     keys::{self, Algorithm, SigningKey},
     name,
+    oauth::refresh,
     outcome::{Outcome, Rejection, Stop},
     secret::{Digest, PasswordHash, Sealed},
     table::{Record, Row, Table, TablesMut},
@@ -72,6 +73,10 @@ pub struct Seed {
     pub administrator: Option<UserSeed>,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// Its refresh tokens.
+    pub refresh: refresh::Policy,
+    /// How old its signing keys get, seconds.
+    pub key_rotation_s: Option<u32>,
 }
 
 /// What setup adds to the creation of the default tenant.
@@ -100,6 +105,14 @@ pub struct Saga {
 
 impl Persisted for Saga {
     const KIND: [u8; 2] = *b"sa";
+    const VERSION: u16 = 2;
+
+    fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
+        match version {
+            1 => codec::body_from::<old::SagaV1>(body).map(Self::from),
+            _ => Err(codec::Error::Version { kind: Self::KIND, version }),
+        }
+    }
 }
 
 impl Record for Saga {
@@ -143,8 +156,14 @@ pub(crate) fn begin<T: TablesMut>(at: &mut Applying<'_, T>, saga: &Saga) -> Resu
 
 fn check(seed: &Seed) -> Result<(), Rejection> {
     name::slug("/slug", &seed.slug)?;
-    Settings { name: seed.name.clone(), enabled: true, lifetimes: seed.lifetimes.clone() }
-        .check()?;
+    let settings = Settings {
+        name: seed.name.clone(),
+        enabled: true,
+        lifetimes: seed.lifetimes.clone(),
+        refresh: seed.refresh,
+        key_rotation_s: seed.key_rotation_s,
+    };
+    settings.check()?;
     if seed.tenant == TenantId::CLUSTER {
         return Err(Rejection::invalid("/id", "is reserved"));
     }
@@ -175,6 +194,8 @@ pub(crate) fn open<T: TablesMut>(at: &mut Applying<'_, T>, seed: &Seed) -> Resul
         created_at_ms: at.now_ms,
         updated_at_ms: at.now_ms,
         lifetimes: seed.lifetimes.clone(),
+        refresh: seed.refresh,
+        key_rotation_s: seed.key_rotation_s,
     })?;
     for key in &seed.keys {
         at.create(SigningKey::from_seed(key, at.now_ms))?;
@@ -244,6 +265,8 @@ pub(crate) fn begin_delete<T: TablesMut>(
         clients: Vec::new(),
         administrator: None,
         lifetimes: Lifetimes::default(),
+        refresh: refresh::Policy::default(),
+        key_rotation_s: None,
     };
     set_state(at, tenant, State::Closing)?;
     at.create(Saga { id: saga, revision: 0, seed, setup: None, deleting: true })?;

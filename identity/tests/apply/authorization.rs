@@ -50,8 +50,13 @@ fn in_tenant() -> Vec<Command> {
 }
 
 fn rename() -> Command {
-    let settings =
-        tenants::Settings { name: "New".into(), enabled: true, lifetimes: Lifetimes::default() };
+    let settings = tenants::Settings {
+        name: "New".into(),
+        enabled: true,
+        lifetimes: Lifetimes::default(),
+        refresh: Default::default(),
+        key_rotation_s: None,
+    };
     Command::Tenants(tenants::Command::Update { expected: None, settings })
 }
 

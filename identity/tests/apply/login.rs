@@ -51,13 +51,23 @@ pub(crate) fn login(number: u8) -> Command {
 
 /// The exchange of a code for a grant.
 pub(crate) fn redeem(code: u8, grant: u8) -> Command {
-    Command::Oauth(oauth::Command::RedeemCode {
+    redeeming(redemption(code, grant))
+}
+
+/// The same, as a test may change it.
+pub(crate) fn redemption(code: u8, grant: u8) -> oauth::Redemption {
+    oauth::Redemption {
         code: digest(code),
         client: WEB,
         redirect_uri: Some(CALLBACK.into()),
         challenge: Some(CHALLENGE.into()),
         grant: GrantId::from_bytes([grant; 16]),
-    })
+        refresh: None,
+    }
+}
+
+pub(crate) fn redeeming(redemption: oauth::Redemption) -> Command {
+    Command::Oauth(oauth::Command::RedeemCode(Box::new(redemption)))
 }
 
 fn ask(world: &mut World, command: Command) -> Result {
@@ -154,25 +164,11 @@ fn the_same_exchange_asked_again_by_its_request_id_is_no_replay() {
 #[test]
 fn a_code_shown_with_a_wrong_proof_stays_good() {
     let mut world = signed_in();
-    let with = |change: &dyn Fn(&mut oauth::Command)| {
-        let Command::Oauth(mut command) = redeem(1, 1) else { panic!("an exchange") };
-        change(&mut command);
-        Command::Oauth(command)
-    };
-    let wrong_client = with(&|command| {
-        let oauth::Command::RedeemCode { client, .. } = command else { panic!("an exchange") };
-        *client = SERVICE;
-    });
-    let no_verifier = with(&|command| {
-        let oauth::Command::RedeemCode { challenge, .. } = command else { panic!("an exchange") };
-        *challenge = None;
-    });
-    let other_uri = with(&|command| {
-        let oauth::Command::RedeemCode { redirect_uri, .. } = command else {
-            panic!("an exchange")
-        };
-        *redirect_uri = Some("https://app.example/other".into());
-    });
+    let right = redemption(1, 1);
+    let wrong_client = redeeming(oauth::Redemption { client: SERVICE, ..right.clone() });
+    let no_verifier = redeeming(oauth::Redemption { challenge: None, ..right.clone() });
+    let other = Some("https://app.example/other".into());
+    let other_uri = redeeming(oauth::Redemption { redirect_uri: other, ..right });
     let table = [
         (redeem(9, 1), CodeRefusal::Unknown),
         (wrong_client, CodeRefusal::Client),
@@ -189,13 +185,7 @@ fn a_code_shown_with_a_wrong_proof_stays_good() {
 }
 
 fn unnamed() -> Command {
-    Command::Oauth(oauth::Command::RedeemCode {
-        code: digest(1),
-        client: WEB,
-        redirect_uri: None,
-        challenge: Some(CHALLENGE.into()),
-        grant: GrantId::from_bytes([1; 16]),
-    })
+    redeeming(oauth::Redemption { redirect_uri: None, ..redemption(1, 1) })
 }
 
 #[test]
@@ -212,13 +202,7 @@ fn a_client_that_turned_public_redeems_no_code_without_a_verifier() {
     let authentication = Authentication::None;
     let settings = clients::Settings { authentication, grant_types, ..client("web") };
     world.update_client(operator(), ACME, WEB, settings).unwrap();
-    let bare = Command::Oauth(oauth::Command::RedeemCode {
-        code: digest(1),
-        client: WEB,
-        redirect_uri: Some(CALLBACK.into()),
-        challenge: None,
-        grant: GrantId::from_bytes([1; 16]),
-    });
+    let bare = redeeming(oauth::Redemption { challenge: None, ..redemption(1, 1) });
     assert_eq!(ask(&mut world, bare), Err(Rejection::Code(CodeRefusal::Verifier)));
 }
 

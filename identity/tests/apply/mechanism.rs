@@ -197,7 +197,13 @@ fn a_command_that_changes_what_snapshots_are_built_from_says_so() {
     };
     let rename = |name: &str| {
         let lifetimes = Default::default();
-        let settings = identity::tenants::Settings { name: name.into(), enabled: true, lifetimes };
+        let settings = identity::tenants::Settings {
+            name: name.into(),
+            enabled: true,
+            lifetimes,
+            refresh: Default::default(),
+            key_rotation_s: None,
+        };
         Command::Tenants(identity::tenants::Command::Update { expected: None, settings })
     };
     assert!(hot(rename("Other")));

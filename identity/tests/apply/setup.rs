@@ -179,7 +179,13 @@ fn the_default_tenant_is_neither_disabled_nor_deleted() {
     let saga = SagaId::from_bytes([8; 16]);
     let begin = tenants::Command::BeginDelete { tenant: DEFAULT, saga };
     let (name, lifetimes) = ("Default".to_owned(), Default::default());
-    let settings = tenants::Settings { name, enabled: false, lifetimes };
+    let settings = tenants::Settings {
+        name,
+        enabled: false,
+        lifetimes,
+        refresh: Default::default(),
+        key_rotation_s: None,
+    };
     let update = tenants::Command::Update { expected: None, settings };
     for (tenant, command) in [(CLUSTER, begin), (DEFAULT, update)] {
         for by in [operator(), Principal::System] {

@@ -11,6 +11,7 @@ use identity::{
     command::Command,
     id::{ClientId, RequestId, RoleId, SagaId, TenantId, UserId},
     keys::Algorithm,
+    oauth::refresh::{ClientPolicy, Policy},
     outcome::{Outcome, Rejection, Reply},
     principal::{ApiScopes, Principal, Source},
     secret::{Digest, PasswordHash},
@@ -96,6 +97,7 @@ pub(crate) fn client(client_id: &str) -> clients::Settings {
         access_token_lifetime_s: None,
         admin_api: false,
         roles: BTreeSet::new(),
+        refresh: ClientPolicy::default(),
     }
 }
 
@@ -122,6 +124,8 @@ pub(crate) fn saga(tenant: TenantId, slug: &str) -> Saga {
         clients: vec![built_in()],
         administrator: None,
         lifetimes: Lifetimes::default(),
+        refresh: Policy::default(),
+        key_rotation_s: None,
     };
     let id = SagaId::from_bytes(tenant.bytes());
     Saga { id, revision: 0, seed, setup: None, deleting: false }
@@ -298,8 +302,10 @@ impl World {
     }
 
     pub(crate) fn enable_tenant(&mut self, tenant: TenantId, enabled: bool) {
+        let (lifetimes, refresh) = (Lifetimes::default(), Policy::default());
+        let name = "T".into();
         let settings =
-            tenants::Settings { name: "T".into(), enabled, lifetimes: Lifetimes::default() };
+            tenants::Settings { name, enabled, lifetimes, refresh, key_rotation_s: None };
         let update = tenants::Command::Update { expected: None, settings };
         self.done(Principal::System, tenant, Command::Tenants(update));
     }

@@ -19,7 +19,7 @@ use identity::{
 };
 use proptest::prelude::*;
 
-use crate::{commands, records};
+use crate::{commands, events, records};
 
 fn reads_back<T: Persisted + PartialEq + Debug>(value: &T) -> Result<(), TestCaseError> {
     let mut bytes = codec::encode(value);
@@ -128,7 +128,7 @@ proptest! {
         (sequence, detail, action) in (any::<u64>(), word(), word()),
         fields in proptest::collection::vec((word(), word(), word()), 0..5),
     ) {
-        let mut event = records::audit_event(Principal::System, identity::event::Verdict::Allowed);
+        let mut event = events::audit_event(Principal::System, identity::event::Verdict::Allowed);
         event.sequence = sequence;
         event.detail = detail;
         event.action.clone_from(&action);

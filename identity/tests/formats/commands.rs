@@ -6,7 +6,8 @@ use identity::{
     clients, cluster,
     command::{Command, Denials},
     keys::{self, Algorithm},
-    oauth, setup,
+    oauth::{self, refresh},
+    setup,
     stamp::{Draft, Idempotency, Placement},
     sweep::Sweep,
     tenants, users,
@@ -14,9 +15,11 @@ use identity::{
 
 use crate::{
     Sample,
+    events::checkpoint,
+    old,
     records::{
-        AT, CLIENT, GRANT, KEY, REQUEST, SAGA, SESSION, TENANT, USER, checkpoint, client_settings,
-        digest, hash, key_seed, principals, saga, sealed, seed, source, user_settings,
+        AT, CLIENT, GRANT, KEY, REQUEST, SAGA, SESSION, TENANT, USER, client_settings, digest,
+        hash, key_seed, principals, saga, sealed, seed, source, user_settings,
     },
     sample,
 };
@@ -38,26 +41,35 @@ labels!(label, LABELS, Command, {
     Command::Cluster(cluster::Command::Initialize { .. }) => "cluster-initialize",
     Command::Cluster(cluster::Command::RenewBootstrap(_)) => "cluster-renew-bootstrap",
     Command::Cluster(cluster::Command::RaiseFeatureLevel(_)) => "cluster-raise-feature-level",
-    Command::Setup(setup::Command::Begin(_)) => "setup-begin",
-    Command::Tenants(tenants::Command::Begin(_)) => "tenants-begin",
-    Command::Tenants(tenants::Command::Open(_)) => "tenants-open",
+    Command::Setup(setup::Command::BeginV1(_)) => "setup-begin",
+    Command::Setup(setup::Command::Begin(_)) => "setup-begin-2",
+    Command::Tenants(tenants::Command::BeginV1(_)) => "tenants-begin",
+    Command::Tenants(tenants::Command::Begin(_)) => "tenants-begin-2",
+    Command::Tenants(tenants::Command::OpenV1(_)) => "tenants-open",
+    Command::Tenants(tenants::Command::Open(_)) => "tenants-open-2",
     Command::Tenants(tenants::Command::Publish(_)) => "tenants-publish",
-    Command::Tenants(tenants::Command::Update { .. }) => "tenants-update",
+    Command::Tenants(tenants::Command::UpdateV1 { .. }) => "tenants-update",
+    Command::Tenants(tenants::Command::Update { .. }) => "tenants-update-2",
     Command::Tenants(tenants::Command::BeginDelete { .. }) => "tenants-begin-delete",
     Command::Tenants(tenants::Command::Close) => "tenants-close",
     Command::Tenants(tenants::Command::FinishDelete(_)) => "tenants-finish-delete",
     Command::Users(users::Command::Create { .. }) => "users-create",
     Command::Users(users::Command::Update { .. }) => "users-update",
     Command::Users(users::Command::Delete { .. }) => "users-delete",
-    Command::Clients(clients::Command::Create { .. }) => "clients-create",
-    Command::Clients(clients::Command::Update { .. }) => "clients-update",
+    Command::Clients(clients::Command::CreateV1 { .. }) => "clients-create",
+    Command::Clients(clients::Command::Create { .. }) => "clients-create-2",
+    Command::Clients(clients::Command::UpdateV1 { .. }) => "clients-update",
+    Command::Clients(clients::Command::Update { .. }) => "clients-update-2",
     Command::Clients(clients::Command::Delete { .. }) => "clients-delete",
     Command::Clients(clients::Command::RegenerateSecret { .. }) => "clients-regenerate-secret",
     Command::Keys(keys::Command::Introduce(_)) => "keys-introduce",
     Command::Keys(keys::Command::Rotate { .. }) => "keys-rotate",
     Command::Keys(keys::Command::Retire(_)) => "keys-retire",
     Command::Oauth(oauth::Command::CompleteLogin(_)) => "oauth-complete-login",
-    Command::Oauth(oauth::Command::RedeemCode { .. }) => "oauth-redeem-code",
+    Command::Oauth(oauth::Command::RedeemCodeV1 { .. }) => "oauth-redeem-code",
+    Command::Oauth(oauth::Command::RedeemCode(_)) => "oauth-redeem-code-2",
+    Command::Oauth(oauth::Command::Refresh(_)) => "oauth-refresh",
+    Command::Oauth(oauth::Command::RevokeRefresh { .. }) => "oauth-revoke-refresh",
     Command::Oauth(oauth::Command::IssueClientToken { .. }) => "oauth-issue-client-token",
     Command::Oauth(oauth::Command::DenyToken { .. }) => "oauth-deny-token",
     Command::Sweep(_) => "sweep",
@@ -76,15 +88,27 @@ fn administration() -> Vec<Command> {
         cluster::Command::RaiseFeatureLevel(1),
     ];
     let tenants = [
+        tenants::Command::BeginV1(Box::new(old::saga_1())),
         tenants::Command::Begin(Box::new(saga())),
+        tenants::Command::OpenV1(Box::new(old::seed_1())),
         tenants::Command::Open(Box::new(seed())),
         tenants::Command::Publish(TENANT),
+        tenants::Command::UpdateV1 {
+            expected: Some(3),
+            settings: tenants::old::SettingsV1 {
+                name: "Acme".into(),
+                enabled: false,
+                lifetimes: tenants::Lifetimes::default(),
+            },
+        },
         tenants::Command::Update {
             expected: Some(3),
             settings: tenants::Settings {
                 name: "Acme".into(),
                 enabled: false,
                 lifetimes: tenants::Lifetimes::default(),
+                refresh: refresh::Policy::default(),
+                key_rotation_s: Some(90_000),
             },
         },
         tenants::Command::BeginDelete { tenant: TENANT, saga: SAGA },
@@ -98,13 +122,19 @@ fn administration() -> Vec<Command> {
         users::Command::Delete { id: USER, expected: None },
     ];
     let (settings, secret) = (client_settings(), Some(digest(2)));
+    let old = old::client_settings_1();
     let clients = [
+        clients::Command::CreateV1 { id: CLIENT, settings: old.clone(), secret },
+        clients::Command::UpdateV1 { id: CLIENT, expected: Some(7), settings: old, secret: None },
         clients::Command::Create { id: CLIENT, settings: settings.clone(), secret },
         clients::Command::Update { id: CLIENT, expected: Some(7), settings, secret: None },
         clients::Command::Delete { id: CLIENT, expected: Some(300) },
         clients::Command::RegenerateSecret { id: CLIENT, secret: digest(3) },
     ];
-    let mut all = vec![Command::Setup(setup::Command::Begin(Box::new(saga())))];
+    let mut all = vec![
+        Command::Setup(setup::Command::BeginV1(Box::new(old::saga_1()))),
+        Command::Setup(setup::Command::Begin(Box::new(saga()))),
+    ];
     all.extend(cluster.map(Command::Cluster));
     all.extend(tenants.map(Command::Tenants));
     all.extend(users.map(Command::Users));
@@ -136,7 +166,7 @@ fn protocol() -> Vec<Command> {
     };
     let oauth = [
         oauth::Command::CompleteLogin(Box::new(login)),
-        oauth::Command::RedeemCode {
+        oauth::Command::RedeemCodeV1 {
             code: digest(5),
             client: CLIENT,
             redirect_uri: Some("https://app.example/cb".into()),
@@ -149,6 +179,23 @@ fn protocol() -> Vec<Command> {
             api: false,
         },
         oauth::Command::DenyToken { jti: digest(6), expires_at_ms: AT },
+        oauth::Command::RedeemCode(Box::new(oauth::Redemption {
+            code: digest(5),
+            client: CLIENT,
+            redirect_uri: Some("https://app.example/cb".into()),
+            challenge: None,
+            grant: GRANT,
+            refresh: Some(digest(9)),
+        })),
+        oauth::Command::Refresh(Box::new(refresh::Presentation {
+            token: digest(9),
+            client: CLIENT,
+            scopes: Some(["openid".into()].into()),
+            api: true,
+            successor: digest(10),
+            sealed: sealed(),
+        })),
+        oauth::Command::RevokeRefresh { token: digest(9), client: CLIENT },
     ];
     let mut all = vec![
         Command::Noop,

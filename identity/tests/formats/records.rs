@@ -2,12 +2,15 @@
 
 use identity::{
     apply::Remembered,
-    clients::{self, Authentication, Client, GrantType},
-    cluster, event,
+    clients::{self, Authentication, Client, GrantType, old::SettingsV1},
+    cluster,
     grants::{DeniedToken, Grant},
     id::{ClientId, GrantId, RequestId, RoleId, SagaId, SessionId, SigningKeyId, TenantId, UserId},
     keys::{self, Algorithm, SigningKey},
-    oauth::code::AuthorizationCode,
+    oauth::{
+        code::AuthorizationCode,
+        refresh::{ClientPolicy, Policy, RefreshToken, Rotation, Successor},
+    },
     outcome::Outcome,
     principal::{ApiScopes, Principal, Source},
     secret::{Digest, PasswordHash, Sealed},
@@ -19,7 +22,7 @@ use identity::{
     users::{self, User},
 };
 
-use crate::{Sample, sample};
+use crate::{Sample, old, older, sample};
 
 /// A state time.
 pub(crate) const AT: u64 = 1_790_000_000_123;
@@ -87,13 +90,24 @@ pub(crate) fn client_settings() -> clients::Settings {
         authentication: Authentication::ClientSecretPost,
         native: false,
         redirect_uris: vec!["https://app.example/cb".into(), "https://app.example/b?x=1".into()],
-        grant_types: [GrantType::AuthorizationCode, GrantType::ClientCredentials].into(),
+        grant_types: [
+            GrantType::AuthorizationCode,
+            GrantType::ClientCredentials,
+            GrantType::RefreshToken,
+        ]
+        .into(),
         scopes: ["read".into(), "write".into()].into(),
         id_token_algorithm: Algorithm::Rs256,
         access_token_algorithm: Algorithm::EdDsa,
         access_token_lifetime_s: Some(600),
         admin_api: true,
         roles: [RoleId::ADMINISTRATOR].into(),
+        refresh: ClientPolicy {
+            rotation: Rotation::Never,
+            idle_s: Some(600),
+            lifetime_s: Some(70_000),
+            grace_s: None,
+        },
     }
 }
 
@@ -124,6 +138,8 @@ pub(crate) fn seed() -> Seed {
             password: hash(),
         }),
         lifetimes: Lifetimes::default(),
+        refresh: Policy::default(),
+        key_rotation_s: Some(90_000),
     }
 }
 
@@ -171,6 +187,8 @@ pub(crate) fn tenant() -> Tenant {
         created_at_ms: AT,
         updated_at_ms: AT + 5,
         lifetimes: Lifetimes { access_token_s: 60, id_token_s: 61, code_s: 30, session_s: 3600 },
+        refresh: Policy { idle_s: 600, lifetime_s: 86_400, grace_s: 30 },
+        key_rotation_s: None,
     }
 }
 
@@ -217,6 +235,21 @@ pub(crate) fn code() -> AuthorizationCode {
     }
 }
 
+fn refresh_token() -> RefreshToken {
+    let grace_until_ms = AT + 10_000;
+    RefreshToken {
+        grant: GRANT,
+        generation: 3,
+        api: true,
+        authenticated_at_ms: AT - 9,
+        credential_revision: 7,
+        expires_at_ms: AT + 600_000,
+        family_ends_at_ms: AT + 700_000,
+        used_at_ms: Some(AT),
+        successor: Some(Successor { token: digest(23), sealed: sealed(), grace_until_ms }),
+    }
+}
+
 pub(crate) fn settings() -> cluster::Settings {
     cluster::Settings {
         revision: 3,
@@ -228,31 +261,6 @@ pub(crate) fn settings() -> cluster::Settings {
         feature_level: 1,
         access_token_lifetime_s: 3600,
     }
-}
-
-pub(crate) fn checkpoint() -> event::Checkpoint {
-    let signature = vec![19; 64];
-    event::Checkpoint { tenant: TENANT, sequence: 9, hash: [18; 32], at_ms: AT, signature }
-}
-
-pub(crate) fn audit_event(principal: Principal, verdict: event::Verdict) -> event::AuditEvent {
-    let mut event = event::AuditEvent {
-        sequence: 10,
-        at_ms: AT,
-        position: (70_000, 3),
-        request: REQUEST,
-        principal,
-        action: "users.update".into(),
-        target: Some(event::Target { table: *b"us", id: USER.bytes() }),
-        verdict,
-        detail: "count=3".into(),
-        commitment: event::commitment(&event::Personal { source: source() }),
-        previous: [20; 32],
-        hash: [0; 32],
-    };
-    // So the hash, too, is frozen: another one would make a kept chain read as forged.
-    event.hash = event::event_hash(&event);
-    event
 }
 
 fn key(state: keys::State, algorithm: Algorithm) -> Sample {
@@ -280,51 +288,43 @@ fn directory(state: State) -> Sample {
     sample(format!("directory-{name}"), line)
 }
 
-fn event_samples() -> Vec<Sample> {
-    let mut all: Vec<Sample> = principals()
-        .into_iter()
-        .map(|(name, principal)| {
-            let event = audit_event(principal, event::Verdict::Allowed);
-            sample(format!("audit-event-{name}"), event)
-        })
-        .collect();
-    let denied = event::Verdict::Denied("stale".into());
-    let refused = event::Verdict::Refused("code_replayed".into());
-    all.push(sample("audit-event-denied", audit_event(Principal::System, denied)));
-    all.push(sample("audit-event-refused", audit_event(Principal::Anonymous, refused)));
-    let outbox = event::OutboxEvent {
-        tenant: TENANT,
-        audit_sequence: 10,
-        action: "users.update".into(),
-        changed: vec![(*b"us", USER.bytes(), 7)],
-    };
-    all.push(sample("outbox-event", outbox));
-    let history = event::HistoryRow {
-        at_ms: AT,
-        position: (70_000, 3),
-        principal: Principal::System,
-        action: "users.update".into(),
-        fields: vec![("enabled".into(), "true".into(), "false".into())],
-    };
-    all.push(sample("history-row", history));
-    all.push(sample("personal", event::Personal { source: source() }));
-    all.push(sample("chain-head", event::ChainHead { sequence: 10, hash: [21; 32] }));
-    all.push(sample("checkpoint", checkpoint()));
-    all
-}
-
-pub(crate) fn samples() -> Vec<Sample> {
-    use keys::State as Key;
+fn client_samples() -> Vec<Sample> {
     let public = clients::Settings {
         authentication: Authentication::None,
         native: true,
         access_token_lifetime_s: None,
+        refresh: ClientPolicy::default(),
         ..client_settings()
     };
-    let basic = clients::Settings {
+    let public_1 = SettingsV1 {
+        authentication: Authentication::None,
+        native: true,
+        access_token_lifetime_s: None,
+        ..old::client_settings_1()
+    };
+    let basic_1 = SettingsV1 {
         authentication: Authentication::ClientSecretBasic,
-        ..client_settings()
+        ..old::client_settings_1()
     };
+    let client_1 = Client {
+        refresh: ClientPolicy::default(),
+        grant_types: old::client_settings_1().grant_types,
+        ..client()
+    };
+    vec![
+        older("client", client_1),
+        older(
+            "client-public",
+            Client { secret: None, secret_generation: 0, ..old::client_1(public_1) },
+        ),
+        older("client-basic", old::client_1(basic_1)),
+        sample("client-2", client()),
+        sample("client-2-public", Client::new(CLIENT, &public, None, AT)),
+    ]
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    use keys::State as Key;
     let remembered = Remembered {
         body: digest(22),
         outcome: Outcome::Written { id: CLIENT.bytes(), revision: 1 },
@@ -334,20 +334,24 @@ pub(crate) fn samples() -> Vec<Sample> {
     let mut all = vec![
         sample("user", user()),
         sample("user-plain", User::new(USER, "bob".into(), AT)),
-        sample("client", client()),
-        sample("client-public", Client::new(CLIENT, &public, None, AT)),
-        sample("client-basic", Client::new(CLIENT, &basic, Some(digest(14)), AT)),
-        sample("tenant", tenant()),
+        older("tenant", old::tenant_1()),
+        sample("tenant-2", tenant()),
         directory(State::Opening),
         directory(State::Open),
         directory(State::Closing),
         directory(State::Deleted),
-        sample("saga", saga()),
+        older("saga", Saga::from(old::saga_1())),
+        sample("saga-2", saga()),
         sample("cluster-settings", settings()),
         sample("session", session()),
         sample("grant", grant()),
         sample("denied-token", DeniedToken { expires_at_ms: AT }),
         sample("authorization-code", code()),
+        sample("refresh-token", refresh_token()),
+        sample(
+            "refresh-token-unused",
+            RefreshToken { used_at_ms: None, successor: None, ..refresh_token() },
+        ),
         key(Key::Pending, Algorithm::Es256),
         key(Key::Active, Algorithm::Rs256),
         key(Key::Retiring, Algorithm::Ps256),
@@ -361,6 +365,6 @@ pub(crate) fn samples() -> Vec<Sample> {
             },
         ),
     ];
-    all.extend(event_samples());
+    all.extend(client_samples());
     all
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use identity::{
     grants::Issued,
     keys::Algorithm,
-    outcome::{CodeRefusal, IssueRefusal, Outcome, Refusal, Rejection, Reply},
+    oauth::refresh::{Handover, Refreshed},
+    outcome::{CodeRefusal, IssueRefusal, Outcome, RefreshRefusal, Refusal, Rejection, Reply},
     secret::Sealed,
 };
 
@@ -24,7 +25,9 @@ labels!(label, LABELS, Answer, {
     Ok(Outcome::Saga(_)) => "saga",
     Ok(Outcome::Issued(_)) => "issued",
     Ok(Outcome::Refused(Refusal::CodeReplayed)) => "code-replayed",
+    Ok(Outcome::Refused(Refusal::RefreshReplayed)) => "refresh-replayed",
     Ok(Outcome::Swept(_)) => "swept",
+    Ok(Outcome::Refreshed(_)) => "refreshed",
     Err(Rejection::NotFound) => "not-found",
     Err(Rejection::AlreadyExists(_)) => "already-exists",
     Err(Rejection::Stale) => "stale",
@@ -51,6 +54,13 @@ labels!(label, LABELS, Answer, {
     Err(Rejection::Protected(_)) => "protected",
     Err(Rejection::FeatureLevel) => "feature-level",
     Err(Rejection::Poison) => "poison",
+    Err(Rejection::Refresh(RefreshRefusal::Unknown)) => "refresh-unknown",
+    Err(Rejection::Refresh(RefreshRefusal::Client)) => "refresh-client",
+    Err(Rejection::Refresh(RefreshRefusal::Expired)) => "refresh-expired",
+    Err(Rejection::Refresh(RefreshRefusal::Ended)) => "refresh-ended",
+    Err(Rejection::Refresh(RefreshRefusal::Superseded)) => "refresh-superseded",
+    Err(Rejection::Refresh(RefreshRefusal::Credential)) => "refresh-credential",
+    Err(Rejection::Refresh(RefreshRefusal::Target)) => "refresh-target",
 });
 
 fn issued() -> Issued {
@@ -71,6 +81,10 @@ fn issued() -> Issued {
     }
 }
 
+fn refreshed(token: Handover) -> Outcome {
+    Outcome::Refreshed(Box::new(Refreshed { issued: issued(), token }))
+}
+
 fn answers() -> Vec<Answer> {
     let mut all = vec![
         Ok(Outcome::Done),
@@ -78,7 +92,9 @@ fn answers() -> Vec<Answer> {
         Ok(Outcome::Saga(SAGA)),
         Ok(Outcome::Issued(issued())),
         Ok(Outcome::Refused(Refusal::CodeReplayed)),
+        Ok(Outcome::Refused(Refusal::RefreshReplayed)),
         Ok(Outcome::Swept(300)),
+        Ok(refreshed(Handover::Rotated(sealed()))),
         Err(Rejection::NotFound),
         Err(Rejection::AlreadyExists("username".into())),
         Err(Rejection::Stale),
@@ -104,6 +120,16 @@ fn answers() -> Vec<Answer> {
         IssueRefusal::GrantEnded,
     ];
     all.extend(issue.map(|refusal| Err(Rejection::Issue(refusal))));
+    let refresh = [
+        RefreshRefusal::Unknown,
+        RefreshRefusal::Client,
+        RefreshRefusal::Expired,
+        RefreshRefusal::Ended,
+        RefreshRefusal::Superseded,
+        RefreshRefusal::Credential,
+        RefreshRefusal::Target,
+    ];
+    all.extend(refresh.map(|refusal| Err(Rejection::Refresh(refusal))));
     let code = [
         CodeRefusal::Unknown,
         CodeRefusal::Expired,
@@ -132,5 +158,13 @@ pub(crate) fn samples() -> Vec<Sample> {
     all.push(sample("reply-replayed", reply(Ok(Outcome::Done), Some(None))));
     let once = reply(Ok(Outcome::Done), Some(Some(sealed())));
     all.push(sample("reply-replayed-with-secret", once));
+    let handovers = [
+        ("begun", Handover::Begun),
+        ("kept", Handover::Kept),
+        ("same-successor", Handover::SameSuccessor(sealed())),
+    ];
+    for (name, token) in handovers {
+        all.push(sample(format!("reply-refreshed-{name}"), reply(Ok(refreshed(token)), None)));
+    }
     all
 }

@@ -93,6 +93,7 @@ async fn a_client_lives_from_post_to_delete() {
         "redirect_uris": ["https://app.example/callback"], "grant_types": ["authorization_code"],
         "scopes": [], "id_token_algorithm": "RS256", "access_token_algorithm": "ES256",
         "access_token_lifetime_s": null, "admin_api": false, "roles": [], "built_in": false,
+        "refresh": { "rotation": "always", "idle_s": null, "lifetime_s": null, "grace_s": null },
         "created_at": app["created_at"], "updated_at": app["created_at"], "revision": 1,
     });
     assert_eq!(bob.read(&path).await, expected, "the secret is shown once");
@@ -139,6 +140,8 @@ async fn a_tenant_lives_from_post_to_delete() {
     let expected = json!({
         "id": acme["id"], "slug": slug, "issuer": issuer, "name": "Acme", "enabled": true,
         "lifetimes": acme["lifetimes"], "created_at": acme["created_at"],
+        "refresh": { "idle_s": 86_400, "lifetime_s": 2_592_000, "grace_s": 10 },
+        "key_rotation_s": 7_776_000,
         "updated_at": acme["updated_at"], "revision": 1,
     });
     assert_eq!(acme, expected);

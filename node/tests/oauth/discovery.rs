@@ -110,7 +110,8 @@ async fn key_count(answer: &Answer) -> usize {
 async fn documents_follow_the_tenant_at_once() {
     let node = support::demo();
     let ctx = &node.context;
-    let new = NewTenant { slug: "fleeting".into(), name: "Fleeting".into(), lifetimes: None };
+    let (slug, name) = ("fleeting".into(), "Fleeting".into());
+    let new = NewTenant { slug, name, lifetimes: None, refresh: None, key_rotation_s: None };
     let url = node.at("/t/fleeting/.well-known/jwks.json");
     let metadata = node.at("/t/fleeting/.well-known/openid-configuration");
     let mut visitor = Visitor::new();

@@ -1,6 +1,7 @@
 //! A whole node in this process, in development mode, and visitors who talk to it over HTTP.
 //!
-//! `demo()` is shared by the tests that run at the same time; `start()` gives one of its own.
+//! `demo()` is shared by the tests that run at the same time; `start()` gives one of its own, and
+//! `start_at()` one whose clock the test moves.
 //! Either stops in order when the last holder lets go, and its folder goes with it.
 
 // Each test binary uses its own part of this.
@@ -17,6 +18,7 @@ use std::{
 
 use actors::{
     Context, demo,
+    runtime::{clock::Clock, housekeeper},
     system::{self, System},
 };
 use axum::Router;
@@ -69,11 +71,16 @@ pub(crate) fn demo() -> Arc<TestNode> {
 
 /// Starts a node on a free port in a folder of its own.
 pub(crate) fn start(content: Content) -> TestNode {
+    start_at(content, Clock::system())
+}
+
+/// The same, at the time of a clock.
+pub(crate) fn start_at(content: Content, clock: Clock) -> TestNode {
     let (started, running) = mpsc::channel();
     let (stop, stopped) = oneshot::channel();
     let thread = std::thread::spawn(move || {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(run(content, started, stopped));
+        runtime.block_on(run(content, clock, started, stopped));
     });
     let (url, context, bootstrap) = running.recv().expect("the node starts");
     TestNode { url, context, bootstrap, stop: Some(stop), thread: Some(thread) }
@@ -81,11 +88,11 @@ pub(crate) fn start(content: Content) -> TestNode {
 
 type Started = mpsc::Sender<(String, Context, Option<String>)>;
 
-async fn run(content: Content, started: Started, stopped: oneshot::Receiver<()>) {
+async fn run(content: Content, clock: Clock, started: Started, stopped: oneshot::Receiver<()>) {
     let folder = TempDir::new().unwrap();
     let bound = Node::bind(config(&folder)).await.unwrap();
     let url = bound.config().external_url.as_str().to_owned();
-    let system = System::start(inside(bound.config())).await.unwrap();
+    let system = System::start_at(inside(bound.config()), clock).await.unwrap();
     let ctx = system.context().clone();
     let mut bootstrap = system.bootstrap().cloned();
     if content == Content::Demo {
@@ -127,6 +134,7 @@ fn inside(config: &Config) -> system::Config {
             external_url: config.external_url.as_str().to_owned(),
             secure_cookies: config.external_url.https(),
             access_token_lifetime_s: u32::try_from(config.lifetimes.access_token_s).unwrap(),
+            refresh_token_lifetime_s: u32::try_from(config.lifetimes.refresh_token_s).unwrap(),
         },
         root_secret: Zeroizing::new(b"a root secret that only tests know".to_vec()),
         previous_root_secret: None,
@@ -149,6 +157,13 @@ impl Drop for TestNode {
 }
 
 impl TestNode {
+    /// Lets time pass at a node that stands still.
+    pub(crate) fn pass_ms(&self, clock: &Clock, elapsed_ms: u64) {
+        clock.advance_ms(elapsed_ms);
+        // As each second: a node that slept must not trust its time before.
+        housekeeper::check_clock(&self.context);
+    }
+
     /// The address of a route of the default tenant.
     pub(crate) fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)

@@ -62,6 +62,7 @@ fn config(dir: &std::path::Path) -> Config {
             external_url: "http://localhost:8080".into(),
             secure_cookies: false,
             access_token_lifetime_s: 3600,
+            refresh_token_lifetime_s: 86_400,
         },
         root_secret: fresh_root_secret(),
         previous_root_secret: None,

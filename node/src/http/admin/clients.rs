@@ -12,6 +12,7 @@ use identity::{
     command::Command,
     id::{ClientId, RoleId},
     keys::Algorithm,
+    oauth::refresh::{ClientPolicy, Rotation},
     stamp::Placement,
     table::Record as _,
 };
@@ -90,6 +91,54 @@ pub struct Input {
     #[serde(default, with = "role")]
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleId>,
+    /// Its refresh tokens.
+    #[serde(default)]
+    refresh: Refresh,
+}
+
+/// Refresh tokens of a client; what is null is the tenant's.
+#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ClientRefresh)]
+pub struct Refresh {
+    /// What a use does to a token.
+    #[serde(default)]
+    #[schema(schema_with = rotations)]
+    rotation: Rotation,
+    /// A token that is not used for this long ends, seconds.
+    #[serde(default)]
+    #[schema(minimum = 60, maximum = 31_622_400)]
+    idle_s: Option<u32>,
+    /// Whatever is done with them, tokens of one grant end after this, seconds.
+    #[serde(default)]
+    #[schema(minimum = 60, maximum = 31_622_400)]
+    lifetime_s: Option<u32>,
+    /// For how long after a use the old token is answered with the same new one, seconds.
+    #[serde(default)]
+    #[schema(maximum = 60)]
+    grace_s: Option<u32>,
+}
+
+impl From<ClientPolicy> for Refresh {
+    fn from(policy: ClientPolicy) -> Self {
+        let ClientPolicy { rotation, idle_s, lifetime_s, grace_s } = policy;
+        Self { rotation, idle_s, lifetime_s, grace_s }
+    }
+}
+
+impl From<Refresh> for ClientPolicy {
+    fn from(refresh: Refresh) -> Self {
+        let Refresh { rotation, idle_s, lifetime_s, grace_s } = refresh;
+        Self { rotation, idle_s, lifetime_s, grace_s }
+    }
+}
+
+fn rotations() -> ObjectBuilder {
+    text(None)
+        .description(Some(
+            "`always`: a new token takes its place. `never`: it stays, for clients with a secret.",
+        ))
+        .enum_values(Some(["always", "never"]))
 }
 
 const fn yes() -> bool {
@@ -122,7 +171,7 @@ fn authentications() -> ObjectBuilder {
 }
 
 fn grant_types() -> ArrayBuilder {
-    let values = ["authorization_code", "client_credentials"];
+    let values = ["authorization_code", "client_credentials", "refresh_token"];
     ArrayBuilder::new()
         .description(Some("What it may ask with."))
         .unique_items(true)
@@ -160,6 +209,7 @@ pub struct View {
     #[serde(with = "role")]
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleId>,
+    refresh: Refresh,
     /// Made by the product itself: it cannot be changed.
     built_in: bool,
     /// Only in the answer that made it.
@@ -215,6 +265,7 @@ impl Resource for Clients {
             access_token_lifetime_s: client.access_token_lifetime_s,
             admin_api: client.admin_api,
             roles: client.roles,
+            refresh: client.refresh.into(),
         }
     }
 
@@ -235,6 +286,7 @@ impl Resource for Clients {
             access_token_lifetime_s: shown.access_token_lifetime_s,
             admin_api: shown.admin_api,
             roles: shown.roles,
+            refresh: shown.refresh.into(),
             built_in: shown.built_in,
             secret: None,
             created_at: Rfc3339(shown.created_at_ms).to_string(),
@@ -301,6 +353,7 @@ impl From<Input> for Settings {
             access_token_lifetime_s: input.access_token_lifetime_s,
             admin_api: input.admin_api,
             roles: input.roles,
+            refresh: input.refresh.into(),
         }
     }
 }

@@ -8,6 +8,7 @@ use identity::{
     authorize::Permission,
     command::Command,
     id::TenantId,
+    oauth::refresh::Policy,
     outcome::Rejection,
     stamp::Placement,
     table::{self, Record as _, Tables},
@@ -60,6 +61,36 @@ impl From<Durations> for Lifetimes {
     }
 }
 
+/// Refresh tokens.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TenantRefresh)]
+pub struct Refresh {
+    /// One that is not used for this long ends, seconds.
+    #[schema(minimum = 60, maximum = 31_622_400)]
+    idle_s: u32,
+    /// Whatever is done with them, those of one grant end after this, seconds.
+    #[schema(minimum = 60, maximum = 31_622_400)]
+    lifetime_s: u32,
+    /// For how long after a use the old one is answered with the same new one, seconds.
+    #[schema(maximum = 60)]
+    grace_s: u32,
+}
+
+impl From<Policy> for Refresh {
+    fn from(policy: Policy) -> Self {
+        let Policy { idle_s, lifetime_s, grace_s } = policy;
+        Self { idle_s, lifetime_s, grace_s }
+    }
+}
+
+impl From<Refresh> for Policy {
+    fn from(refresh: Refresh) -> Self {
+        let Refresh { idle_s, lifetime_s, grace_s } = refresh;
+        Self { idle_s, lifetime_s, grace_s }
+    }
+}
+
 /// What may be set of a tenant.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +106,17 @@ pub struct Input {
     enabled: bool,
     #[serde(default)]
     lifetimes: Option<Durations>,
+    #[serde(default)]
+    refresh: Option<Refresh>,
+    /// How old a signing key gets before the next takes its place, seconds, at least 3600; 0 means
+    /// that it signs until somebody rotates.
+    #[serde(default = "rotation")]
+    #[schema(maximum = 63_244_800, default = 7_776_000)]
+    key_rotation_s: u32,
+}
+
+fn rotation() -> u32 {
+    tenants::key_rotation().unwrap_or_default()
 }
 
 const fn yes() -> bool {
@@ -93,6 +135,8 @@ pub struct View {
     name: String,
     enabled: bool,
     lifetimes: Durations,
+    refresh: Refresh,
+    key_rotation_s: u32,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -134,6 +178,8 @@ impl Resource for Tenants {
             name: tenant.name,
             enabled: tenant.enabled,
             lifetimes: Some(tenant.lifetimes.into()),
+            refresh: Some(tenant.refresh.into()),
+            key_rotation_s: tenant.key_rotation_s.unwrap_or_default(),
         }
     }
 
@@ -146,6 +192,8 @@ impl Resource for Tenants {
             name: shown.name,
             enabled: shown.enabled,
             lifetimes: shown.lifetimes.into(),
+            refresh: shown.refresh.into(),
+            key_rotation_s: shown.key_rotation_s.unwrap_or_default(),
             created_at: Rfc3339(shown.created_at_ms).to_string(),
             updated_at: Rfc3339(shown.updated_at_ms).to_string(),
             revision: shown.revision,
@@ -173,7 +221,10 @@ impl Resource for Tenants {
         }
         let Asking { ctx, asker, .. } = asking;
         let lifetimes = input.lifetimes.map(Lifetimes::from);
-        let new = NewTenant { slug: input.slug, name: input.name, lifetimes };
+        let refresh = input.refresh.map(Policy::from);
+        let Input { slug, name, key_rotation_s, .. } = input;
+        let key_rotation_s = (key_rotation_s != 0).then_some(key_rotation_s);
+        let new = NewTenant { slug, name, lifetimes, refresh, key_rotation_s };
         let (tenant, reply) = actors::tenants::create(&ctx, &asker, new).await?;
         Ok(Done {
             id: tenant.bytes(),
@@ -198,7 +249,13 @@ impl Resource for Tenants {
             Some(durations) => durations.into(),
             None => actors::tenants::default_lifetimes(&ctx),
         };
-        let settings = Settings { name: input.name, enabled: input.enabled, lifetimes };
+        let refresh = match input.refresh {
+            Some(refresh) => refresh.into(),
+            None => actors::tenants::default_refresh(&ctx),
+        };
+        let Input { name, enabled, key_rotation_s, .. } = input;
+        let key_rotation_s = (key_rotation_s != 0).then_some(key_rotation_s);
+        let settings = Settings { name, enabled, lifetimes, refresh, key_rotation_s };
         let command = Command::Tenants(tenants::Command::Update { expected, settings });
         let (_, reply) = ctx.write(&asker, Placement::Tenant(before.id), command).await?;
         Done::of(&reply)

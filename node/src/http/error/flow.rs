@@ -77,6 +77,9 @@ impl From<Rejection> for Failure {
                 Self::new(Class::INVALID_GRANT).detail(refusal.to_string())
             }
             Rejection::Code(refusal) => Self::new(Class::INVALID_GRANT).detail(refusal.to_string()),
+            Rejection::Refresh(refusal) => {
+                Self::new(Class::INVALID_GRANT).detail(refusal.to_string())
+            }
             Rejection::Protected(what) => Self::new(Class::PROTECTED).detail(what),
             Rejection::FeatureLevel => {
                 Self::new(Class::CONFLICT).detail("the cluster is still being upgraded")

@@ -1,0 +1,109 @@
+//! Layouts of earlier versions, read for ever; only old entries of the log still hold them.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Authentication, Client, GrantType, Settings};
+use crate::{
+    id::{ClientId, RoleId},
+    keys::Algorithm,
+    oauth::refresh::ClientPolicy,
+    secret::Digest,
+};
+
+/// [`Settings`] of change 1: nothing about refresh tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as in the newest version")]
+pub struct SettingsV1 {
+    pub client_id: String,
+    pub name: String,
+    pub enabled: bool,
+    pub authentication: Authentication,
+    pub native: bool,
+    pub redirect_uris: Vec<String>,
+    pub grant_types: BTreeSet<GrantType>,
+    pub scopes: BTreeSet<String>,
+    pub id_token_algorithm: Algorithm,
+    pub access_token_algorithm: Algorithm,
+    pub access_token_lifetime_s: Option<u32>,
+    pub admin_api: bool,
+    pub roles: BTreeSet<RoleId>,
+}
+
+impl From<SettingsV1> for Settings {
+    fn from(old: SettingsV1) -> Self {
+        Self {
+            client_id: old.client_id,
+            name: old.name,
+            enabled: old.enabled,
+            authentication: old.authentication,
+            native: old.native,
+            redirect_uris: old.redirect_uris,
+            grant_types: old.grant_types,
+            scopes: old.scopes,
+            id_token_algorithm: old.id_token_algorithm,
+            access_token_algorithm: old.access_token_algorithm,
+            access_token_lifetime_s: old.access_token_lifetime_s,
+            admin_api: old.admin_api,
+            roles: old.roles,
+            refresh: ClientPolicy::default(),
+        }
+    }
+}
+
+/// [`Client`] of change 1: nothing about refresh tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as in the newest version")]
+pub struct ClientV1 {
+    pub id: ClientId,
+    pub revision: u64,
+    pub client_id: String,
+    pub name: String,
+    pub enabled: bool,
+    pub deleted_at_ms: Option<u64>,
+    pub authentication: Authentication,
+    pub secret: Option<Digest>,
+    pub secret_generation: u32,
+    pub native: bool,
+    pub redirect_uris: Vec<String>,
+    pub grant_types: BTreeSet<GrantType>,
+    pub scopes: BTreeSet<String>,
+    pub id_token_algorithm: Algorithm,
+    pub access_token_algorithm: Algorithm,
+    pub access_token_lifetime_s: Option<u32>,
+    pub admin_api: bool,
+    pub roles: BTreeSet<RoleId>,
+    pub built_in: bool,
+    pub created_at_ms: u64,
+    pub updated_at_ms: u64,
+}
+
+impl From<ClientV1> for Client {
+    fn from(old: ClientV1) -> Self {
+        Self {
+            id: old.id,
+            revision: old.revision,
+            client_id: old.client_id,
+            name: old.name,
+            enabled: old.enabled,
+            deleted_at_ms: old.deleted_at_ms,
+            authentication: old.authentication,
+            secret: old.secret,
+            secret_generation: old.secret_generation,
+            native: old.native,
+            redirect_uris: old.redirect_uris,
+            grant_types: old.grant_types,
+            scopes: old.scopes,
+            id_token_algorithm: old.id_token_algorithm,
+            access_token_algorithm: old.access_token_algorithm,
+            access_token_lifetime_s: old.access_token_lifetime_s,
+            admin_api: old.admin_api,
+            roles: old.roles,
+            built_in: old.built_in,
+            created_at_ms: old.created_at_ms,
+            updated_at_ms: old.updated_at_ms,
+            refresh: ClientPolicy::default(),
+        }
+    }
+}
