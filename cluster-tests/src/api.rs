@@ -1,4 +1,5 @@
-//! A small client of the administration API: an administrator's token, and users of tenant `demo`.
+//! A small client of the administration API: an administrator's token, users and clients of tenant
+//! `demo`.
 //!
 //! It never retries: who calls decides what an unknown outcome means.
 
@@ -19,6 +20,7 @@ pub struct Api {
     base: String,
     token: String,
     users: String,
+    clients: String,
 }
 
 /// What came of a write.
@@ -88,7 +90,8 @@ impl Api {
             .and_then(Value::as_str)
             .ok_or_else(|| format!("no token: {status} {answer}"))?
             .to_owned();
-        let mut api = Self { http, base, token, users: String::new() };
+        let (users, clients) = (String::new(), String::new());
+        let mut api = Self { http, base, token, users, clients };
         let (status, tenants) = api.get("/api/v1/tenants?limit=500").await?;
         let items = tenants.get("items").and_then(Value::as_array);
         let demo = items
@@ -99,6 +102,7 @@ impl Api {
             .and_then(|one| one.get("id")?.as_str())
             .ok_or_else(|| format!("no tenant demo: {status} {tenants}"))?;
         api.users = format!("/api/v1/tenants/{id}/users");
+        api.clients = format!("/api/v1/tenants/{id}/clients");
         Ok(api)
     }
 
@@ -135,6 +139,27 @@ impl Api {
     pub async fn replace(&self, id: &str, username: &str, nickname: &str, key: &str) -> Written {
         let path = format!("{}/{id}", self.users);
         self.write(Method::PUT, &path, key, &body(username, nickname)).await
+    }
+
+    /// Changes a client by its `client_id`.
+    ///
+    /// # Errors
+    /// The node does not do it.
+    pub async fn patch_client(&self, client_id: &str, patch: &Value) -> Result<(), Failure> {
+        let path = format!("{}?filter=client_id%20eq%20%22{client_id}%22", self.clients);
+        let (status, found) = self.get(&path).await?;
+        let id = found.pointer("/items/0/id").and_then(Value::as_str);
+        let id = id.ok_or_else(|| format!("no client {client_id}: {status} {found}"))?;
+        let request = self
+            .http
+            .patch(format!("{}{}/{id}", self.base, self.clients))
+            .bearer_auth(&self.token)
+            .header("content-type", "application/merge-patch+json")
+            .body(patch.to_string());
+        match send(request).await? {
+            (200, _) => Ok(()),
+            (status, answer) => Err(format!("the client was not changed: {status} {answer}")),
+        }
     }
 
     /// Every user of the tenant, page by page.

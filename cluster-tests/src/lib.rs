@@ -12,6 +12,8 @@ pub mod crash;
 pub mod delay;
 pub mod power;
 pub mod process;
+pub mod races;
+pub mod sign_in;
 pub mod writers;
 
 /// Why a run could not be made, or what it found.

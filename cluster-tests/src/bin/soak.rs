@@ -1,7 +1,8 @@
-//! Power cuts of a node in the middle of many writers: nothing acknowledged is lost.
+//! Races of many for one code or refresh token, then power cuts of a node in the middle of many
+//! writers: nothing forks, nothing acknowledged is lost.
 //!
-//! `soak [--cuts N] [--program PATH] [--planted FAULT]`. Ends with 0 and the reason where this
-//! machine cannot make the rig.
+//! `soak [--rounds N] [--cuts N] [--program PATH] [--planted FAULT]`. The cuts are left out, with
+//! the reason, where this machine cannot make the rig.
 #![allow(clippy::print_stdout, reason = "a program that people run")]
 
 use std::{
@@ -18,6 +19,7 @@ use vaultara_cluster_tests::{
     during,
     power::Rig,
     process::{Launch, Node, free_port},
+    races,
     writers::{Ledger, Writers, differences},
 };
 
@@ -27,6 +29,7 @@ const MAKERS: usize = 4;
 const ACKNOWLEDGED_MIN: u64 = 100;
 
 struct Arguments {
+    rounds: usize,
     cuts: usize,
     program: PathBuf,
     planted: Option<String>,
@@ -34,11 +37,13 @@ struct Arguments {
 
 fn arguments() -> Result<Arguments, Failure> {
     let here = std::env::current_exe().map_err(during("find the binary"))?;
-    let mut found = Arguments { cuts: 20, program: here.with_file_name("vaultara"), planted: None };
+    let program = here.with_file_name("vaultara");
+    let mut found = Arguments { rounds: 200, cuts: 20, program, planted: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
         match word.as_str() {
+            "--rounds" => found.rounds = value.parse().map_err(during("--rounds"))?,
             "--cuts" => found.cuts = value.parse().map_err(during("--cuts"))?,
             "--program" => found.program = value.into(),
             "--planted" => found.planted = Some(value),
@@ -63,18 +68,26 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let rig = match Rig::new(folder.path()) {
-        Ok(rig) => rig,
-        Err(reason) => {
-            println!("soak: power cuts skipped: {reason}");
-            return ExitCode::SUCCESS;
-        }
-    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
             println!("soak: no runtime: {error}");
             return ExitCode::FAILURE;
+        }
+    };
+    let plan = races::Plan { rounds: arguments.rounds, fold: 64 };
+    match runtime.block_on(races::run(folder.path(), plan)) {
+        Ok(report) => println!("soak: {report}"),
+        Err(problem) => {
+            println!("soak: FAILED: {problem}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let rig = match Rig::new(folder.path()) {
+        Ok(rig) => rig,
+        Err(reason) => {
+            println!("soak: power cuts skipped: {reason}");
+            return ExitCode::SUCCESS;
         }
     };
     match runtime.block_on(power_cuts(&arguments, &rig, folder.path())) {
