@@ -10,6 +10,7 @@ pub mod clients;
 pub mod context;
 pub mod demo;
 pub mod error;
+pub mod keys;
 pub mod oauth;
 pub mod runtime;
 pub mod setup;

@@ -224,7 +224,11 @@ pub async fn key_pair(
     ])
 }
 
-async fn key_seed(
+/// One key, sealed.
+///
+/// # Errors
+/// When no key can be made.
+pub(crate) async fn key_seed(
     ctx: &Context,
     tenant: TenantId,
     algorithm: Algorithm,

@@ -2,19 +2,37 @@
 //!
 //! A key is published before it signs and stays published while anything it signed may live. One
 //! pending key per algorithm in use is always there, so that an emergency promotes a key that every
-//! cache already has. The private part is sealed before it comes here.
+//! cache already has. The private part is sealed before it comes here, and gone when a key retires.
+//! Invariant: a rotation names the key it replaces, so of two at once one is stale.
+
+mod rotation;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     applying::Applying,
-    codec::Persisted,
-    id::SigningKeyId,
+    authorize::Permission,
+    codec::{self, Persisted},
+    fault::Fault,
+    id::{SigningKeyId, TenantId},
     outcome::{Outcome, Rejection, Stop},
     secret::Sealed,
-    table::{FoundRow, Record, Span, Table, TablesMut},
+    table::{Record, Span, Table, Tables, TablesMut},
     tenants::KeySeed,
 };
+
+/// Reading signing keys.
+pub const READ: Permission = Permission::read("keys");
+/// Rotating and revoking signing keys.
+pub const WRITE: Permission = Permission::write("keys");
+
+/// How long caches may keep a key set, and so how long a key is published before it signs, seconds.
+pub const PUBLISHED_S_MIN: u32 = 300;
+/// Nothing that was signed lives longer, seconds: no lifetime of a token may be set higher.
+pub const TOKEN_LIFE_S_MAX: u32 = 86_400;
+/// How long a key stays published after it signed last, milliseconds: the longest token, and the
+/// time that clocks and requests under way may need.
+pub const OVERLAP_MS: u64 = (TOKEN_LIFE_S_MAX as u64 + PUBLISHED_S_MIN as u64) * 1000;
 
 /// Signature algorithms (RFC 7518, RFC 8037). Variants are only ever appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,6 +145,23 @@ pub const KEYS: Table = Table(SigningKey::KIND);
 
 /// Most keys of one tenant that are not retired.
 pub const KEYS_MAX: usize = 64;
+/// Retired keys that are kept to be looked at; older ones remain in history.
+pub const RETIRED_KEPT: usize = 32;
+
+/// Every key of a tenant in the order of their making. They are few: a key is made only while fewer
+/// than [`KEYS_MAX`] are not retired, and retired ones beyond [`RETIRED_KEPT`] are removed.
+///
+/// # Errors
+/// Faults only; more keys than there can be is one, rather than an answer without some of them.
+pub fn all(tables: &impl Tables, tenant: TenantId) -> Result<Vec<SigningKey>, Fault> {
+    let most = 2 * (KEYS_MAX + RETIRED_KEPT);
+    let span = Span::Records { table: KEYS, after: None };
+    let found = tables.scan(tenant, span, most + 1, false)?;
+    if found.len() > most {
+        return Err(Fault::new("a tenant has more signing keys than there can be"));
+    }
+    found.iter().map(|found| Ok(codec::decode(&found.value)?)).collect()
+}
 
 /// Changes of signing keys. Variants are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +179,20 @@ pub enum Command {
     },
     /// Takes a retiring key out of the key set once nothing it signed can live.
     Retire(SigningKeyId),
+    /// For each: the pending key signs, the named one retires slowly, a new pending one is
+    /// published.
+    Replace(Vec<Replacement>),
+    /// Emergency: a key leaves the key set at once, whatever it signed.
+    Revoke(Replacement),
+}
+
+/// A key, and what is published in its place or that of its successor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replacement {
+    /// Which key.
+    pub key: SigningKeyId,
+    /// The next pending key.
+    pub next: KeySeed,
 }
 
 impl Command {
@@ -152,65 +201,40 @@ impl Command {
             Self::Introduce(_) => "keys.introduce",
             Self::Rotate { .. } => "keys.rotate",
             Self::Retire(_) => "keys.retire",
+            Self::Replace(_) => "keys.replace",
+            Self::Revoke(_) => "keys.revoke",
         }
     }
 
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
-        at.require_system()?;
-        let keys = all(at)?;
         match self {
-            Self::Introduce(seeds) => {
-                let Some(first) = seeds.first() else {
-                    return Err(Rejection::invalid("", "names no key").into());
-                };
-                let known = |key: &SigningKey| {
-                    key.algorithm == first.algorithm && key.state == State::Active
-                };
-                if keys.iter().any(known) {
-                    return Ok(Outcome::Done);
-                }
-                for seed in seeds {
-                    at.create(SigningKey::from_seed(seed, at.now_ms))?;
-                }
-                Ok(Outcome::Done)
-            }
+            Self::Introduce(_) | Self::Rotate { .. } | Self::Retire(_) => at.require_system()?,
+            Self::Replace(_) | Self::Revoke(_) => at.require(WRITE)?,
+        }
+        let keys = all(at.tables, at.tenant)?;
+        match self {
+            Self::Introduce(seeds) => rotation::introduce(at, &keys, seeds),
             Self::Rotate { algorithm, next, revoke } => {
-                let mine = |key: &&SigningKey| key.algorithm == *algorithm;
-                let pending = keys
-                    .iter()
-                    .filter(mine)
-                    .find(|key| key.state == State::Pending)
-                    .ok_or(Rejection::NotFound)?;
-                let after = if *revoke { State::Retired } else { State::Retiring };
-                for key in keys.iter().filter(mine).filter(|key| key.state == State::Active) {
-                    set(at, key, after);
+                let signs =
+                    |key: &&SigningKey| key.algorithm == *algorithm && key.state == State::Active;
+                let active = keys.iter().find(signs).ok_or(Rejection::NotFound)?;
+                let replacement = Replacement { key: active.id, next: next.clone() };
+                if *revoke {
+                    rotation::revoke(at, &keys, &replacement)
+                } else {
+                    rotation::replace(at, &keys, &replacement)
                 }
-                set(at, pending, State::Active);
-                at.create(SigningKey::from_seed(next, at.now_ms))
             }
-            Self::Retire(id) => {
-                let key = keys.iter().find(|key| key.id == *id).ok_or(Rejection::NotFound)?;
-                if key.state == State::Retiring {
-                    set(at, key, State::Retired);
+            Self::Retire(id) => rotation::retire(at, &keys, *id),
+            Self::Replace(replacements) => {
+                for replacement in replacements {
+                    // What the one before did counts.
+                    let keys = all(at.tables, at.tenant)?;
+                    rotation::replace(at, &keys, replacement)?;
                 }
                 Ok(Outcome::Done)
             }
+            Self::Revoke(replacement) => rotation::revoke(at, &keys, replacement),
         }
     }
-}
-
-fn set<T: TablesMut>(at: &mut Applying<'_, T>, key: &SigningKey, state: State) {
-    let after = SigningKey { state, changed_at_ms: at.now_ms, ..key.clone() };
-    at.update(key, after);
-}
-
-fn all<T: TablesMut>(at: &Applying<'_, T>) -> Result<Vec<SigningKey>, Stop> {
-    let mut keys = Vec::new();
-    for found in at.scan(Span::Records { table: KEYS, after: None }, 4 * KEYS_MAX)? {
-        if let FoundRow::Record { .. } = found.row {
-            let key = crate::codec::decode(&found.value).map_err(crate::fault::Fault::from)?;
-            keys.push(key);
-        }
-    }
-    Ok(keys)
 }

@@ -17,7 +17,7 @@ use crate::{
     cluster,
     codec::{self, Persisted},
     id::TenantId,
-    name,
+    keys, name,
     oauth::refresh,
     outcome::{Outcome, Rejection, Stop},
     table::{Record, TablesMut},
@@ -149,8 +149,9 @@ impl Settings {
                 Err(Rejection::invalid(field, format!("must be {low} to {high} seconds")))
             }
         };
-        within("/lifetimes/access_token_s", self.lifetimes.access_token_s, 30, 86_400)?;
-        within("/lifetimes/id_token_s", self.lifetimes.id_token_s, 30, 86_400)?;
+        let longest_s = keys::TOKEN_LIFE_S_MAX;
+        within("/lifetimes/access_token_s", self.lifetimes.access_token_s, 30, longest_s)?;
+        within("/lifetimes/id_token_s", self.lifetimes.id_token_s, 30, longest_s)?;
         within("/lifetimes/code_s", self.lifetimes.code_s, 10, 60)?;
         within("/lifetimes/session_s", self.lifetimes.session_s, 300, 30 * 86_400)?;
         if let Some(rotation_s) = self.key_rotation_s {

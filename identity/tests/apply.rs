@@ -10,6 +10,8 @@ extern crate vaultara_identity as identity;
 mod authorization;
 #[path = "apply/idempotency.rs"]
 mod idempotency;
+#[path = "apply/keys.rs"]
+mod keys;
 #[path = "apply/login.rs"]
 mod login;
 #[path = "apply/mechanism.rs"]

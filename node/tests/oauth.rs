@@ -11,6 +11,8 @@ mod code;
 mod discovery;
 #[path = "oauth/headers.rs"]
 mod headers;
+#[path = "oauth/keys.rs"]
+mod keys;
 #[path = "oauth/login.rs"]
 mod login;
 #[path = "oauth/refresh.rs"]

@@ -1,5 +1,5 @@
-//! What the cluster does by itself: unfinished sagas, expired rows, audit checkpoints, counted
-//! denials, the clock check.
+//! What the cluster does by itself: unfinished sagas, expired rows, audit checkpoints, signing keys
+//! that are due, counted denials, the clock check.
 //!
 //! One actor per node; only the leader proposes. Every duty may be repeated or skipped without
 //! harm: commands look again in `apply`. Invariant: one turn at a time, the next is scheduled when
@@ -26,7 +26,7 @@ use super::clock::stamp::Peers;
 use crate::{
     context::{Asker, Context},
     error::Error,
-    tenants,
+    keys, tenants,
 };
 
 /// How often the actor takes its turn.
@@ -35,6 +35,9 @@ const TURN_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_TURNS: u64 = 10;
 /// Every how many turns chains that grew are signed.
 const CHECKPOINT_TURNS: u64 = 60;
+
+/// Every how many turns signing keys are looked at.
+const KEY_TURNS: u64 = 300;
 
 /// What the actor is asked.
 pub enum Message {
@@ -97,6 +100,9 @@ impl State {
         if self.turns.is_multiple_of(CHECKPOINT_TURNS) {
             self.sign_chains().await?;
         }
+        if self.turns.is_multiple_of(KEY_TURNS) {
+            keep_keys(&self.ctx).await?;
+        }
         Ok(())
     }
 
@@ -145,6 +151,18 @@ pub async fn record_denials(ctx: &Context, everything: bool) -> Result<(), Error
         ctx.propose(&asker, placement, Command::Denials(counted.denials)).await?;
     }
     Ok(())
+}
+
+async fn keep_keys(ctx: &Context) -> Result<(), Error> {
+    let mut last = Ok(());
+    for tenant in placements(ctx)?.into_iter().filter(|tenant| *tenant != TenantId::CLUSTER) {
+        // One tenant's trouble must not keep the others' keys from rotating.
+        if let Err(error) = keys::keep(ctx, tenant).await {
+            tracing::warn!(%tenant, %error, "signing keys could not be looked after");
+            last = Err(error);
+        }
+    }
+    last
 }
 
 async fn sweep(ctx: &Context) -> Result<(), Error> {

@@ -15,11 +15,10 @@ use std::{
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use identity::{
-    codec,
     id::TenantId,
     keys::{self, Algorithm, State},
     outcome::Rejection,
-    table::{self, Span, Tables},
+    table::{self, Tables},
     tenants::Tenant,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -156,13 +155,7 @@ fn build(
     let mut signers = BTreeMap::new();
     let mut verifiers = KeySet::new();
     let mut published = Vec::new();
-    let span = Span::Records { table: keys::KEYS, after: None };
-    for found in tables.scan(id, span, 4 * keys::KEYS_MAX, false)? {
-        let key: keys::SigningKey =
-            codec::decode(&found.value).map_err(identity::fault::Fault::from)?;
-        if !key.published() {
-            continue;
-        }
+    for key in keys::all(tables, id)?.into_iter().filter(keys::SigningKey::published) {
         let field = private_field(id, key.id);
         let unreadable = |what: String| Error::Internal(format!("signing key {}: {what}", key.kid));
         let der =

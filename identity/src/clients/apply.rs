@@ -8,6 +8,7 @@ use super::{
 use crate::{
     applying::Applying,
     id::{ClientId, RoleId},
+    keys::TOKEN_LIFE_S_MAX,
     name,
     oauth::refresh::Rotation,
     outcome::{Outcome, Rejection, Stop},
@@ -201,7 +202,7 @@ impl Settings {
                 "must be always for a client without a secret",
             ));
         }
-        if self.access_token_lifetime_s.is_some_and(|s| !(30..=86_400).contains(&s)) {
+        if self.access_token_lifetime_s.is_some_and(|s| !(30..=TOKEN_LIFE_S_MAX).contains(&s)) {
             return Err(Rejection::invalid(
                 "/access_token_lifetime_s",
                 "must be 30 to 86400 seconds",

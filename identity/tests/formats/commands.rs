@@ -65,6 +65,8 @@ labels!(label, LABELS, Command, {
     Command::Keys(keys::Command::Introduce(_)) => "keys-introduce",
     Command::Keys(keys::Command::Rotate { .. }) => "keys-rotate",
     Command::Keys(keys::Command::Retire(_)) => "keys-retire",
+    Command::Keys(keys::Command::Replace(_)) => "keys-replace",
+    Command::Keys(keys::Command::Revoke(_)) => "keys-revoke",
     Command::Oauth(oauth::Command::CompleteLogin(_)) => "oauth-complete-login",
     Command::Oauth(oauth::Command::RedeemCodeV1 { .. }) => "oauth-redeem-code",
     Command::Oauth(oauth::Command::RedeemCode(_)) => "oauth-redeem-code-2",
@@ -142,13 +144,19 @@ fn administration() -> Vec<Command> {
     all
 }
 
-fn protocol() -> Vec<Command> {
+fn key_commands() -> [keys::Command; 5] {
     let next = key_seed(keys::State::Pending);
-    let keys = [
+    let replacement = keys::Replacement { key: KEY, next: next.clone() };
+    [
         keys::Command::Introduce(vec![key_seed(keys::State::Active), next.clone()]),
         keys::Command::Rotate { algorithm: Algorithm::Ps256, next, revoke: true },
         keys::Command::Retire(KEY),
-    ];
+        keys::Command::Replace(vec![replacement.clone()]),
+        keys::Command::Revoke(replacement),
+    ]
+}
+
+fn protocol() -> Vec<Command> {
     let login = oauth::Login {
         user: USER,
         credential_revision: 3,
@@ -208,7 +216,7 @@ fn protocol() -> Vec<Command> {
             minute_ms: AT,
         }),
     ];
-    all.extend(keys.map(Command::Keys));
+    all.extend(key_commands().map(Command::Keys));
     all.extend(oauth.map(Command::Oauth));
     all
 }

@@ -36,8 +36,9 @@ impl Operation {
 
     /// The resource in the path.
     fn resource(&self) -> &str {
-        let without_secret = self.path.trim_end_matches("/secret").trim_end_matches("/{id}");
-        without_secret.rsplit('/').next().unwrap()
+        let verbs = ["/secret", "/rotate", "/revoke"];
+        let path = verbs.iter().find_map(|verb| self.path.strip_suffix(verb));
+        path.unwrap_or(&self.path).trim_end_matches("/{id}").rsplit('/').next().unwrap()
     }
 }
 
@@ -55,7 +56,7 @@ fn operations() -> Vec<Operation> {
             });
         }
     }
-    assert!(operations.len() >= 19, "the description was read");
+    assert!(operations.len() >= 22, "the description was read");
     operations
 }
 
@@ -140,11 +141,13 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
     let name = unique("theirs");
     let foreign_user = platform.made(&format!("{theirs}/users"), &user(&name)).await;
     let foreign_client = platform.made(&format!("{theirs}/clients"), &service(&name)).await;
+    let foreign_keys = platform.read(&format!("{theirs}/keys")).await;
     let snapshot = || async {
         [
             platform.read(&theirs).await,
             platform.read(&format!("{theirs}/users")).await,
             platform.read(&format!("{theirs}/clients")).await,
+            platform.read(&format!("{theirs}/keys")).await,
         ]
     };
     let before = snapshot().await;
@@ -153,6 +156,7 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             "tenants" => theirs_id.as_str(),
             "users" => id_of(&foreign_user),
             "clients" => id_of(&foreign_client),
+            "keys" => id_of(&foreign_keys["items"][0]),
             other => panic!("say what a foreign {other} is"),
         };
         let mut pairs = Vec::new();
@@ -180,6 +184,7 @@ async fn attempt(api: &Api, operation: &Operation, path: &str, name: &str) -> An
     let body = match operation.resource() {
         "tenants" => json!({ "slug": name, "name": "Taken over" }),
         "users" => user(name),
+        "keys" => json!({}),
         _ => service(name),
     };
     let (method, reads) = (operation.method.clone(), operation.reads());
@@ -217,13 +222,19 @@ async fn whoever_may_is_let_in_everywhere() {
         let body = match operation.resource() {
             "tenants" => json!({ "slug": name, "name": "Let in" }),
             "users" => user(&name),
+            "keys" => json!({}),
             _ => service(&name),
         };
         let collection = match operation.resource() {
             "tenants" => "/api/v1/tenants".to_owned(),
             resource => format!("/api/v1/tenants/{demo}/{resource}"),
         };
-        let id = if operation.has("id") {
+        let id = if operation.resource() == "keys" {
+            let keys = api.read(&collection).await;
+            let pending = |key: &&Value| key["state"] == "pending";
+            let items = keys["items"].as_array().unwrap();
+            id_of(items.iter().find(pending).unwrap()).to_owned()
+        } else if operation.has("id") {
             id_of(&api.made(&collection, &body).await).to_owned()
         } else {
             String::new()
@@ -234,9 +245,12 @@ async fn whoever_may_is_let_in_everywhere() {
         } else {
             api.write(operation.method.clone(), &path, &[], &body).await
         };
-        let made = operation.method == Method::POST && !operation.has("id");
+        let rotates = operation.path.ends_with("/rotate");
+        let made = operation.method == Method::POST && !operation.has("id") && !rotates;
         let expected = match operation.method {
             Method::DELETE => 204,
+            // It was let in; the next key is not old enough.
+            _ if rotates => 422,
             _ if made => 201,
             _ => 200,
         };

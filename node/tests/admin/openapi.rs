@@ -53,7 +53,10 @@ fn every_operation_says_who_may_and_how_it_refuses() {
         }
     }
     assert!(ids.contains("clients.regenerate_secret"));
-    assert_eq!(ids.len(), 19);
+    for verb in ["list", "rotate", "revoke"] {
+        assert!(ids.contains(&format!("keys.{verb}")), "keys.{verb}");
+    }
+    assert_eq!(ids.len(), 22);
 }
 
 #[test]

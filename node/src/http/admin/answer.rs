@@ -94,6 +94,6 @@ pub fn not_modified(revision: u64) -> Response {
 }
 
 /// The one shard there is, and the log index.
-fn position(index: u64) -> HeaderValue {
+pub(super) fn position(index: u64) -> HeaderValue {
     HeaderValue::from_str(&format!("s0.{index}")).unwrap_or(HeaderValue::from_static("s0.0"))
 }

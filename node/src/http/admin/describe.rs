@@ -255,6 +255,9 @@ const LINK: (&str, &str) = ("Link", "The next page, `rel=\"next\"`.");
 /// Headers of every answer to a change.
 pub const CHANGED: &[(&str, &str)] = &[ETAG, INDEX, REPLAYED];
 
+/// Headers of an answer to a change of several records.
+pub const WRITTEN: &[(&str, &str)] = &[INDEX, REPLAYED];
+
 fn item<R: Resource>() -> String {
     format!("{}/{{id}}", collection::<R>())
 }

@@ -15,6 +15,7 @@ pub mod describe;
 pub mod etag;
 pub mod filter;
 pub mod idempotency;
+pub mod keys;
 pub mod list;
 pub mod operations;
 pub mod recall;
@@ -32,5 +33,9 @@ pub use self::{
 
 /// Every resource of the administration API.
 pub fn routes() -> Routes {
-    Routes::default().merge(tenants::routes()).merge(users::routes()).merge(clients::routes())
+    Routes::default()
+        .merge(tenants::routes())
+        .merge(users::routes())
+        .merge(clients::routes())
+        .merge(keys::routes())
 }

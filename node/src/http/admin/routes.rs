@@ -65,7 +65,7 @@ pub struct Routes(OpenApiRouter<Context>);
 impl Routes {
     /// The six routes of a resource.
     pub fn of<R: Resource>() -> Self {
-        Self::about::<R>()
+        Self::about(R::NAME, R::ABOUT)
             .on(describe::list::<R>(), operations::list::<R>)
             .on(describe::create::<R>(), operations::create::<R>)
             .on(describe::read::<R>(), operations::read::<R>)
@@ -74,10 +74,11 @@ impl Routes {
             .on(describe::delete::<R>(), operations::delete::<R>)
     }
 
-    fn about<R: Resource>() -> Self {
+    /// No route yet, and what those to come are about.
+    pub fn about(name: &str, about: &str) -> Self {
         let mut routes = Self::default();
-        let mut tag = Tag::new(R::NAME);
-        tag.description = Some(R::ABOUT.to_owned());
+        let mut tag = Tag::new(name);
+        tag.description = Some(about.to_owned());
         routes.0.get_openapi_mut().tags = Some(vec![tag]);
         routes
     }
