@@ -124,8 +124,8 @@ logged-out-frame = Abmeldung bei einer Anwendung
 
 ## A person's own account
 
-account-page-title = Ihr Konto bei { $tenant }
-account-title = Ihr Konto
+own-account-page-title = Ihr Konto bei { $tenant }
+own-account-title = Ihr Konto
 account-lead = Angemeldet als { $account }
 account-sign-out = Abmelden
 account-done-profile = Ihr Profil wurde gespeichert.

@@ -125,8 +125,8 @@ logged-out-frame = Sign-out of an application
 
 ## A person's own account
 
-account-page-title = Your account at { $tenant }
-account-title = Your account
+own-account-page-title = Your account at { $tenant }
+own-account-title = Your account
 account-lead = Signed in as { $account }
 account-sign-out = Sign out
 account-done-profile = Your profile was saved.

@@ -124,8 +124,8 @@ logged-out-frame = Déconnexion d’une application
 
 ## A person's own account
 
-account-page-title = Votre compte chez { $tenant }
-account-title = Votre compte
+own-account-page-title = Votre compte chez { $tenant }
+own-account-title = Votre compte
 account-lead = Connecté en tant que { $account }
 account-sign-out = Se déconnecter
 account-done-profile = Votre profil a été enregistré.

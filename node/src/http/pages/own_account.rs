@@ -277,7 +277,7 @@ impl OwnAccountPage<'_> {
     }
 
     fn title(&self) -> String {
-        let title = self.language.with("account-page-title", "tenant", self.tenant_name);
+        let title = self.language.with("own-account-page-title", "tenant", self.tenant_name);
         if self.fails() {
             return self.language.with("page-title-error", "title", &title);
         }
