@@ -20,6 +20,12 @@ pub const CHANGES: &[Change] = &[
     Change { number: 1, date: "2026-11-24", what: "the first formats", feature_level: 1 },
     Change { number: 2, date: "2026-11-25", what: "refresh tokens", feature_level: 1 },
     Change { number: 3, date: "2026-11-25", what: "keys are replaced by name", feature_level: 1 },
+    Change {
+        number: 4,
+        date: "2026-11-25",
+        what: "sessions have idle limits, clients and rules; users have session epochs",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

@@ -10,7 +10,7 @@ use crate::{
     event::{Checkpoint, Target},
     keys, oauth,
     outcome::{Outcome, Rejection, Stop},
-    setup,
+    sessions, setup,
     sweep::Sweep,
     table::{Row, TablesMut},
     tenants, users,
@@ -41,6 +41,8 @@ pub enum Command {
     Checkpoint(Checkpoint),
     /// Attempts that were refused before any draft, counted per source, reason and minute.
     Denials(Denials),
+    /// Login sessions.
+    Sessions(sessions::Command),
 }
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -71,6 +73,7 @@ impl Command {
             Self::Sweep(_) => "sweep",
             Self::Checkpoint(_) => "audit.checkpoint",
             Self::Denials(_) => "audit.denials",
+            Self::Sessions(command) => command.name(),
         }
     }
 
@@ -111,6 +114,7 @@ impl Command {
                 ));
                 Ok(Outcome::Done)
             }
+            Self::Sessions(command) => command.apply(at),
         }
     }
 }

@@ -220,9 +220,8 @@ pub fn authorize_issue<T: TablesMut>(
     };
     if let Some(id) = issue.session {
         let session = at.record::<Session>(id.bytes())?;
-        let live = session
-            .is_some_and(|session| session.live(at.now_ms) && Some(session.user) == issue.user);
-        if !live {
+        let counts = session.zip(user.as_ref());
+        if !counts.is_some_and(|(session, user)| session.counts(user, at.now_ms)) {
             return Err(IssueRefusal::SessionEnded.into());
         }
     }

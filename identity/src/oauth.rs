@@ -10,6 +10,7 @@ pub mod code;
 pub mod error;
 pub mod introspect;
 pub mod pkce;
+pub mod prompt;
 pub mod redirect;
 pub mod refresh;
 pub mod scope;
@@ -25,6 +26,7 @@ use crate::{
     id::{ClientId, GrantId, SessionId, UserId},
     outcome::{IssueRefusal, Outcome, Stop},
     secret::Digest,
+    sessions::Presented,
     table::{Record, TablesMut},
 };
 
@@ -59,10 +61,87 @@ pub struct Login {
     pub api: bool,
 }
 
+/// What an authorization request asks a code for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// For which client.
+    pub client: ClientId,
+    /// Where the code goes.
+    pub redirect_uri: String,
+    /// Scopes.
+    pub scopes: BTreeSet<String>,
+    /// The request's nonce.
+    pub nonce: Option<String>,
+    /// S256 challenge.
+    pub challenge: Option<String>,
+    /// Whether tokens get the administration API's audience.
+    pub api: bool,
+}
+
+/// A person who proved who they are: a session begins, or the one of this browser is raised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// Who.
+    pub user: UserId,
+    /// The credential revision the password was verified against.
+    pub credential_revision: u64,
+    /// The session's id, if a new one begins.
+    pub session: SessionId,
+    /// Digest of the session's new cookie.
+    pub cookie: Digest,
+    /// What the browser showed: this session goes on if it is the same person's, else it ends.
+    pub presented: Option<Presented>,
+    /// Address, for the session's own record.
+    pub address: String,
+    /// User agent, at most 256 bytes.
+    pub user_agent: String,
+    /// What is asked for.
+    pub ask: Ask,
+    /// Digest of the code; none if the person has to say something first.
+    pub code: Option<Digest>,
+}
+
+/// A code for somebody who is signed in already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continue {
+    /// What the browser showed.
+    pub presented: Presented,
+    /// What is asked for.
+    pub ask: Ask,
+    /// Digest of the code.
+    pub code: Digest,
+    /// How long ago the person may have proved who they are, seconds.
+    pub max_age_s: Option<u32>,
+}
+
+impl From<&Login> for SignIn {
+    fn from(login: &Login) -> Self {
+        Self {
+            user: login.user,
+            credential_revision: login.credential_revision,
+            session: login.session,
+            cookie: login.cookie,
+            presented: None,
+            address: login.address.clone(),
+            user_agent: login.user_agent.clone(),
+            ask: Ask {
+                client: login.client,
+                redirect_uri: login.redirect_uri.clone(),
+                scopes: login.scopes.clone(),
+                nonce: login.nonce.clone(),
+                challenge: login.challenge.clone(),
+                api: login.api,
+            },
+            code: Some(login.code),
+        }
+    }
+}
+
 /// Replicated moments of a login. Variants are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// A person proved who they are: a session and a code.
+    /// A person proved who they are: a new session and a code. Drafts of before browsers kept
+    /// their session.
     CompleteLogin(Box<Login>),
     /// A code is exchanged, once, by a flow that draws no refresh token.
     RedeemCodeV1 {
@@ -104,6 +183,10 @@ pub enum Command {
         /// The authenticated client.
         client: ClientId,
     },
+    /// A person proved who they are.
+    SignIn(Box<SignIn>),
+    /// A person who is signed in goes on to a client.
+    Continue(Box<Continue>),
 }
 
 /// The exchange of a code.
@@ -126,7 +209,8 @@ pub struct Redemption {
 impl Command {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::CompleteLogin(_) => "oauth.login",
+            Self::CompleteLogin(_) | Self::SignIn(_) => "oauth.login",
+            Self::Continue(_) => "oauth.continue",
             Self::RedeemCodeV1 { .. } | Self::RedeemCode(_) => "oauth.redeem_code",
             Self::IssueClientToken { .. } => "oauth.client_token",
             Self::DenyToken { .. } => "oauth.deny_token",
@@ -137,7 +221,9 @@ impl Command {
 
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         match self {
-            Self::CompleteLogin(login) => code::complete_login(at, login),
+            Self::CompleteLogin(login) => code::sign_in(at, &SignIn::from(login.as_ref())),
+            Self::SignIn(sign_in) => code::sign_in(at, sign_in),
+            Self::Continue(further) => code::go_on(at, further),
             Self::RedeemCodeV1 { code, client, redirect_uri, challenge, grant } => {
                 let redemption = Redemption {
                     code: *code,

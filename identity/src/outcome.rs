@@ -96,6 +96,9 @@ pub enum IssueRefusal {
     /// The grant was revoked or has ended.
     #[error("the grant has ended")]
     GrantEnded,
+    /// The person proved who they are longer ago than the request allows.
+    #[error("the sign-in is too long ago")]
+    LoginTooOld,
 }
 
 /// Why a code is not redeemed.

@@ -73,7 +73,7 @@ fn lives_until<T: TablesMut>(at: &Applying<'_, T>, table: Table, key: &[u8]) -> 
     };
     Ok(if table == SESSIONS {
         let session: Session = codec::decode(&bytes)?;
-        if session.ended_at_ms.is_some() { 0 } else { session.expires_at_ms }
+        if session.ended_at_ms.is_some() { 0 } else { session.ends_at_ms() }
     } else if table == GRANTS {
         codec::decode::<Grant>(&bytes)?.expires_at_ms
     } else if table == CODES {

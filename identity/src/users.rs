@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     authorize::Permission,
-    codec::Persisted,
+    codec::{self, Persisted},
     id::{RoleId, UserId},
     secret::PasswordHash,
     table::Record,
 };
 
-pub(crate) use apply::{insert, may_grant};
+pub(crate) use apply::{insert, may_grant, outranked_by_nobody};
 
 /// Unique index over canonical user names.
 pub const BY_USERNAME: u8 = 1;
@@ -78,6 +78,10 @@ pub struct User {
     pub password: Option<PasswordHash>,
     /// One more with every change of a credential.
     pub credential_revision: u64,
+    /// Sessions of an earlier epoch have ended: moving it ends all of them. History from before
+    /// there were any lacks it.
+    #[serde(default)]
+    pub session_epoch: u64,
     /// When it was made, state time in milliseconds.
     pub created_at_ms: u64,
     /// When it was last changed, state time in milliseconds.
@@ -101,6 +105,7 @@ impl User {
             roles: BTreeSet::new(),
             password: None,
             credential_revision: 1,
+            session_epoch: 0,
             created_at_ms: now_ms,
             updated_at_ms: now_ms,
         }
@@ -114,6 +119,57 @@ impl User {
 
 impl Persisted for User {
     const KIND: [u8; 2] = *b"us";
+    const VERSION: u16 = 2;
+
+    fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
+        match version {
+            1 => Ok(codec::body_from::<UserV1>(body)?.into()),
+            _ => Err(codec::Error::Version { kind: Self::KIND, version }),
+        }
+    }
+}
+
+/// A user before sessions had epochs.
+#[derive(Serialize, Deserialize)]
+struct UserV1 {
+    id: UserId,
+    revision: u64,
+    username: String,
+    email: Option<String>,
+    email_verified: bool,
+    phone_number_verified: bool,
+    profile: BTreeMap<String, String>,
+    address: BTreeMap<String, String>,
+    enabled: bool,
+    deleted_at_ms: Option<u64>,
+    roles: BTreeSet<RoleId>,
+    password: Option<PasswordHash>,
+    credential_revision: u64,
+    created_at_ms: u64,
+    updated_at_ms: u64,
+}
+
+impl From<UserV1> for User {
+    fn from(old: UserV1) -> Self {
+        Self {
+            id: old.id,
+            revision: old.revision,
+            username: old.username,
+            email: old.email,
+            email_verified: old.email_verified,
+            phone_number_verified: old.phone_number_verified,
+            profile: old.profile,
+            address: old.address,
+            enabled: old.enabled,
+            deleted_at_ms: old.deleted_at_ms,
+            roles: old.roles,
+            password: old.password,
+            credential_revision: old.credential_revision,
+            session_epoch: 0,
+            created_at_ms: old.created_at_ms,
+            updated_at_ms: old.updated_at_ms,
+        }
+    }
 }
 
 impl Record for User {

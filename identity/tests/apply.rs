@@ -22,6 +22,8 @@ mod records;
 mod refresh;
 #[path = "apply/refresh_gate.rs"]
 mod refresh_gate;
+#[path = "apply/sessions.rs"]
+mod sessions;
 #[path = "apply/setup.rs"]
 mod setup;
 #[path = "apply/sweeping.rs"]

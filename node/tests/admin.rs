@@ -21,4 +21,6 @@ mod lists;
 mod openapi;
 #[path = "admin/rules.rs"]
 mod rules;
+#[path = "admin/sessions.rs"]
+mod sessions;
 mod support;

@@ -15,10 +15,16 @@ mod headers;
 mod keys;
 #[path = "oauth/login.rs"]
 mod login;
+#[path = "oauth/prompt.rs"]
+mod prompt;
 #[path = "oauth/refresh.rs"]
 mod refresh;
+#[path = "oauth/sessions.rs"]
+mod sessions;
 #[path = "oauth/setup.rs"]
 mod setup;
+#[path = "oauth/sso.rs"]
+mod sso;
 mod support;
 #[path = "oauth/tokens.rs"]
 mod tokens;

@@ -242,7 +242,8 @@ pub(super) async fn agreed(
                 | No::UserDisabled
                 | No::SessionEnded
                 | No::RedirectUri
-                | No::GrantEnded => Code::InvalidGrant,
+                | No::GrantEnded
+                | No::LoginTooOld => Code::InvalidGrant,
             };
             Err(error(code, &refusal.to_string()))
         }

@@ -9,10 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     error::{Code, Error},
-    pkce, redirect,
+    pkce,
+    prompt::Prompt,
+    redirect,
     scope::{self, SCOPE_MAX},
 };
-use crate::clients::{Client, GrantType};
+use crate::{
+    clients::{Client, GrantType},
+    id::UserId,
+};
 
 /// Longest `state` and `nonce`, bytes.
 const ECHO_MAX: usize = 2048;
@@ -100,6 +105,12 @@ pub struct Request {
     pub api: bool,
     /// Prefills the login page.
     pub login_hint: Option<String>,
+    /// What the person must be asked.
+    pub prompt: Prompt,
+    /// How long ago the person may have proved who they are, seconds.
+    pub max_age_s: Option<u32>,
+    /// Who must sign in: the subject of `id_token_hint`, which a flow verifies.
+    pub subject: Option<UserId>,
 }
 
 /// Decides a request. `client` is what `client_id` names, if that is live; `api_audience` is the
@@ -144,6 +155,8 @@ pub fn decide(
         let hint = "none of these scopes is available to this client";
         return Err(refuse(Error::new(Code::InvalidScope, hint)));
     }
+    let prompt = Prompt::parse(parameters.get("prompt").unwrap_or("")).map_err(refuse)?;
+    let max_age_s = max_age_s(parameters).map_err(refuse)?;
     let nonce = parameters.get("nonce").map(str::to_owned);
     if nonce.as_ref().is_some_and(|nonce| nonce.len() > ECHO_MAX) {
         return Err(refuse(Error::new(Code::InvalidRequest, "nonce is longer than 2048 bytes")));
@@ -156,7 +169,21 @@ pub fn decide(
         challenge,
         api,
         login_hint: parameters.get("login_hint").map(|hint| hint.chars().take(128).collect()),
+        prompt,
+        max_age_s,
+        subject: None,
     })
+}
+
+/// OIDC Core §3.1.2.1; an age that no session reaches is no condition.
+fn max_age_s(parameters: &Parameters) -> Result<Option<u32>, Error> {
+    match parameters.get("max_age") {
+        None => Ok(None),
+        Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(Some(text.parse().unwrap_or(u32::MAX)))
+        }
+        Some(_) => Err(Error::new(Code::InvalidRequest, "max_age must be a number of seconds")),
+    }
 }
 
 fn proven_redirect_uri(parameters: &Parameters, client: &Client) -> Result<String, Refusal> {
@@ -188,24 +215,8 @@ fn shape(parameters: &Parameters, client: &Client) -> Result<(), Error> {
         return no(Code::UnauthorizedClient, "the client may not use authorization codes");
     }
     match parameters.get("response_mode") {
-        None | Some("query" | "form_post") => {}
-        Some(_) => {
-            let hint = "only response_mode=query and form_post are supported";
-            return no(Code::InvalidRequest, hint);
-        }
-    }
-    match parameters.get("prompt") {
-        None => Ok(()),
-        Some(prompt) => {
-            let words: Vec<&str> = prompt.split(' ').filter(|word| !word.is_empty()).collect();
-            match words.as_slice() {
-                ["none"] => no(Code::LoginRequired, "nobody is signed in"),
-                words if words.contains(&"none") => {
-                    no(Code::InvalidRequest, "prompt=none stands alone")
-                }
-                _ => Ok(()),
-            }
-        }
+        None | Some("query" | "form_post") => Ok(()),
+        Some(_) => no(Code::InvalidRequest, "only response_mode=query and form_post are supported"),
     }
 }
 

@@ -82,14 +82,15 @@ fn nothing_is_redirected_before_client_and_redirect_uri_are_proven() {
 
 #[test]
 fn every_other_error_goes_back_with_the_state() {
-    let table: [(Changes<'_>, Code); 13] = [
+    let table: [(Changes<'_>, Code); 14] = [
         (&[("response_type", None)], Code::InvalidRequest),
         (&[("response_type", Some("token"))], Code::UnsupportedResponseType),
         (&[("response_type", Some("code id_token"))], Code::UnsupportedResponseType),
         (&[("response_mode", Some("fragment"))], Code::InvalidRequest),
         (&[("request", Some("x"))], Code::RequestNotSupported),
         (&[("request_uri", Some("https://x"))], Code::RequestUriNotSupported),
-        (&[("prompt", Some("none"))], Code::LoginRequired),
+        (&[("prompt", Some("create"))], Code::InvalidRequest),
+        (&[("max_age", Some("-1"))], Code::InvalidRequest),
         (&[("prompt", Some("none login"))], Code::InvalidRequest),
         (&[("scope", Some("unknown"))], Code::InvalidScope),
         (&[("code_challenge_method", Some("plain"))], Code::InvalidRequest),
@@ -142,5 +143,21 @@ fn the_answer_travels_as_asked() {
     ] {
         let request = decide(&parameters(&[("response_mode", asked)]), Some(&client), API);
         assert_eq!(request.unwrap().to.mode, mode);
+    }
+}
+
+#[test]
+fn what_the_person_must_be_asked_is_read() {
+    let client = client(Authentication::ClientSecretBasic, false);
+    let ask = |changes: Changes<'_>| decide(&parameters(changes), Some(&client), API).unwrap();
+    assert_eq!((ask(&[]).prompt, ask(&[]).max_age_s), (Prompt::default(), None));
+    let asked = ask(&[("prompt", Some("login consent")), ("ui_locales", Some("de en"))]);
+    assert_eq!(asked.prompt, Prompt { login: true, consent: true, ..Prompt::default() });
+    assert_eq!(asked.to.ui_locales.as_deref(), Some("de en"));
+    for (text, expected) in [("0", 0), ("86400", 86_400), ("99999999999999999999", u32::MAX)] {
+        assert_eq!(ask(&[("max_age", Some(text))]).max_age_s, Some(expected));
+    }
+    for (name, value) in [("acr_values", "1 2"), ("display", "popup"), ("claims_locales", "se")] {
+        ask(&[(name, Some(value))]);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Login, Redemption, may_reach_api, redirect, refresh};
+use super::{Ask, Continue, Redemption, SignIn, may_reach_api, prompt, redirect, refresh};
 use crate::{
     applying::Applying,
     clients::{Client, GrantType},
@@ -14,7 +14,7 @@ use crate::{
     id::{ClientId, GrantId, SessionId, UserId},
     outcome::{CodeRefusal, IssueRefusal, Outcome, Refusal, Rejection, Stop},
     secret::Digest,
-    sessions::{self, SESSIONS, Session},
+    sessions::{self, Beginning, Method, SESSIONS, Session},
     table::{Record, TablesMut},
     users::User,
 };
@@ -101,59 +101,89 @@ fn check_client(client: &Client, code: &AuthorizationCode) -> Result<(), CodeRef
 }
 
 /// Writes session and code of a person who proved who they are.
-pub(crate) fn complete_login<T: TablesMut>(
+pub(crate) fn sign_in<T: TablesMut>(
     at: &mut Applying<'_, T>,
-    login: &Login,
+    sign_in: &SignIn,
 ) -> Result<Outcome, Stop> {
-    at.target(User::TABLE, login.user.bytes());
-    let issue = Issue {
-        client: login.client,
-        grant_type: GrantType::AuthorizationCode,
-        user: Some(login.user),
-        session: None,
-        scopes: &login.scopes,
-    };
-    let Parties { tenant, client, user } = grants::authorize_issue(at, issue)?;
-    may_reach_api(&client, login.api)?;
-    let user = user.ok_or(IssueRefusal::UserDisabled)?;
-    if user.credential_revision != login.credential_revision {
+    at.target(User::TABLE, sign_in.user.bytes());
+    let parties = may_ask(at, &sign_in.ask, sign_in.user)?;
+    let user = parties.user.as_ref().ok_or(IssueRefusal::UserDisabled)?;
+    if user.credential_revision != sign_in.credential_revision {
         return Err(Rejection::Stale.into());
     }
-    if !redirect::matches(&client, &login.redirect_uri) {
+    let beginning = Beginning {
+        user,
+        session: sign_in.session,
+        cookie: sign_in.cookie,
+        presented: sign_in.presented,
+        address: &sign_in.address,
+        user_agent: &sign_in.user_agent,
+        method: Method::Password,
+        lifetime_s: parties.tenant.lifetimes.session_s,
+    };
+    let session = sessions::begin(at, &beginning)?;
+    match sign_in.code {
+        Some(code) => Ok(issue_code(at, &parties, &session, &sign_in.ask, code)),
+        None => Ok(Outcome::Written { id: session.id.bytes(), revision: session.revision }),
+    }
+}
+
+/// Writes a code for somebody who is signed in.
+pub(crate) fn go_on<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    further: &Continue,
+) -> Result<Outcome, Stop> {
+    at.target(SESSIONS, further.presented.session.bytes());
+    let (session, user) = sessions::presented(at, &further.presented)?;
+    let parties = may_ask(at, &further.ask, user.id)?;
+    if prompt::too_old(further.max_age_s, session.authenticated_at_ms, at.now_ms) {
+        return Err(IssueRefusal::LoginTooOld.into());
+    }
+    Ok(issue_code(at, &parties, &session, &further.ask, further.code))
+}
+
+/// The gate, and what concerns codes only.
+fn may_ask<T: TablesMut>(at: &Applying<'_, T>, ask: &Ask, user: UserId) -> Result<Parties, Stop> {
+    let issue = Issue {
+        client: ask.client,
+        grant_type: GrantType::AuthorizationCode,
+        user: Some(user),
+        session: None,
+        scopes: &ask.scopes,
+    };
+    let parties = grants::authorize_issue(at, issue)?;
+    may_reach_api(&parties.client, ask.api)?;
+    if !redirect::matches(&parties.client, &ask.redirect_uri) {
         return Err(IssueRefusal::RedirectUri.into());
     }
-    let session_ms = u64::from(tenant.lifetimes.session_s).saturating_mul(1000);
-    let expires_at_ms = at.now_ms.saturating_add(session_ms);
-    let outcome = at.create(Session {
-        id: login.session,
-        revision: 0,
-        user: login.user,
-        cookie: login.cookie,
-        address: login.address.clone(),
-        user_agent: login.user_agent.clone(),
-        authenticated_at_ms: at.now_ms,
-        expires_at_ms,
-        ended_at_ms: None,
-    })?;
-    at.list(SESSIONS, sessions::BY_USER, &login.user.to_string(), login.session.bytes());
-    at.expire(expires_at_ms, SESSIONS, &login.session.bytes());
-    let code_ms = u64::from(tenant.lifetimes.code_s).saturating_mul(1000);
+    Ok(parties)
+}
+
+/// Writes a code of a session that counts, and who it was for.
+fn issue_code<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    parties: &Parties,
+    session: &Session,
+    ask: &Ask,
+    digest: Digest,
+) -> Outcome {
+    let code_ms = u64::from(parties.tenant.lifetimes.code_s).saturating_mul(1000);
     let code = AuthorizationCode {
-        client: login.client,
-        user: login.user,
-        session: login.session,
-        redirect_uri: login.redirect_uri.clone(),
-        scopes: login.scopes.clone(),
-        nonce: login.nonce.clone(),
-        challenge: login.challenge.clone(),
-        api: login.api,
-        authenticated_at_ms: at.now_ms,
+        client: ask.client,
+        user: session.user,
+        session: session.id,
+        redirect_uri: ask.redirect_uri.clone(),
+        scopes: ask.scopes.clone(),
+        nonce: ask.nonce.clone(),
+        challenge: ask.challenge.clone(),
+        api: ask.api,
+        authenticated_at_ms: session.authenticated_at_ms,
         expires_at_ms: at.now_ms.saturating_add(code_ms),
         redeemed: None,
     };
     let gone_at_ms = code.expires_at_ms.saturating_add(REPLAY_MEMORY_MS);
-    at.put_flow(login.code.bytes(), &code, gone_at_ms);
-    Ok(outcome)
+    at.put_flow(digest.bytes(), &code, gone_at_ms);
+    sessions::seen(at, session, ask.client)
 }
 
 /// Exchanges a code once; a second time revokes the grant of the first.

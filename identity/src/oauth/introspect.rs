@@ -115,12 +115,14 @@ fn of_grant(
     if !grant.live(now_ms) || grant.client != client {
         return Ok(None);
     }
-    if !grant.offline() {
+    let Some(user) = record::<User>(tables, tenant, UserId::bytes(&grant.user))? else {
+        return Ok(None);
+    };
+    let counts = if grant.offline() {
+        user.live()
+    } else {
         let session: Option<Session> = record(tables, tenant, SessionId::bytes(&grant.session))?;
-        if !session.is_some_and(|session| session.live(now_ms)) {
-            return Ok(None);
-        }
-    }
-    let user: Option<User> = record(tables, tenant, UserId::bytes(&grant.user))?;
-    Ok(user.filter(User::live).map(|user| (grant, user)))
+        session.is_some_and(|session| session.counts(&user, now_ms))
+    };
+    Ok(if counts { Some((grant, user)) } else { None })
 }

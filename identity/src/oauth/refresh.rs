@@ -20,6 +20,7 @@ use crate::{
     id::{ClientId, GrantId},
     outcome::{IssueRefusal, Outcome, RefreshRefusal, Refusal, Rejection, Stop},
     secret::{Digest, Sealed},
+    sessions::{self, Session},
     table::{Record as _, TablesMut},
 };
 
@@ -193,6 +194,11 @@ pub(crate) fn refresh<T: TablesMut>(
             Rotation::Always => rotate(at, shown, &row, &parties)?,
             Rotation::Never => keep(at, shown, &row, &parties),
         };
+        if let Some(session) = at.record::<Session>(grant.session.bytes())?
+            && !grant.offline()
+        {
+            sessions::seen(at, &session, grant.client);
+        }
         return Ok(Outcome::Refreshed(Box::new(Refreshed { issued, token })));
     };
     if at.now_ms >= next.grace_until_ms {

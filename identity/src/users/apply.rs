@@ -103,11 +103,16 @@ fn find<T: TablesMut>(
     if expected.is_some_and(|revision| revision != user.revision) {
         return Err(Rejection::Stale.into());
     }
-    // Nobody edits a principal that outranks them.
-    if !user.roles.is_empty() {
-        may_grant(at, at.tenant)?;
-    }
+    outranked_by_nobody(at, &user)?;
     Ok(user)
+}
+
+/// Nobody edits a principal that outranks them, or ends its sessions.
+pub(crate) fn outranked_by_nobody<T: TablesMut>(
+    at: &Applying<'_, T>,
+    user: &User,
+) -> Result<(), Stop> {
+    if user.roles.is_empty() { Ok(()) } else { may_grant(at, at.tenant) }
 }
 
 fn replace<T: TablesMut>(
@@ -125,6 +130,11 @@ fn replace<T: TablesMut>(
     if let Some(hash) = password {
         after.password = Some(hash.clone());
         after.credential_revision = after.credential_revision.saturating_add(1);
+    }
+    // Sessions do not outlive the password they began with, nor do they return to an account that
+    // was disabled.
+    if password.is_some() || (user.enabled && !after.enabled) {
+        after.session_epoch = after.session_epoch.saturating_add(1);
     }
     if after.username != user.username {
         at.claim(User::TABLE, BY_USERNAME, &after.username, user.id.bytes(), "username")?;
@@ -146,6 +156,7 @@ fn delete<T: TablesMut>(at: &mut Applying<'_, T>, user: &User) -> Result<Outcome
         deleted_at_ms: Some(at.now_ms),
         password: None,
         credential_revision: user.credential_revision.saturating_add(1),
+        session_epoch: user.session_epoch.saturating_add(1),
         ..user.clone()
     };
     Ok(at.update(user, after))

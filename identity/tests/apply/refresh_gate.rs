@@ -47,7 +47,7 @@ fn everything_is_asked_again_at_every_use() {
                 let change = users::Command::Update { id: BOB, expected: None, settings, password };
                 world.done(operator(), ACME, Command::Users(change));
             },
-            refused(RefreshRefusal::Credential),
+            issue(IssueRefusal::SessionEnded),
         ),
         (
             "client disabled",

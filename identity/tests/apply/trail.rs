@@ -136,6 +136,7 @@ fn history_holds_what_was_and_what_became_and_no_secret() {
         ("credential_revision", "1".to_owned(), "2".to_owned()),
         ("email", "\"bob@example.org\"".into(), "null".into()),
         ("revision", "1".into(), "2".into()),
+        ("session_epoch", "0".into(), "1".into()),
         ("updated_at_ms", (now - 1).to_string(), now.to_string()),
         ("username", "\"bob\"".into(), "\"robert\"".into()),
     ];

@@ -7,6 +7,7 @@ use identity::{
     command::{Command, Denials},
     keys::{self, Algorithm},
     oauth::{self, refresh},
+    sessions::{self, Presented},
     setup,
     stamp::{Draft, Idempotency, Placement},
     sweep::Sweep,
@@ -74,6 +75,11 @@ labels!(label, LABELS, Command, {
     Command::Oauth(oauth::Command::RevokeRefresh { .. }) => "oauth-revoke-refresh",
     Command::Oauth(oauth::Command::IssueClientToken { .. }) => "oauth-issue-client-token",
     Command::Oauth(oauth::Command::DenyToken { .. }) => "oauth-deny-token",
+    Command::Oauth(oauth::Command::SignIn(_)) => "oauth-sign-in",
+    Command::Oauth(oauth::Command::Continue(_)) => "oauth-continue",
+    Command::Sessions(sessions::Command::End { .. }) => "sessions-end",
+    Command::Sessions(sessions::Command::EndAll { .. }) => "sessions-end-all",
+    Command::Sessions(sessions::Command::SetRules { .. }) => "sessions-set-rules",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
@@ -156,8 +162,8 @@ fn key_commands() -> [keys::Command; 5] {
     ]
 }
 
-fn protocol() -> Vec<Command> {
-    let login = oauth::Login {
+fn login() -> oauth::Login {
+    oauth::Login {
         user: USER,
         credential_revision: 3,
         session: SESSION,
@@ -171,9 +177,34 @@ fn protocol() -> Vec<Command> {
         nonce: Some("n".into()),
         challenge: Some("c".into()),
         api: true,
-    };
+    }
+}
+
+fn sign_ins() -> Vec<Command> {
+    let presented = Presented { session: SESSION, cookie: digest(9) };
+    let sign_in = oauth::SignIn { presented: Some(presented), ..oauth::SignIn::from(&login()) };
     let oauth = [
-        oauth::Command::CompleteLogin(Box::new(login)),
+        oauth::Command::CompleteLogin(Box::new(login())),
+        oauth::Command::SignIn(Box::new(sign_in.clone())),
+        oauth::Command::Continue(Box::new(oauth::Continue {
+            presented,
+            ask: sign_in.ask,
+            code: digest(5),
+            max_age_s: Some(300),
+        })),
+    ];
+    let sessions = [
+        sessions::Command::End { id: SESSION, expected: Some(3) },
+        sessions::Command::EndAll { user: USER },
+        sessions::Command::SetRules { expected: Some(1), idle_s: 600, per_user_max: 5 },
+    ];
+    let mut all: Vec<Command> = oauth.map(Command::Oauth).into();
+    all.extend(sessions.map(Command::Sessions));
+    all
+}
+
+fn protocol() -> Vec<Command> {
+    let oauth = [
         oauth::Command::RedeemCodeV1 {
             code: digest(5),
             client: CLIENT,
@@ -218,6 +249,7 @@ fn protocol() -> Vec<Command> {
     ];
     all.extend(key_commands().map(Command::Keys));
     all.extend(oauth.map(Command::Oauth));
+    all.extend(sign_ins());
     all
 }
 

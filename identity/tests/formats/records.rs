@@ -1,5 +1,7 @@
 //! One sample of every record, short-lived row and row of the mechanism.
 
+use std::collections::BTreeSet;
+
 use identity::{
     apply::Remembered,
     clients::{self, Authentication, Client, GrantType, old::SettingsV1},
@@ -14,7 +16,7 @@ use identity::{
     outcome::Outcome,
     principal::{ApiScopes, Principal, Source},
     secret::{Digest, PasswordHash, Sealed},
-    sessions::Session,
+    sessions::{Method, Rules, Session},
     stamp::{Entry, Stamp},
     tenants::{
         Directory, KeySeed, Lifetimes, Saga, Seed, State, Tenant, UserSeed, saga::SetupProof,
@@ -161,6 +163,7 @@ pub(crate) fn user() -> User {
         roles: settings.roles,
         password: Some(hash()),
         credential_revision: 3,
+        session_epoch: 4,
         updated_at_ms: AT + 1,
         ..User::new(USER, settings.username, AT)
     }
@@ -200,9 +203,27 @@ pub(crate) fn session() -> Session {
         cookie: digest(15),
         address: "2001:db8::1".into(),
         user_agent: "browser".into(),
+        epoch: 2,
+        began_at_ms: AT - 5,
         authenticated_at_ms: AT,
+        methods: [Method::Password].into(),
+        seen_at_ms: AT + 2,
+        idle_s: 7200,
         expires_at_ms: AT + 3_600_000,
         ended_at_ms: Some(AT + 3),
+        clients: [CLIENT].into(),
+    }
+}
+
+/// As a session of the first layout reads.
+fn session_1() -> Session {
+    Session {
+        epoch: 0,
+        began_at_ms: AT,
+        seen_at_ms: AT,
+        idle_s: u32::MAX,
+        clients: BTreeSet::new(),
+        ..session()
     }
 }
 
@@ -332,8 +353,10 @@ pub(crate) fn samples() -> Vec<Sample> {
         expires_at_ms: AT + 86_400_000,
     };
     let mut all = vec![
-        sample("user", user()),
-        sample("user-plain", User::new(USER, "bob".into(), AT)),
+        older("user", User { session_epoch: 0, ..user() }),
+        older("user-plain", User::new(USER, "bob".into(), AT)),
+        sample("user-2", user()),
+        sample("user-2-plain", User::new(USER, "bob".into(), AT)),
         older("tenant", old::tenant_1()),
         sample("tenant-2", tenant()),
         directory(State::Opening),
@@ -343,7 +366,9 @@ pub(crate) fn samples() -> Vec<Sample> {
         older("saga", Saga::from(old::saga_1())),
         sample("saga-2", saga()),
         sample("cluster-settings", settings()),
-        sample("session", session()),
+        older("session", session_1()),
+        sample("session-2", session()),
+        sample("session-rules", Rules { revision: 3, idle_s: 600, ..Rules::of(TENANT) }),
         sample("grant", grant()),
         sample("denied-token", DeniedToken { expires_at_ms: AT }),
         sample("authorization-code", code()),

@@ -46,6 +46,7 @@ labels!(label, LABELS, Answer, {
     Err(Rejection::Issue(IssueRefusal::SessionEnded)) => "issue-session-ended",
     Err(Rejection::Issue(IssueRefusal::RedirectUri)) => "issue-redirect-uri",
     Err(Rejection::Issue(IssueRefusal::GrantEnded)) => "issue-grant-ended",
+    Err(Rejection::Issue(IssueRefusal::LoginTooOld)) => "issue-login-too-old",
     Err(Rejection::Code(CodeRefusal::Unknown)) => "code-unknown",
     Err(Rejection::Code(CodeRefusal::Expired)) => "code-expired",
     Err(Rejection::Code(CodeRefusal::Client)) => "code-client",
@@ -118,6 +119,7 @@ fn answers() -> Vec<Answer> {
         IssueRefusal::SessionEnded,
         IssueRefusal::RedirectUri,
         IssueRefusal::GrantEnded,
+        IssueRefusal::LoginTooOld,
     ];
     all.extend(issue.map(|refusal| Err(Rejection::Issue(refusal))));
     let refresh = [

@@ -18,6 +18,13 @@ login-incomplete = Geben Sie Ihren Benutzernamen und Ihr Passwort ein.
 login-expired = Diese Seite war zu lange geöffnet. Bitte melden Sie sich noch einmal an.
 login-busy = Gerade melden sich zu viele Menschen an. Versuchen Sie es gleich noch einmal.
 
+## The choice of an account
+
+account-page-title = Konto bei { $tenant } auswählen
+account-title = Konto auswählen
+account-same = Weiter als { $name }
+account-other = Anderes Konto verwenden
+
 ## On the way back to an application
 
 return-title = Zurück zu { $client }

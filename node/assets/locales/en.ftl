@@ -19,6 +19,13 @@ login-incomplete = Enter your user name and your password.
 login-expired = This page was open for too long. Please sign in again.
 login-busy = Too many people are signing in right now. Try again in a moment.
 
+## The choice of an account
+
+account-page-title = Choose an account at { $tenant }
+account-title = Choose an account
+account-same = Continue as { $name }
+account-other = Use another account
+
 ## On the way back to an application
 
 return-title = Returning to { $client }

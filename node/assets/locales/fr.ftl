@@ -18,6 +18,13 @@ login-incomplete = Saisissez votre nom d’utilisateur et votre mot de passe.
 login-expired = Cette page est restée ouverte trop longtemps. Veuillez vous reconnecter.
 login-busy = Trop de personnes se connectent en ce moment. Réessayez dans un instant.
 
+## The choice of an account
+
+account-page-title = Choisir un compte chez { $tenant }
+account-title = Choisir un compte
+account-same = Continuer en tant que { $name }
+account-other = Utiliser un autre compte
+
 ## On the way back to an application
 
 return-title = Retour vers { $client }

@@ -1,13 +1,15 @@
-//! The posted login page.
+//! The posted pages of the login: credentials, and the choice of an account.
 //!
-//! Who may sign in is decided by `actors::oauth::login`; here the form is read, another site's form
+//! Who may go on is decided by `actors::oauth::login`; here the form is read, another site's form
 //! is refused, and the answer becomes a page or a redirect. The form's `csrf` field is the sealed
 //! request itself, which only the browser that got the page can post back. What was typed is never
 //! logged.
 
 use actors::{
     Context,
-    oauth::login::{self, Answer, Problem, SignedIn, Submission},
+    oauth::login::{
+        self, Account, Answer, Asks, Choice, Granted, Next, Problem, Submission, Visit,
+    },
     runtime::secret::Password,
 };
 use axum::{
@@ -17,6 +19,7 @@ use axum::{
     response::Response,
     routing::post,
 };
+use identity::{id::TenantId, principal};
 
 use crate::http::{
     cookie,
@@ -24,7 +27,7 @@ use crate::http::{
     extract::{Parameters, Source, Tenant},
     layer::Arrival,
     oauth::{self, authorize, redirect},
-    pages::{Brand, Language, LoginPage, LoginProblem},
+    pages::{AccountPage, Brand, Language, LoginPage, LoginProblem},
     refusal,
 };
 
@@ -33,7 +36,8 @@ const USERNAME_MAX: usize = 256;
 
 /// The login routes of every tenant.
 pub fn routes(ctx: Context) -> Router {
-    oauth::at(Router::new(), "/login", post(submit)).with_state(ctx)
+    let router = oauth::at(Router::new(), "/login", post(submit));
+    oauth::at(router, "/login/account", post(choose)).with_state(ctx)
 }
 
 async fn submit(
@@ -53,21 +57,99 @@ async fn submit(
             username: username.to_owned(),
             password: Password::new(form.get("password").unwrap_or_default().to_owned()),
             form: form.get("csrf").unwrap_or_default().to_owned(),
-            browser: cookie::read(&ctx, &headers, cookie::Kind::Browser, tenant.id),
         };
-        let answer = login::submit(&ctx, tenant.id, submission, source).await;
-        match answer.map_err(busy)? {
-            Answer::SignedIn(signed_in) => welcome(&ctx, &tenant, &signed_in),
-            Answer::Again(page, problem) => again(&page, &tenant, username, problem),
-            Answer::Lost(problem) => Err(lost(problem)),
-            Answer::Refused(refusal) => authorize::refused(&ctx, &tenant, &refusal).await,
-        }
+        let visit = visit(&ctx, &headers, tenant.id, source);
+        let answer = login::submit(&ctx, tenant.id, submission, &visit).await;
+        respond(&ctx, &tenant, username, answer.map_err(busy)?).await
     };
     answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
 }
 
+async fn choose(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    Source(source): Source,
+    headers: HeaderMap,
+    form: Result<Parameters, Failure>,
+) -> Response {
+    let answer = async {
+        let tenant = tenant?;
+        same_site(&headers, &ctx.settings().external_url)?;
+        let form = form?;
+        let account = match form.get("account") {
+            Some("same") => Some(Account::Same),
+            Some("other") => Some(Account::Other),
+            Some(_) | None => None,
+        };
+        let choice = Choice { form: form.get("csrf").unwrap_or_default().to_owned(), account };
+        let visit = visit(&ctx, &headers, tenant.id, source);
+        let answer = login::choose(&ctx, tenant.id, &choice, &visit).await?;
+        respond(&ctx, &tenant, "", answer).await
+    };
+    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+}
+
+/// The cookies that the flow knows a browser by.
+pub(in crate::http) fn visit(
+    ctx: &Context,
+    headers: &HeaderMap,
+    tenant: TenantId,
+    source: principal::Source,
+) -> Visit {
+    let read = |kind| cookie::read(ctx, headers, kind, tenant);
+    Visit { browser: read(cookie::Kind::Browser), session: read(cookie::Kind::Session), source }
+}
+
+async fn respond(
+    ctx: &Context,
+    tenant: &Tenant,
+    username: &str,
+    answer: Answer,
+) -> Result<Response, Failure> {
+    match answer {
+        Answer::Next(next) => go_on(ctx, tenant, next).await,
+        Answer::Again(page, problem) => again(&page, tenant, username, problem),
+        Answer::Lost(problem) => Err(lost(problem)),
+    }
+}
+
+/// What is next, as an answer to the browser.
+///
+/// # Errors
+/// A refusal that is for the person.
+pub(in crate::http) async fn go_on(
+    ctx: &Context,
+    tenant: &Tenant,
+    next: Next,
+) -> Result<Response, Failure> {
+    match next {
+        Next::Page(page) => Ok(match &page.asks {
+            Asks::Credentials => show(&page, tenant, &page.login_hint, None),
+            Asks::Account { name } => show_account(&page, tenant, name),
+        }),
+        Next::Granted(granted) => welcome(ctx, tenant, &granted),
+        Next::Refused(refusal) => authorize::refused(ctx, tenant, &refusal).await,
+    }
+}
+
+fn show_account(page: &login::Page, tenant: &Tenant, name: &str) -> Response {
+    let targets: Vec<&str> = page.form_targets.iter().map(String::as_str).collect();
+    let page = AccountPage {
+        language: Language::current(page.ui_locales.as_deref()),
+        brand: Brand::default(),
+        tenant_name: &page.tenant_name,
+        client_name: &page.client_name,
+        account_name: name,
+        csrf_token: &page.form,
+        action: &tenant.path("/login/account"),
+        form_targets: &targets,
+    };
+    page.respond()
+}
+
 /// The login page.
-pub(in crate::http) fn show(
+fn show(
     page: &login::Page,
     tenant: &Tenant,
     username: &str,
@@ -157,14 +239,17 @@ fn lost(problem: Problem) -> Failure {
 }
 
 /// Sends a signed-in person back to the client (RFC 6749 §4.1.2, RFC 9207 §2).
-fn welcome(ctx: &Context, tenant: &Tenant, signed_in: &SignedIn) -> Result<Response, Failure> {
+fn welcome(ctx: &Context, tenant: &Tenant, granted: &Granted) -> Result<Response, Failure> {
     let parameters = [
-        ("code", Some(signed_in.code.expose())),
-        ("state", signed_in.to.client_state.as_deref()),
-        ("iss", Some(signed_in.issuer.as_str())),
+        ("code", Some(granted.code.expose())),
+        ("state", granted.to.client_state.as_deref()),
+        ("iss", Some(granted.issuer.as_str())),
     ];
-    let mut response = redirect::answer(&signed_in.to, &parameters)?;
-    if let Some(value) = cookie::set(ctx, cookie::Kind::Session, tenant.id, &signed_in.session) {
+    let mut response = redirect::answer(&granted.to, &parameters)?;
+    let session = granted.session.as_ref();
+    if let Some(value) =
+        session.and_then(|value| cookie::set(ctx, cookie::Kind::Session, tenant.id, value))
+    {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
     Ok(response)

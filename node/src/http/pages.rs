@@ -5,9 +5,10 @@
 //! Everything works without JavaScript; the only script is the one line that submits a form post.
 //! Nothing is decided here: the caller says which page, and where it leads. Invariant: every value
 //! reaches HTML through askama's escaping, and the ids and names (`username`, `password`,
-//! `login-submit`, `consent-allow`, `consent-deny`, `logout-confirm`, `error-code`,
-//! `error-description`, `data-page`) never change.
+//! `login-submit`, `account-same`, `account-other`, `consent-allow`, `consent-deny`,
+//! `logout-confirm`, `error-code`, `error-description`, `data-page`) never change.
 
+mod account;
 mod assets;
 mod brand;
 mod consent;
@@ -31,6 +32,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
+pub(crate) use self::account::AccountPage;
 pub(crate) use self::brand::Brand;
 pub(crate) use self::consent::ConsentPage;
 pub(crate) use self::error::ErrorPage;

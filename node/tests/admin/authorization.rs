@@ -6,6 +6,7 @@ use vaultara_node::openapi;
 
 use crate::{
     api::{Api, id_of, problem, service, unique, user},
+    sessions::Place,
     support::Answer,
 };
 
@@ -34,11 +35,22 @@ impl Operation {
         self.method == Method::GET
     }
 
-    /// The resource in the path.
+    /// The resource whose id is in the path, else the last one named there.
     fn resource(&self) -> &str {
-        let verbs = ["/secret", "/rotate", "/revoke"];
-        let path = verbs.iter().find_map(|verb| self.path.strip_suffix(verb));
-        path.unwrap_or(&self.path).trim_end_matches("/{id}").rsplit('/').next().unwrap()
+        let verbless = self.path.trim_end_matches("/rotate");
+        let of_id = verbless.split("/{id}").next().unwrap();
+        of_id.rsplit('/').next().unwrap()
+    }
+
+    /// A body that would be accepted.
+    fn body(&self, name: &str) -> Value {
+        match self.resource() {
+            "tenants" => json!({ "slug": name, "name": name }),
+            "users" => user(name),
+            "keys" => json!({}),
+            "session-rules" => json!({ "idle_s": 7200, "per_user_max": 200 }),
+            _ => service(name),
+        }
     }
 }
 
@@ -56,7 +68,7 @@ fn operations() -> Vec<Operation> {
             });
         }
     }
-    assert!(operations.len() >= 22, "the description was read");
+    assert!(operations.len() >= 29, "the description was read");
     operations
 }
 
@@ -142,12 +154,16 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
     let foreign_user = platform.made(&format!("{theirs}/users"), &user(&name)).await;
     let foreign_client = platform.made(&format!("{theirs}/clients"), &service(&name)).await;
     let foreign_keys = platform.read(&format!("{theirs}/keys")).await;
+    let place = Place::of(theirs.clone()).await;
+    let signed_in = place.someone(&platform).await;
+    let foreign_session = place.sessions(&platform, &signed_in).await.remove(0);
     let snapshot = || async {
         [
             platform.read(&theirs).await,
             platform.read(&format!("{theirs}/users")).await,
             platform.read(&format!("{theirs}/clients")).await,
             platform.read(&format!("{theirs}/keys")).await,
+            platform.read(&format!("{theirs}/sessions")).await,
         ]
     };
     let before = snapshot().await;
@@ -157,6 +173,8 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             "users" => id_of(&foreign_user),
             "clients" => id_of(&foreign_client),
             "keys" => id_of(&foreign_keys["items"][0]),
+            "sessions" => id_of(&foreign_session),
+            "session-rules" => RANDOM_ID,
             other => panic!("say what a foreign {other} is"),
         };
         let mut pairs = Vec::new();
@@ -181,12 +199,7 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
 
 /// A well-formed attempt: only the id is somebody else's.
 async fn attempt(api: &Api, operation: &Operation, path: &str, name: &str) -> Answer {
-    let body = match operation.resource() {
-        "tenants" => json!({ "slug": name, "name": "Taken over" }),
-        "users" => user(name),
-        "keys" => json!({}),
-        _ => service(name),
-    };
+    let body = operation.body(name);
     let (method, reads) = (operation.method.clone(), operation.reads());
     if reads { api.get(path).await } else { api.write(method, path, &[], &body).await }
 }
@@ -216,15 +229,11 @@ async fn ids_that_are_none_are_not_found() {
 async fn whoever_may_is_let_in_everywhere() {
     let (bob, platform) = (Api::bob().await, Api::platform().await);
     let demo = platform.tenant_id(actors::demo::TENANT).await;
+    let place = Place::of(format!("/api/v1/tenants/{demo}")).await;
     for operation in operations() {
         let name = unique("let-in");
         let api = if operation.of_platform { &platform } else { &bob };
-        let body = match operation.resource() {
-            "tenants" => json!({ "slug": name, "name": "Let in" }),
-            "users" => user(&name),
-            "keys" => json!({}),
-            _ => service(&name),
-        };
+        let body = operation.body(&name);
         let collection = match operation.resource() {
             "tenants" => "/api/v1/tenants".to_owned(),
             resource => format!("/api/v1/tenants/{demo}/{resource}"),
@@ -234,6 +243,9 @@ async fn whoever_may_is_let_in_everywhere() {
             let pending = |key: &&Value| key["state"] == "pending";
             let items = keys["items"].as_array().unwrap();
             id_of(items.iter().find(pending).unwrap()).to_owned()
+        } else if operation.has("id") && operation.resource() == "sessions" {
+            let signed_in = place.someone(&bob).await;
+            id_of(&place.sessions(&bob, &signed_in).await[0]).to_owned()
         } else if operation.has("id") {
             id_of(&api.made(&collection, &body).await).to_owned()
         } else {

@@ -56,7 +56,11 @@ fn every_operation_says_who_may_and_how_it_refuses() {
     for verb in ["list", "rotate", "revoke"] {
         assert!(ids.contains(&format!("keys.{verb}")), "keys.{verb}");
     }
-    assert_eq!(ids.len(), 22);
+    for verb in ["list", "read", "delete", "list_of_user", "end_all_of_user"] {
+        assert!(ids.contains(&format!("sessions.{verb}")), "{verb}");
+    }
+    assert!(ids.contains("sessions.read_rules") && ids.contains("sessions.replace_rules"));
+    assert_eq!(ids.len(), 29);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Signing a person in by HTTP alone: authorization request, login page, redirect, code.
 
 use actors::demo;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity::oauth::pkce;
 
 use super::{
@@ -87,6 +88,21 @@ pub(crate) async fn submit(
 /// Signs `alice` in and returns the redirect to the client.
 pub(crate) async fn alice(ask: &Ask) -> Answer {
     sign_in(ask, ("alice", demo::ALICE_PASSWORD)).await
+}
+
+/// A browser in which `alice` is signed in, and the redirect that signing in ended with.
+pub(crate) async fn alice_stays(ask: &Ask) -> (Visitor, Answer) {
+    let mut visitor = Visitor::new();
+    let page = open(&mut visitor, ask).await;
+    let answer = submit(&mut visitor, ask, &page, ("alice", demo::ALICE_PASSWORD)).await;
+    assert_eq!(answer.status, 303, "{answer:?}");
+    (visitor, answer)
+}
+
+/// The claims of a token.
+pub(crate) fn claims(token: &str) -> serde_json::Value {
+    let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
 }
 
 /// Signs somebody in and returns the redirect to the client.

@@ -246,8 +246,10 @@ pub fn idempotency_key() -> Parameter {
     parameter("Idempotency-Key", ParameterIn::Header, schema, about.to_owned())
 }
 
-const ETAG: (&str, &str) = ("ETag", "The revision.");
-const INDEX: (&str, &str) = ("Vaultara-Index", "The position of the write.");
+/// The header of a revision.
+pub const ETAG: (&str, &str) = ("ETag", "The revision.");
+/// The header of a position.
+pub const INDEX: (&str, &str) = ("Vaultara-Index", "The position of the write.");
 const REPLAYED: (&str, &str) = ("Idempotency-Replayed", "`true` if an earlier request did it.");
 const LOCATION: (&str, &str) = ("Location", "Where it is.");
 const LINK: (&str, &str) = ("Link", "The next page, `rel=\"next\"`.");
@@ -264,6 +266,12 @@ fn item<R: Resource>() -> String {
 
 /// `GET` of a collection.
 pub fn list<R: Resource>() -> Operation {
+    list_at::<R>(collection::<R>(), &format!("{}.list", R::NAME))
+        .summary(format!("Lists {}", R::NAME))
+}
+
+/// `GET` of a collection, or of a part of it that has a path of its own.
+pub fn list_at<R: Resource>(path: impl Into<String>, id: &str) -> Operation {
     let filters: Vec<String> = R::ATTRIBUTES
         .iter()
         .map(|attribute| match attribute.comparisons {
@@ -276,7 +284,7 @@ pub fn list<R: Resource>() -> Operation {
         .minimum(Some(1))
         .maximum(Some(LIMIT_MAX))
         .default(Some(LIMIT_DEFAULT.into()));
-    let mut operation = Operation::get(collection::<R>(), &format!("{}.list", R::NAME));
+    let mut operation = Operation::get(path, id);
     let items = ArrayBuilder::new().items(operation.named::<R::View>());
     let cursor = text(None)
         .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
@@ -289,7 +297,6 @@ pub fn list<R: Resource>() -> Operation {
     let query =
         |name, schema, about: &str| parameter(name, ParameterIn::Query, schema, about.to_owned());
     operation
-        .summary(format!("Lists {}", R::NAME))
         .parameter(query("limit", limit, "Entries of a page."))
         .parameter(query("cursor", text(None), "`next_cursor` of the page before."))
         .parameter(query("filter", text(None), &format!("One of {}.", filters.join(", "))))

@@ -77,6 +77,23 @@ impl<R: Resource, S: Send + Sync> FromRequestParts<S> for Query<R> {
     }
 }
 
+impl<R: Resource> Query<R> {
+    /// The same list of the entries that are exactly `text` only, for a path that says so.
+    ///
+    /// # Errors
+    /// [`Class::INVALID_REQUEST`] for a filter that says something else.
+    pub fn only(self, name: &str, column: Column, text: String) -> Result<Self, Failure> {
+        let same = |given: &Filter| given.text == text && given.exact;
+        if !self.filter.as_ref().is_none_or(same) {
+            return Err(Failure::new(Class::INVALID_REQUEST)
+                .detail("this list is of one user already")
+                .field("filter", "names another one"));
+        }
+        let filter = Some(Filter { column, text: text.clone(), exact: true });
+        Ok(Self { filter, text: format!("{name} eq \"{text}\""), ..self })
+    }
+}
+
 fn limit(given: Option<&str>) -> Result<usize, Failure> {
     let Some(text) = given else {
         return Ok(LIMIT_DEFAULT);

@@ -22,6 +22,7 @@ pub mod recall;
 pub mod resource;
 pub mod role;
 pub mod routes;
+pub mod sessions;
 pub mod tenants;
 pub mod users;
 
@@ -38,4 +39,5 @@ pub fn routes() -> Routes {
         .merge(users::routes())
         .merge(clients::routes())
         .merge(keys::routes())
+        .merge(sessions::routes())
 }

@@ -1,23 +1,27 @@
-//! `GET` and `POST /oauth/authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2.1): the login page,
-//! a page that says what is wrong, or a redirect with an error.
+//! `GET` and `POST /oauth/authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2.1): a code for who
+//! is signed in with this browser, a page that asks for what is missing or says what is wrong, or a
+//! redirect with an error.
 //!
-//! A first request gets the cookie that binds the login page to this browser. Nothing is stored.
+//! A first request gets the cookie that binds the pages to this browser.
 
 use actors::{
     Context,
-    oauth::login::{self, Start},
+    oauth::login::{self, Visit},
 };
 use axum::{
     extract::State,
     http::{HeaderMap, Uri, header},
     response::Response,
 };
-use identity::oauth::authorize::{self, Refusal};
+use identity::{
+    oauth::authorize::{self, Refusal},
+    principal,
+};
 
 use crate::http::{
     cookie,
     error::Failure,
-    extract::{Parameters, Tenant},
+    extract::{Parameters, Source, Tenant},
     layer::Arrival,
     login as page,
     oauth::redirect,
@@ -29,11 +33,12 @@ pub(super) async fn get(
     State(ctx): State<Context>,
     tenant: Result<Tenant, Failure>,
     arrival: Arrival,
+    Source(source): Source,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
     let parameters = Parameters::of_query(&uri).and_then(Parameters::for_flow);
-    let answer = answer(&ctx, tenant, &headers, parameters).await;
+    let answer = answer(&ctx, tenant, (&headers, source), parameters).await;
     answer.unwrap_or_else(|failure| refusal::page(failure, &arrival))
 }
 
@@ -42,36 +47,36 @@ pub(super) async fn post(
     State(ctx): State<Context>,
     tenant: Result<Tenant, Failure>,
     arrival: Arrival,
+    Source(source): Source,
     headers: HeaderMap,
     form: Result<Parameters, Failure>,
 ) -> Response {
     let parameters = form.and_then(Parameters::for_flow);
-    let answer = answer(&ctx, tenant, &headers, parameters).await;
+    let answer = answer(&ctx, tenant, (&headers, source), parameters).await;
     answer.unwrap_or_else(|failure| refusal::page(failure, &arrival))
 }
 
 async fn answer(
     ctx: &Context,
     tenant: Result<Tenant, Failure>,
-    headers: &HeaderMap,
+    (headers, source): (&HeaderMap, principal::Source),
     parameters: Result<authorize::Parameters, Failure>,
 ) -> Result<Response, Failure> {
     let (tenant, parameters) = (tenant?, parameters?);
-    let known = cookie::read(ctx, headers, cookie::Kind::Browser, tenant.id);
-    let is_new = known.is_none();
-    let browser = known.unwrap_or_else(|| cookie::new_browser(ctx));
-    match login::start(ctx, tenant.id, Ok(parameters), &browser).await? {
-        Start::Refused(refusal) => refused(ctx, &tenant, &refusal).await,
-        Start::Page(shown) => {
-            let mut response = page::show(&shown, &tenant, &shown.login_hint, None);
-            if is_new
-                && let Some(value) = cookie::set(ctx, cookie::Kind::Browser, tenant.id, &browser)
-            {
-                response.headers_mut().append(header::SET_COOKIE, value);
-            }
-            Ok(response)
-        }
+    let mut visit = page::visit(ctx, headers, tenant.id, source);
+    let is_new = visit.browser.is_none();
+    let Visit { browser, .. } = &mut visit;
+    let browser = browser.get_or_insert_with(|| cookie::new_browser(ctx)).clone();
+    let next = login::start(ctx, tenant.id, parameters, &visit).await?;
+    let shows = matches!(next, login::Next::Page(_));
+    let mut response = page::go_on(ctx, &tenant, next).await?;
+    if shows
+        && is_new
+        && let Some(value) = cookie::set(ctx, cookie::Kind::Browser, tenant.id, &browser)
+    {
+        response.headers_mut().append(header::SET_COOKIE, value);
     }
+    Ok(response)
 }
 
 /// The answer to a request that may not go on: to the person, or to the client if that is proven.

@@ -1,0 +1,216 @@
+//! How sessions begin, are used and end. Every step touches a bounded number of rows: ending all of
+//! a user moves one number, and a user has at most [`LISTED_MAX`] listed.
+
+use std::collections::BTreeSet;
+
+use super::{BY_USER, CLIENTS_MAX, Command, Method, Presented, Rules, SESSIONS, Session, WRITE};
+use crate::{
+    applying::Applying,
+    fault::Fault,
+    id::{ClientId, SessionId},
+    outcome::{IssueRefusal, Outcome, Rejection, Stop},
+    secret::Digest,
+    table::{FoundRow, Record, Span, TablesMut},
+    users::{self, User},
+};
+
+/// Most listed sessions of a user that one beginning looks at; more than any tenant allows.
+const LISTED_MAX: usize = 250;
+
+impl Command {
+    pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
+        match self {
+            Self::End { id, expected } => {
+                at.target(SESSIONS, id.bytes());
+                at.require(WRITE)?;
+                let session = at
+                    .record::<Session>(id.bytes())?
+                    .filter(|session| session.live(at.now_ms))
+                    .ok_or(Rejection::NotFound)?;
+                if expected.is_some_and(|revision| revision != session.revision) {
+                    return Err(Rejection::Stale.into());
+                }
+                if let Some(user) = at.record::<User>(session.user.bytes())? {
+                    users::outranked_by_nobody(at, &user)?;
+                }
+                Ok(end(at, &session))
+            }
+            Self::EndAll { user } => {
+                at.target(User::TABLE, user.bytes());
+                at.require(WRITE)?;
+                let user = at
+                    .record::<User>(user.bytes())?
+                    .filter(|user| user.deleted_at_ms.is_none())
+                    .ok_or(Rejection::NotFound)?;
+                users::outranked_by_nobody(at, &user)?;
+                let session_epoch = user.session_epoch.saturating_add(1);
+                Ok(at.update(&user, User { session_epoch, ..user.clone() }))
+            }
+            Self::SetRules { expected, idle_s, per_user_max } => {
+                at.target(Rules::TABLE, at.tenant.bytes());
+                at.require(WRITE)?;
+                let rules = rules(at)?;
+                if expected.is_some_and(|revision| revision != rules.revision) {
+                    return Err(Rejection::Stale.into());
+                }
+                let after = Rules { idle_s: *idle_s, per_user_max: *per_user_max, ..rules.clone() };
+                after.check()?;
+                if rules.revision == 0 { at.create(after) } else { Ok(at.update(&rules, after)) }
+            }
+        }
+    }
+}
+
+/// The rules of this placement's tenant.
+fn rules<T: TablesMut>(at: &Applying<'_, T>) -> Result<Rules, Fault> {
+    Ok(at.record::<Rules>(at.tenant.bytes())?.unwrap_or_else(|| Rules::of(at.tenant)))
+}
+
+/// A person who just proved who they are.
+pub(crate) struct Beginning<'a> {
+    /// Who.
+    pub(crate) user: &'a User,
+    /// The session's id, if a new one begins.
+    pub(crate) session: SessionId,
+    /// Digest of its new cookie.
+    pub(crate) cookie: Digest,
+    /// The session whose cookie the browser showed.
+    pub(crate) presented: Option<Presented>,
+    /// From where.
+    pub(crate) address: &'a str,
+    /// With which browser.
+    pub(crate) user_agent: &'a str,
+    /// By what.
+    pub(crate) method: Method,
+    /// Its absolute lifetime, if a new one begins, seconds.
+    pub(crate) lifetime_s: u32,
+}
+
+/// Begins a session, or raises the assurance of the one that the browser has. Either way the
+/// cookie is a new one, so that whoever knew the old one gains nothing by this login.
+pub(crate) fn begin<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    beginning: &Beginning<'_>,
+) -> Result<Session, Stop> {
+    let user = beginning.user;
+    let before = match &beginning.presented {
+        Some(shown) => at
+            .record::<Session>(shown.session.bytes())?
+            .filter(|session| shown.opens(session) && session.live(at.now_ms)),
+        None => None,
+    };
+    let now_ms = at.now_ms;
+    if let Some(before) = before {
+        if before.counts(user, now_ms) {
+            let mut after = Session {
+                cookie: beginning.cookie,
+                address: beginning.address.to_owned(),
+                user_agent: beginning.user_agent.to_owned(),
+                authenticated_at_ms: now_ms,
+                seen_at_ms: now_ms,
+                ..before.clone()
+            };
+            after.methods.insert(beginning.method);
+            at.update(&before, after.clone());
+            return Ok(at.record(before.id.bytes())?.unwrap_or(after));
+        }
+        // Somebody else signs in with this browser: whoever was there is gone from it.
+        end(at, &before);
+    }
+    let rules = rules(at)?;
+    make_room(at, user, usize::from(rules.per_user_max))?;
+    let lifetime_ms = u64::from(beginning.lifetime_s).saturating_mul(1000);
+    let session = Session {
+        id: beginning.session,
+        revision: 1,
+        user: user.id,
+        epoch: user.session_epoch,
+        cookie: beginning.cookie,
+        address: beginning.address.to_owned(),
+        user_agent: beginning.user_agent.to_owned(),
+        began_at_ms: now_ms,
+        authenticated_at_ms: now_ms,
+        methods: BTreeSet::from([beginning.method]),
+        seen_at_ms: now_ms,
+        idle_s: rules.idle_s,
+        expires_at_ms: now_ms.saturating_add(lifetime_ms),
+        ended_at_ms: None,
+        clients: BTreeSet::new(),
+    };
+    at.create(session.clone())?;
+    at.list(SESSIONS, BY_USER, &user.id.to_string(), session.id.bytes());
+    at.expire(session.ends_at_ms(), SESSIONS, &session.id.bytes());
+    Ok(session)
+}
+
+/// The live session behind a cookie, and its user.
+///
+/// # Errors
+/// [`IssueRefusal::SessionEnded`].
+pub(crate) fn presented<T: TablesMut>(
+    at: &Applying<'_, T>,
+    shown: &Presented,
+) -> Result<(Session, User), Stop> {
+    let session =
+        at.record::<Session>(shown.session.bytes())?.filter(|session| shown.opens(session));
+    let session = session.ok_or(IssueRefusal::SessionEnded)?;
+    let user = at.record::<User>(session.user.bytes())?;
+    match user.filter(|user| session.counts(user, at.now_ms)) {
+        Some(user) => Ok((session, user)),
+        None => Err(IssueRefusal::SessionEnded.into()),
+    }
+}
+
+/// Records that a session was used for a client. Nothing is written when the client is known and
+/// the last sign of life is recent.
+pub(crate) fn seen<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    session: &Session,
+    client: ClientId,
+) -> Outcome {
+    let mut after = session.clone();
+    if at.now_ms.saturating_sub(session.seen_at_ms) >= session.window_ms() {
+        after.seen_at_ms = at.now_ms;
+    }
+    if after.clients.len() < CLIENTS_MAX {
+        after.clients.insert(client);
+    }
+    at.update(session, after)
+}
+
+/// Ends a session and takes it off the list; what hangs off it is refused from now on.
+fn end<T: TablesMut>(at: &mut Applying<'_, T>, session: &Session) -> Outcome {
+    at.unlist(SESSIONS, BY_USER, &session.user.to_string(), session.id.bytes());
+    at.update(session, Session { ended_at_ms: Some(at.now_ms), ..session.clone() })
+}
+
+/// Ends the oldest of a user until one more is allowed. Ids are drawn in the order of time, so the
+/// list begins with the oldest, and those of an earlier epoch come before the others.
+fn make_room<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    user: &User,
+    per_user_max: usize,
+) -> Result<(), Stop> {
+    let text = user.id.to_string();
+    let span = Span::Index {
+        table: SESSIONS,
+        index: BY_USER,
+        prefix: text.as_bytes(),
+        after: None,
+        unique: false,
+    };
+    let listed = at.scan(span, LISTED_MAX)?;
+    let surplus = listed.len().saturating_add(1).saturating_sub(per_user_max);
+    for found in listed.into_iter().take(surplus) {
+        let FoundRow::Listed { id, .. } = found.row else {
+            return Err(Fault::new("an index scan returned another row").into());
+        };
+        match at.record::<Session>(id)? {
+            Some(session) => {
+                end(at, &session);
+            }
+            None => at.unlist(SESSIONS, BY_USER, &text, id),
+        }
+    }
+    Ok(())
+}
