@@ -65,7 +65,8 @@ soak: prerequisites ## long fault runs: too long for every change
 
 .PHONY: bench
 bench: prerequisites ## measure throughput and its limits on this machine
-	@cargo build --release --locked --package vaultara-node --bin vaultara
+	@cargo build --release --locked --package vaultara-node --bin vaultara --example bare_hello
+	@cargo build --release --locked --package vaultara-raft --example bare_raft
 	@cargo run --release --locked --package vaultara-cluster-tests --bin bench -- $(ARGS)
 
 .PHONY: interop

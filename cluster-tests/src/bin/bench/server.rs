@@ -1,194 +1,161 @@
-//! A real server in a process of its own: client_credentials, introspection, userinfo, discovery,
-//! JWKS, logins, memory and start times.
-//!
-//! The bound of each is the CPU of bare HTTP (the cheapest route of the same server,
-//! `/health/live`, stands in for a bare answer) plus the cryptography that cannot be avoided; the
-//! ratio is bound CPU per request over measured CPU per request.
+//! Processes of the bench: the server under measurement and the yardsticks.
 
 use std::{
-    net::TcpListener,
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::Arc,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use actors::demo;
-use tokio::runtime::Runtime;
+use vaultara_cluster_tests::{Failure, during, process::free_port};
 
 use crate::{
-    core::Noop,
-    figures::{Sample, line, resident_mib},
-    limits::Limits,
-    load::{self, Make},
+    hello::Size,
+    load::{self, Connection},
 };
 
-/// Tokens introspected.
-const TOKENS: usize = 10_000;
+/// How often a starting server is asked whether it is ready.
+const ASK_EVERY: Duration = Duration::from_millis(2);
+/// Longer than the node takes between two refreshes of its figures.
+const REFRESHED: Duration = Duration::from_millis(600);
+/// How long it may take.
+const READY_WITHIN: Duration = Duration::from_secs(120);
 
-struct Server {
-    child: Child,
-    url: String,
+/// A child process that does not outlive this value.
+pub(crate) struct Child(std::process::Child);
+
+impl Child {
+    pub(crate) fn spawn(mut command: Command) -> Result<Self, Failure> {
+        command.spawn().map(Self).map_err(during("start a process"))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
 }
 
-impl Drop for Server {
+impl Drop for Child {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
-fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
-}
-
-fn binary() -> Result<PathBuf, String> {
-    let here = std::env::current_exe().map_err(|error| error.to_string())?;
-    let binary = here.with_file_name("vaultara");
-    if binary.exists() {
-        Ok(binary)
+/// A program of the same build.
+pub(crate) fn program(name: &str) -> Result<PathBuf, Failure> {
+    let here = std::env::current_exe().map_err(during("find the bench itself"))?;
+    let program = here.with_file_name(name);
+    if program.exists() {
+        Ok(program)
     } else {
-        Err(format!("{} is missing; build it with the same profile first", binary.display()))
+        Err(format!("{} is missing; `make bench` builds it", program.display()))
     }
 }
 
-/// Starts a server and waits until it is ready; also says how long that took.
-async fn start(data_dir: &Path, port: u16) -> Result<(Server, Duration), String> {
-    let began = Instant::now();
-    let child = Command::new(binary()?)
-        .args(["server", "--dev"])
-        .env("SERVER_PORT", port.to_string())
-        .env("MANAGEMENT_BIND", format!("127.0.0.1:{}", free_port()?))
-        .env("EXTERNAL_URL", format!("http://localhost:{port}"))
-        .env("DATA_DIR", data_dir)
-        .env("SHUTDOWN_DRAIN_DELAY", "0")
-        .env("LOG_LEVEL", "error")
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let server = Server { child, url: format!("http://127.0.0.1:{port}") };
-    let client = reqwest::Client::new();
-    while began.elapsed() < Duration::from_secs(60) {
-        let asked = client.get(format!("{}/health/ready", server.url)).send().await;
-        if asked.is_ok_and(|answer| answer.status().is_success()) {
-            return Ok((server, began.elapsed()));
+/// How a server is started; the same value starts it again.
+pub(crate) struct Launch {
+    pub(crate) data_dir: PathBuf,
+    /// With demo data, or with this root secret on data that is there.
+    pub(crate) root_secret: Option<String>,
+    pub(crate) port: u16,
+    pub(crate) management_port: u16,
+}
+
+impl Launch {
+    pub(crate) fn new(data_dir: &Path, root_secret: Option<String>) -> Result<Self, Failure> {
+        let (port, management_port) = (free_port()?, free_port()?);
+        Ok(Self { data_dir: data_dir.to_path_buf(), root_secret, port, management_port })
+    }
+
+    pub(crate) fn external_url(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    /// Starts a server and waits until it is ready; also says how long that took.
+    pub(crate) async fn start(&self) -> Result<(Server, Duration), Failure> {
+        let mut command = Command::new(program("vaultara")?);
+        command.arg("server");
+        match &self.root_secret {
+            Some(secret) => command.env("MASTER_KEY", secret),
+            None => command.arg("--dev"),
+        };
+        command
+            .env("SERVER_HOST", "127.0.0.1")
+            .env("SERVER_PORT", self.port.to_string())
+            .env("MANAGEMENT_BIND", format!("127.0.0.1:{}", self.management_port))
+            .env("EXTERNAL_URL", self.external_url())
+            .env("DATA_DIR", &self.data_dir)
+            .env("SHUTDOWN_DRAIN_DELAY", "0")
+            .env("LOG_LEVEL", "error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit());
+        let began = Instant::now();
+        let child = Child::spawn(command)?;
+        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let management = SocketAddr::from(([127, 0, 0, 1], self.management_port));
+        while began.elapsed() < READY_WITHIN {
+            if let Ok(mut connection) = Connection::open(address).await
+                && let Ok((200, _)) = connection.ask(&load::get("/health/ready")).await
+            {
+                let server = Server { child, address, management, url: self.external_url() };
+                return Ok((server, began.elapsed()));
+            }
+            tokio::time::sleep(ASK_EVERY).await;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        Err("the server was not ready in time".to_owned())
     }
-    Err("the server was not ready within 60 s".into())
 }
 
-pub(crate) fn measure(
-    runtime: &Runtime,
-    seconds: f64,
-    limits: &Limits,
-    noop: Noop,
-) -> Result<(), String> {
-    let dir = tempfile::tempdir_in(".").map_err(|error| error.to_string())?;
-    let port = free_port()?;
-    runtime.block_on(async {
-        let (server, ready) = start(dir.path(), port).await?;
-        line(&format!("server: ready in {:.0} ms (empty, demo data made)", millis(ready)));
-        all(&server, seconds, limits, noop).await?;
-        line(&format!("  resident after the load {:>6.1} MiB", resident_mib(server.child.id())));
-        drop(server);
-        let (server, ready) = start(dir.path(), port).await?;
-        line(&format!("server: ready in {:.0} ms (after kill -9 under load)", millis(ready)));
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        line(&format!("  resident 60 s after ready {:>6.1} MiB", resident_mib(server.child.id())));
-        Ok(())
-    })
+/// A running server.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    management: SocketAddr,
+    pub(crate) url: String,
 }
 
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
-}
-
-async fn all(server: &Server, seconds: f64, limits: &Limits, noop: Noop) -> Result<(), String> {
-    line("  request                 at      /s   p50 ms   p99 ms  CPU us   bound  ratio");
-    let url = server.url.clone();
-    let get = |path: &str| -> Make {
-        let address = format!("{url}{path}");
-        Arc::new(move |client: &reqwest::Client, _| client.get(&address))
-    };
-    let mut hello = load::run(server.child.id(), 64, seconds, get("/health/live")).await;
-    let hello_us = hello.cpu_us();
-    show("hello (/health/live)", 64, &mut hello, hello_us);
-    for (name, path) in [
-        ("discovery", "/t/demo/.well-known/openid-configuration"),
-        ("JWKS", "/t/demo/.well-known/jwks.json"),
-    ] {
-        let mut sample = load::run(server.child.id(), 64, seconds, get(path)).await;
-        show(name, 64, &mut sample, hello_us);
+impl Server {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.pid()
     }
-    let issue = token_request(&url);
-    for at in [1, 8, 64] {
-        let mut sample = load::run(server.child.id(), at, seconds, Arc::clone(&issue)).await;
-        let bound = hello_us + limits.es256_sign_us + noop.cpu_us;
-        show("client_credentials", at, &mut sample, bound);
-    }
-    let tokens = tokens(&issue).await?;
-    line(&format!("  {} distinct tokens for introspection", tokens.len()));
-    let address = format!("{url}/t/demo/oauth/introspect");
-    let introspect: Make = Arc::new(move |client: &reqwest::Client, number| {
-        let token = tokens.get(number as usize % tokens.len()).cloned().unwrap_or_default();
-        client
-            .post(&address)
-            .basic_auth("service-demo", Some(demo::SERVICE_SECRET))
-            .form(&[("token", token)])
-    });
-    for at in [1, 64] {
-        let mut sample = load::run(server.child.id(), at, seconds, Arc::clone(&introspect)).await;
-        show("introspection", at, &mut sample, hello_us + limits.es256_verify_us);
-    }
-    Ok(())
-}
 
-fn token_request(url: &str) -> Make {
-    let address = format!("{url}/t/demo/oauth/token");
-    Arc::new(move |client: &reqwest::Client, _| {
-        client
-            .post(&address)
-            .basic_auth("service-demo", Some(demo::SERVICE_SECRET))
-            .form(&[("grant_type", "client_credentials")])
-    })
-}
-
-/// Distinct tokens, fetched by 64 tasks.
-async fn tokens(issue: &Make) -> Result<Vec<String>, String> {
-    let client = reqwest::Client::new();
-    let tasks: Vec<_> = (0..64)
-        .map(|_| {
-            let (client, issue) = (client.clone(), Arc::clone(issue));
-            tokio::spawn(async move {
-                let mut tokens = Vec::new();
-                for _ in 0..TOKENS / 64 + 1 {
-                    let answer = issue(&client, 0).send().await.ok()?;
-                    let body: serde_json::Value = answer.json().await.ok()?;
-                    tokens.push(body.get("access_token")?.as_str()?.to_owned());
-                }
-                Some(tokens)
-            })
-        })
-        .collect();
-    let mut all = Vec::new();
-    for task in tasks {
-        let tokens = task.await.ok().flatten().ok_or("a token could not be fetched")?;
-        all.extend(tokens);
+    /// What a load is aimed at.
+    pub(crate) fn target(&self) -> (u32, SocketAddr) {
+        (self.pid(), self.address)
     }
-    Ok(all)
-}
 
-fn show(name: &str, at: usize, sample: &mut Sample, bound_us: f64) {
-    line(&format!(
-        "  {name:<20} {at:>5} {:>7.0} {:>8.2} {:>8.2} {:>7.1} {bound_us:>7.1} {:>5.0}%{}",
-        sample.rate(),
-        sample.quantile_ms(0.5),
-        sample.quantile_ms(0.99),
-        sample.cpu_us(),
-        100.0 * bound_us / sample.cpu_us().max(1e-9),
-        if sample.failed > 0 { format!("  {} FAILED", sample.failed) } else { String::new() },
-    ));
+    /// One request.
+    pub(crate) async fn ask(&self, request: &[u8]) -> Result<Vec<u8>, Failure> {
+        let (status, body) = Connection::open(self.address).await?.ask(request).await?;
+        if status == 200 {
+            return Ok(body);
+        }
+        Err(format!("the server answered {status}: {}", String::from_utf8_lossy(&body)))
+    }
+
+    /// How large the answer to a request is.
+    pub(crate) async fn size(&self, request: &[u8]) -> Result<Size, Failure> {
+        let (_, head, body) = Connection::open(self.address).await?.measured(request).await?;
+        Ok(Size { body: body.len(), head })
+    }
+
+    /// A figure of its metrics, a moment later: the node refreshes them four times a second.
+    pub(crate) async fn metric(&self, name: &str) -> Result<f64, Failure> {
+        tokio::time::sleep(REFRESHED).await;
+        let mut connection = Connection::open(self.management).await?;
+        let (_, body) = connection.ask(&load::get("/metrics")).await?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.ok_or_else(|| format!("{name} is not among the metrics"))
+    }
+
+    /// Stops it in order (SIGTERM) and waits for its end.
+    pub(crate) fn stop(mut self) -> Result<(), Failure> {
+        let words = ["-TERM".to_owned(), self.pid().to_string()];
+        Command::new("kill").args(words).status().map_err(during("stop the server"))?;
+        let status = self.child.0.wait().map_err(during("wait for the server"))?;
+        if status.success() { Ok(()) } else { Err(format!("the server stopped with {status}")) }
+    }
 }

@@ -1,0 +1,149 @@
+//! Whole logins of a person: authorization request, login page, password, code, tokens.
+//!
+//! The bound is the CPU of one password hash at the shipped cost.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use actors::demo;
+use identity::oauth::pkce;
+use vaultara_cluster_tests::{Failure, during};
+
+use crate::{
+    figures::{Sample, cpu_seconds, line},
+    limits::Limits,
+    server::{Launch, Server},
+};
+
+const VERIFIER: &str = "a-code-verifier-that-is-long-enough-for-the-rule";
+const REDIRECT: &str = "http://localhost:3000/callback";
+/// Concurrent people.
+const PEOPLE: [usize; 3] = [1, 8, 32];
+
+pub(crate) async fn measure(seconds: f64, limits: &Limits) -> Result<(), Failure> {
+    let dir = tempfile::tempdir_in(".").map_err(during("make a folder"))?;
+    let (server, _) = Launch::new(dir.path(), None)?.start().await?;
+    line("logins: code + PKCE with password, ES256 access token, RS256 ID token");
+    line("  people      /s   p50 ms   p99 ms   CPU ms   bound  ratio   drafts   Argon2id limit/s");
+    for people in PEOPLE {
+        let mut sample = run(&server, people, seconds.max(3.0)).await?;
+        let drafts = sample.1 / sample.0.count.max(1) as f64;
+        let (p50, p99) = (sample.0.quantile_ms(0.5), sample.0.quantile_ms(0.99));
+        let cpu_ms = sample.0.cpu_us() / 1e3;
+        let bound_ms = limits.argon2_us / 1e3;
+        line(&format!(
+            "  {people:>6} {:>7.1} {p50:>8.1} {p99:>8.1} {cpu_ms:>8.1} {bound_ms:>7.1} \
+             {:>5.0}% {drafts:>8.2} {:>12.0}",
+            sample.0.rate(),
+            100.0 * bound_ms / cpu_ms.max(1e-9),
+            1e3 / bound_ms * std::thread::available_parallelism().map_or(1, usize::from) as f64,
+        ));
+    }
+    server.stop()
+}
+
+/// A sample, and the drafts proposed meanwhile.
+async fn run(server: &Server, people: usize, seconds: f64) -> Result<(Sample, f64), Failure> {
+    let drafts = server.metric("vaultara_proposer_drafts").await?;
+    let cpu = cpu_seconds(server.pid());
+    let began = Instant::now();
+    let until = began + Duration::from_secs_f64(seconds);
+    let (url, address) = (server.url.clone(), server.address);
+    let tasks: Vec<_> = (0..people)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move {
+                let mut latencies = Vec::new();
+                while Instant::now() < until {
+                    let sent = Instant::now();
+                    whole(&url, address).await?;
+                    latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
+                }
+                Ok::<_, Failure>(latencies)
+            })
+        })
+        .collect();
+    let mut sample = Sample::default();
+    for task in tasks {
+        sample.latencies_us.extend(task.await.map_err(during("sign in"))??);
+    }
+    sample.elapsed = began.elapsed();
+    sample.count = sample.latencies_us.len() as u64;
+    sample.cpu_s = cpu_seconds(server.pid()) - cpu;
+    Ok((sample, server.metric("vaultara_proposer_drafts").await? - drafts))
+}
+
+/// Signs `alice` in and gives her access token.
+pub(crate) async fn login(server: &Server) -> Result<String, Failure> {
+    whole(&server.url, server.address).await
+}
+
+/// One person with a browser of their own.
+async fn whole(url: &str, address: SocketAddr) -> Result<String, Failure> {
+    let issuer = format!("{url}/t/demo");
+    let browser = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .resolve("localhost", address)
+        .build()
+        .map_err(during("make a browser"))?;
+    let asked = [
+        ("response_type", "code"),
+        ("client_id", "web-demo"),
+        ("redirect_uri", REDIRECT),
+        ("scope", "openid profile email"),
+        ("state", "a-state"),
+        ("nonce", "a-nonce"),
+        ("code_challenge", &pkce::challenge(VERIFIER)),
+        ("code_challenge_method", "S256"),
+    ];
+    let at = reqwest::Url::parse_with_params(&format!("{issuer}/oauth/authorize"), asked);
+    let page = browser
+        .get(at.map_err(during("make the request"))?)
+        .send()
+        .await
+        .map_err(during("ask for a page"))?;
+    let cookies: Vec<String> = page
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned))
+        .collect();
+    let html = page.text().await.map_err(during("read the page"))?;
+    let action = between(&html, "action=\"", "\"")?;
+    let csrf = between(&html, "name=\"csrf\" value=\"", "\"")?;
+    let form = [("csrf", csrf.as_str()), ("username", "alice"), ("password", demo::ALICE_PASSWORD)];
+    let posted = browser.post(format!("{url}{action}")).form(&form);
+    let posted = posted.header("cookie", cookies.join("; ")).send().await;
+    let posted = posted.map_err(during("post the password"))?;
+    let location = posted.headers().get("location").and_then(|value| value.to_str().ok());
+    let Some(location) = location.map(str::to_owned) else {
+        return Err(format!("the login was answered {}", posted.status()));
+    };
+    let code = between(&format!("{location}&"), "code=", "&")?;
+    let form = [
+        ("client_id", "web-demo"),
+        ("client_secret", demo::WEB_SECRET),
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", VERIFIER),
+    ];
+    let asked = browser.post(format!("{issuer}/oauth/token")).form(&form).send().await;
+    let answer: serde_json::Value = asked
+        .map_err(during("exchange the code"))?
+        .json()
+        .await
+        .map_err(during("read the tokens"))?;
+    let token = answer.get("access_token").and_then(serde_json::Value::as_str);
+    token.map(str::to_owned).ok_or_else(|| format!("no token: {answer}"))
+}
+
+fn between(text: &str, start: &str, end: &str) -> Result<String, Failure> {
+    let rest = text.split_once(start).map(|(_, rest)| rest);
+    let found = rest.and_then(|rest| rest.split_once(end)).map(|(found, _)| found);
+    found
+        .map(|text| text.replace("&amp;", "&").replace("&#38;", "&"))
+        .ok_or_else(|| format!("{start} is not in {text}"))
+}
