@@ -53,8 +53,10 @@ pub async fn live(
     };
     let token: AccessToken =
         snapshot.verifiers.verify(token, &expected).map_err(|_| Error::Unauthenticated)?;
+    let client = ctx.client(tenant, &token.client_id).await?.ok_or(Error::Unauthenticated)?;
     let view = reading.view()?;
-    let live = introspect::live(&view, tenant, &token, now_ms)?.ok_or(Error::Unauthenticated)?;
+    let live = introspect::of_parties(&view, &snapshot.tenant, client, &token, now_ms)?;
+    let live = live.ok_or(Error::Unauthenticated)?;
     Ok((token, live))
 }
 

@@ -1,5 +1,7 @@
 //! Client authentication, and the secrets of clients that administrators register.
 
+use std::sync::Arc;
+
 use identity::{
     clients::{self, Authentication, Client},
     command::Command,
@@ -57,14 +59,13 @@ pub fn find(
 /// # Errors
 /// `invalid_client`, the same for an unknown client and a wrong secret; counted for the audit
 /// trail.
-pub fn authenticate(
+pub async fn authenticate(
     ctx: &Context,
-    tables: &impl Tables,
     tenant: TenantId,
     credentials: &Credentials,
     source: &Source,
-) -> Result<Client, Error> {
-    let client = find(tables, tenant, credentials.client_id())?;
+) -> Result<Arc<Client>, Error> {
+    let client = ctx.client(tenant, credentials.client_id()).await?;
     let proven = client.filter(|client| match (client.authentication, credentials) {
         (Authentication::None, Credentials::Public(_)) => true,
         (Authentication::ClientSecretBasic, Credentials::Basic(_, secret))

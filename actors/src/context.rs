@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use identity::{
+    clients::Client,
     command::Command,
     id::TenantId,
     outcome::{Outcome, Reply},
@@ -27,6 +28,7 @@ use crate::{
         signer::RsaPool,
         tenant::TenantSnapshot,
     },
+    tenants::Address,
 };
 
 /// How long a draft may wait for its turn, milliseconds of state time.
@@ -151,6 +153,27 @@ impl Context {
     /// [`identity::outcome::Rejection::NotFound`] for a tenant that does not exist.
     pub async fn tenant(&self, tenant: TenantId) -> Result<Arc<TenantSnapshot>, Error> {
         self.0.directory.snapshot(self, tenant).await
+    }
+
+    /// The tenant behind an address, at least as new as everything applied here.
+    ///
+    /// # Errors
+    /// [`identity::outcome::Rejection::NotFound`] for one that does not answer.
+    pub fn tenant_at(&self, address: &Address) -> Result<TenantId, Error> {
+        self.0.directory.find(self, address)
+    }
+
+    /// A live client by its `client_id`, at least as new as everything applied here; after
+    /// [`Context::fresh`], as everything acknowledged anywhere before that.
+    ///
+    /// # Errors
+    /// Faults only.
+    pub async fn client(
+        &self,
+        tenant: TenantId,
+        client_id: &str,
+    ) -> Result<Option<Arc<Client>>, Error> {
+        self.0.directory.client(self, tenant, client_id).await
     }
 
     /// Proposes a command and waits until it is applied here.

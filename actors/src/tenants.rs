@@ -27,7 +27,7 @@ use crate::{
 pub const CLI_CLIENT: &str = "vaultara-cli";
 
 /// How a request names its tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
     /// The brief's root routes: the default tenant.
     Default,

@@ -70,14 +70,15 @@ pub fn apply_draft<T: TablesMut>(
     if dedup()
         && let Some(answered) = tables.get(TenantId::CLUSTER, request)?
     {
-        return Ok(Applied { tenant, hot: false, reply: answered });
+        return Ok(Applied { tenant, touched: Touched::default(), reply: answered });
     }
     let late = now_ms > draft.not_after_ms
         || draft.not_after_ms > now_ms.saturating_add(NOT_AFTER_AHEAD_MAX_MS);
-    let (reply, hot) = if late {
+    let (reply, touched) = if late {
         let result = Err(Rejection::Expired);
         let (index, ordinal) = position;
-        (Reply { index, ordinal, at_ms: now_ms, result, replayed: None }, false)
+        let reply = Reply { index, ordinal, at_ms: now_ms, result, replayed: None };
+        (reply, Touched::default())
     } else {
         run(tables, position, now_ms, draft, mode)?
     };
@@ -85,7 +86,7 @@ pub fn apply_draft<T: TablesMut>(
     if !late {
         tables.put(TenantId::CLUSTER, request, bytes.clone());
     }
-    Ok(Applied { tenant, hot, reply: bytes })
+    Ok(Applied { tenant, touched, reply: bytes })
 }
 
 /// What one draft came to.
@@ -93,15 +94,39 @@ pub fn apply_draft<T: TablesMut>(
 pub struct Applied {
     /// Its placement.
     pub tenant: TenantId,
-    /// Whether it wrote to a table that tenants' snapshots are built from: those built before this
-    /// entry must not be used any more.
-    pub hot: bool,
+    /// Which of the things that nodes keep in memory it changed.
+    pub touched: Touched,
     /// The encoded [`Reply`].
     pub reply: Vec<u8>,
 }
 
-/// Tables that a tenant's in-memory snapshot is built from.
-const HOT: [[u8; 2]; 3] = [*b"tn", *b"sk", *b"cs"];
+/// What nodes keep in memory of a placement: whatever was built from an older state than the last
+/// entry that touched it must not be used any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// What tenants' snapshots are built from: tenant, signing keys, cluster settings.
+    pub snapshot: bool,
+    /// Clients.
+    pub clients: bool,
+    /// Which tenant an address names.
+    pub directory: bool,
+}
+
+impl Touched {
+    /// Whether anything kept in memory changed.
+    pub const fn any(self) -> bool {
+        self.snapshot || self.clients || self.directory
+    }
+
+    fn of(changed: &[([u8; 2], [u8; 16], u64)]) -> Self {
+        let has = |tables: &[[u8; 2]]| changed.iter().any(|(table, ..)| tables.contains(table));
+        Self {
+            snapshot: has(&[*b"tn", *b"sk", *b"cs"]),
+            clients: has(&[*b"cl"]),
+            directory: has(&[*b"td", *b"cs"]),
+        }
+    }
+}
 
 #[cfg(not(feature = "planted"))]
 const fn dedup() -> bool {
@@ -123,7 +148,7 @@ fn run<T: TablesMut>(
     now_ms: u64,
     draft: &Draft,
     mode: Mode,
-) -> Result<(Reply, bool), Fault> {
+) -> Result<(Reply, Touched), Fault> {
     let tenant = draft.placement.tenant();
     let reply = |result, replayed| Reply {
         index: position.0,
@@ -144,7 +169,7 @@ fn run<T: TablesMut>(
             } else {
                 reply(Err(Rejection::IdempotencyMismatch), None)
             };
-            return Ok((reply, false));
+            return Ok((reply, Touched::default()));
         }
     }
     tables.savepoint();
@@ -161,7 +186,7 @@ fn run<T: TablesMut>(
     };
     let result = draft.command.apply(&mut applying);
     let Applying { changed, target, detail, .. } = applying;
-    let hot = result.is_ok() && changed.iter().any(|(table, ..)| HOT.contains(table));
+    let touched = if result.is_ok() { Touched::of(&changed) } else { Touched::default() };
     let result = match result {
         Ok(outcome) => {
             tables.release();
@@ -190,7 +215,7 @@ fn run<T: TablesMut>(
         let at_ms = expires_at_ms;
         tables.put(tenant, Row::Expiry { at_ms, table: IDEMPOTENCY, key: &digest }, Vec::new());
     }
-    Ok((reply(result, None), hot))
+    Ok((reply(result, None), touched))
 }
 
 type Noted = (Option<Target>, String, Vec<([u8; 2], [u8; 16], u64)>);

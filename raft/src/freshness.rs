@@ -1,4 +1,4 @@
-//! From which applied index on a tenant's in-memory snapshot is new enough.
+//! From which applied index on what nodes keep in memory of a tenant is new enough.
 //!
 //! The apply loop marks a tenant before it publishes the index, so whoever sees the index sees the
 //! mark. Bounded: beyond [`TENANTS_MAX`] marks the floor rises instead. Invariant: never too low.
@@ -11,31 +11,61 @@ use std::{
     },
 };
 
-use identity::id::TenantId;
+use identity::{apply::Touched, id::TenantId};
 
 /// Most tenants marked apart.
 const TENANTS_MAX: usize = 100_000;
 
+/// The last indexes that touched what is kept of one tenant.
+#[derive(Debug, Clone, Copy, Default)]
+struct Marks {
+    snapshot: u64,
+    clients: u64,
+}
+
 /// See the module.
 #[derive(Default)]
 pub struct Freshness {
-    changed: RwLock<HashMap<TenantId, u64>>,
+    changed: RwLock<HashMap<TenantId, Marks>>,
     cluster: AtomicU64,
+    directory: AtomicU64,
     floor: AtomicU64,
 }
 
 impl Freshness {
     /// The least applied index a snapshot of this tenant must have been built at.
     pub fn required(&self, tenant: TenantId) -> u64 {
-        let changed = self.changed.read().unwrap_or_else(PoisonError::into_inner);
-        let own = changed.get(&tenant).copied().unwrap_or(0);
-        own.max(self.cluster.load(Ordering::Acquire)).max(self.floor.load(Ordering::Acquire))
+        self.marks(tenant)
+            .snapshot
+            .max(self.cluster.load(Ordering::Acquire))
+            .max(self.floor.load(Ordering::Acquire))
     }
 
-    /// A tenant's hot rows change at this index.
-    pub(crate) fn mark(&self, tenant: TenantId, index: u64) {
+    /// The least applied index a client of this tenant must have been read at, also one that was
+    /// not found.
+    pub fn required_of_clients(&self, tenant: TenantId) -> u64 {
+        self.marks(tenant).clients.max(self.floor.load(Ordering::Acquire))
+    }
+
+    /// The least applied index at which an address must have been looked up.
+    pub fn required_of_directory(&self) -> u64 {
+        self.directory.load(Ordering::Acquire).max(self.floor.load(Ordering::Acquire))
+    }
+
+    fn marks(&self, tenant: TenantId) -> Marks {
+        let changed = self.changed.read().unwrap_or_else(PoisonError::into_inner);
+        changed.get(&tenant).copied().unwrap_or_default()
+    }
+
+    /// What is kept of a placement changes at this index.
+    pub(crate) fn mark(&self, tenant: TenantId, touched: Touched, index: u64) {
+        if touched.directory {
+            self.directory.fetch_max(index, Ordering::AcqRel);
+        }
         if tenant == TenantId::CLUSTER {
-            self.cluster.fetch_max(index, Ordering::AcqRel);
+            if touched.snapshot {
+                self.cluster.fetch_max(index, Ordering::AcqRel);
+            }
             return;
         }
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +73,13 @@ impl Freshness {
             changed.clear();
             self.floor.fetch_max(index, Ordering::AcqRel);
         }
-        changed.insert(tenant, index);
+        let marks = changed.entry(tenant).or_default();
+        if touched.snapshot {
+            marks.snapshot = index;
+        }
+        if touched.clients {
+            marks.clients = index;
+        }
     }
 
     /// Everything below this index is too old: after a start and after a snapshot install.
@@ -56,15 +92,25 @@ impl Freshness {
 mod tests {
     use super::*;
 
+    const SNAPSHOT: Touched = Touched { snapshot: true, clients: false, directory: false };
+    const CLIENTS: Touched = Touched { snapshot: false, clients: true, directory: false };
+    const DIRECTORY: Touched = Touched { snapshot: false, clients: false, directory: true };
+
     #[test]
-    fn a_snapshot_must_be_as_new_as_its_tenants_and_the_clusters_last_change() {
+    fn what_is_kept_must_be_as_new_as_the_last_entry_that_touched_it() {
         let freshness = Freshness::default();
         let (a, b) = (TenantId::from_bytes([1; 16]), TenantId::from_bytes([2; 16]));
         freshness.raise_floor(5);
-        freshness.mark(a, 7);
+        freshness.mark(a, SNAPSHOT, 7);
         assert_eq!((freshness.required(a), freshness.required(b)), (7, 5));
-        freshness.mark(TenantId::CLUSTER, 9);
+        freshness.mark(a, CLIENTS, 8);
+        let clients = |tenant| freshness.required_of_clients(tenant);
+        assert_eq!((freshness.required(a), clients(a), clients(b)), (7, 8, 5));
+        freshness.mark(TenantId::CLUSTER, SNAPSHOT, 9);
         assert_eq!((freshness.required(a), freshness.required(b)), (9, 9));
+        assert_eq!((clients(a), freshness.required_of_directory()), (8, 5));
+        freshness.mark(TenantId::CLUSTER, DIRECTORY, 10);
+        assert_eq!((freshness.required(a), freshness.required_of_directory()), (9, 10));
     }
 
     #[test]
@@ -73,8 +119,10 @@ mod tests {
         for number in 0..=TENANTS_MAX as u64 {
             let mut id = [0; 16];
             id[..8].copy_from_slice(&(number + 1).to_be_bytes());
-            freshness.mark(TenantId::from_bytes(id), number + 1);
+            freshness.mark(TenantId::from_bytes(id), CLIENTS, number + 1);
         }
-        assert_eq!(freshness.required(TenantId::from_bytes([9; 16])), TENANTS_MAX as u64 + 1);
+        let stranger = TenantId::from_bytes([9; 16]);
+        let required = [freshness.required(stranger), freshness.required_of_clients(stranger)];
+        assert_eq!(required, [TENANTS_MAX as u64 + 1; 2]);
     }
 }

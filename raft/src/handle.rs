@@ -302,17 +302,18 @@ impl Handle {
             }
         };
         let stopped = async {
-            let dead = |metrics: &openraft::RaftMetrics<Binding>| match &metrics.running_state {
-                Ok(()) | Err(Fatal::Stopped) => false,
-                Err(_) => true,
-            };
-            match self.0.raft.wait(None).metrics(dead, "fatal").await {
-                Ok(metrics) => metrics
-                    .running_state
-                    .err()
-                    .map_or_else(|| "agreement stopped".to_owned(), |fatal| fatal.to_string()),
-                Err(_) if self.0.stopping.load(Ordering::Acquire) => std::future::pending().await,
-                Err(error) => error.to_string(),
+            // Who leads changes seldom, while every entry and every read moves the other metrics;
+            // this channel closes when agreement ends.
+            let mut server = self.0.raft.server_metrics();
+            while server.changed().await.is_ok() {}
+            let metrics = self.0.raft.metrics();
+            let ended = metrics.borrow_watched().running_state.clone();
+            match ended {
+                Err(Fatal::Stopped) | Ok(()) if self.0.stopping.load(Ordering::Acquire) => {
+                    std::future::pending().await
+                }
+                Err(fatal) => fatal.to_string(),
+                Ok(()) => "agreement stopped".to_owned(),
             }
         };
         tokio::select! {

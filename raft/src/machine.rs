@@ -101,7 +101,7 @@ impl Machine {
         };
         let before_ms = self.last_stamp_ms.load(Ordering::Acquire);
         let mut stamp_ms = before_ms;
-        let (mut answers, mut membership, mut hot) = (Vec::new(), None, Vec::new());
+        let (mut answers, mut membership, mut marks) = (Vec::new(), None, Vec::new());
         for item in items {
             let mut replies = Vec::new();
             match &item.body {
@@ -113,8 +113,8 @@ impl Machine {
                     stamp_ms = at_ms;
                     self.feature_level = self.feature_level.max(entry.stamp.feature_level);
                     for one in applied {
-                        if one.hot {
-                            hot.push((one.tenant, item.index));
+                        if one.touched.any() {
+                            marks.push((one.tenant, one.touched, item.index));
                         }
                         replies.push(Bytes::from(one.reply));
                     }
@@ -125,8 +125,8 @@ impl Machine {
         let mut batch = Batch::new();
         overlay.drain_into(&mut batch)?;
         self.trim_requests(&mut batch, before_ms, stamp_ms);
-        for (tenant, index) in hot {
-            self.freshness.mark(tenant, index);
+        for (tenant, touched, index) in marks {
+            self.freshness.mark(tenant, touched, index);
         }
         let applied = storage::Applied { index: last.index, log_id: last.log_id.clone() };
         let feature_level = self.feature_level;

@@ -68,7 +68,7 @@ pub fn checksum(view: &View<'_>) -> Result<StateSum, Fault> {
         whole.update(sum.sha256);
         families.push(sum);
     }
-    Ok(StateSum { as_of: view.as_of(), sha256: whole.finalize().into(), families })
+    Ok(StateSum { as_of: view.as_of()?, sha256: whole.finalize().into(), families })
 }
 
 fn family_sum(view: &View<'_>, family: Family, last_stamp_ms: u64) -> Result<FamilySum, Fault> {

@@ -116,9 +116,9 @@ impl Pinned {
     /// Everything applied so far, unmoving.
     ///
     /// # Errors
-    /// A [`Fault`] when the applied position cannot be read.
+    /// A [`Fault`] of the bytes below.
     pub fn view(&self) -> Result<View<'_>, Fault> {
-        View::new(self.0.engine.freeze(), self.space())
+        Ok(View::new(self.0.engine.freeze(), self.space()))
     }
 
     /// The newest rows; for the writer and its rehearsal.

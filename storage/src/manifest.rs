@@ -135,7 +135,7 @@ impl Manifest {
         digests: &mut Digests,
     ) -> Result<Self, Fault> {
         let engine = Engine::open_frozen(kind, dir, tuning)?;
-        let meta = View::new(engine.freeze(), Space { shard, incarnation: 0 })?.meta()?;
+        let meta = View::new(engine.freeze(), Space { shard, incarnation: 0 }).meta()?;
         drop(engine);
         let mut files = Vec::new();
         for name in file_names(dir)? {

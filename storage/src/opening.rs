@@ -203,7 +203,7 @@ fn refuse_anything_applied(
 }
 
 fn meta_of(engine: &Engine, shard: u32) -> Result<Meta, Fault> {
-    View::new(engine.freeze(), Space { shard, incarnation: 0 })?.meta()
+    View::new(engine.freeze(), Space { shard, incarnation: 0 }).meta()
 }
 
 /// Opens what must exist, and says which trouble is damage.

@@ -241,7 +241,7 @@ impl Store {
 
     fn meta_of(&self, engine: &Engine) -> Result<Meta, Fault> {
         let space = Space { shard: self.options.shard, incarnation: 0 };
-        meta::read(&View::new(engine.freeze(), space)?)
+        meta::read(&View::new(engine.freeze(), space))
     }
 
     /// Links the received files as the current snapshot; nothing to do when they are it already.

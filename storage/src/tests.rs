@@ -100,9 +100,10 @@ pub(crate) fn consistent(store: &Store) -> Result<u64, String> {
     let pinned = store.pin();
     let view = pinned.view().unwrap();
     let counts = counts(&view);
-    match counts.values().all(|rows| *rows == view.as_of()) {
-        true => Ok(view.as_of()),
-        false => Err(format!("applied {} but {counts:?}", view.as_of())),
+    let as_of = view.as_of().unwrap();
+    match counts.values().all(|rows| *rows == as_of) {
+        true => Ok(as_of),
+        false => Err(format!("applied {as_of} but {counts:?}")),
     }
 }
 

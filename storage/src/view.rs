@@ -116,19 +116,20 @@ fn outbox(
 pub struct View<'a> {
     frozen: Frozen<'a>,
     space: Space,
-    as_of: u64,
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(frozen: Frozen<'a>, space: Space) -> Result<Self, Fault> {
-        let mut view = Self { frozen, space, as_of: 0 };
-        view.as_of = meta::applied(&view)?.map_or(0, |applied| applied.index);
-        Ok(view)
+    pub(crate) const fn new(frozen: Frozen<'a>, space: Space) -> Self {
+        Self { frozen, space }
     }
 
-    /// The log index of the last entry it contains; 0 before the first.
-    pub const fn as_of(&self) -> u64 {
-        self.as_of
+    /// The log index of the last entry it contains; 0 before the first. Few readers ask, so it is
+    /// read when they do.
+    ///
+    /// # Errors
+    /// A [`Fault`] of the bytes below.
+    pub fn as_of(&self) -> Result<u64, Fault> {
+        Ok(meta::applied(self)?.map_or(0, |applied| applied.index))
     }
 
     /// The state's own values at this position.

@@ -34,10 +34,7 @@ pub async fn answer(
     token: Option<&str>,
     source: &Source,
 ) -> Result<Value, Error> {
-    let client = {
-        let reading = ctx.local();
-        clients::authenticate(ctx, &reading.view()?, tenant, credentials, source)?
-    };
+    let client = clients::authenticate(ctx, tenant, credentials, source).await?;
     if client.public() {
         let hint = "introspection needs a client with a secret";
         return Err(OAuthError::new(Code::InvalidClient, hint).into());

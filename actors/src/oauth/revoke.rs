@@ -39,10 +39,7 @@ pub async fn revoke(
     token: Option<&str>,
     source: Source,
 ) -> Result<(), Error> {
-    let client = {
-        let reading = ctx.local();
-        clients::authenticate(ctx, &reading.view()?, tenant, credentials, &source)?
-    };
+    let client = clients::authenticate(ctx, tenant, credentials, &source).await?;
     let Some(token) = token else {
         return Err(OAuthError::new(Code::InvalidRequest, "token is missing").into());
     };

@@ -76,12 +76,7 @@ pub async fn issue(
     parameters: &Parameters,
     source: Source,
 ) -> Result<Answer, Error> {
-    let client = {
-        let reading = ctx.local();
-        let view = reading.view()?;
-        tenants::exists(&view, tenant)?;
-        clients::authenticate(ctx, &view, tenant, credentials, &source)?
-    };
+    let client = clients::authenticate(ctx, tenant, credentials, &source).await?;
     match parameters.get("grant_type") {
         Some("client_credentials") => {
             client_credentials(ctx, tenant, &client, parameters, source).await

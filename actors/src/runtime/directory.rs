@@ -10,19 +10,27 @@ use std::{
     time::Duration,
 };
 
-use identity::{id::TenantId, outcome::Rejection};
+use identity::{clients::Client, id::TenantId, outcome::Rejection};
 use ractor::{
     Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent, rpc::CallResult,
 };
 
 use super::{
     clock::Clock,
+    kept::Kept,
     keyring::Keyring,
     random::Random,
     tenant::{self, TenantActor, TenantCell, TenantSnapshot, TenantState},
 };
-use crate::{context::Context, error::Error};
+use crate::{
+    clients,
+    context::Context,
+    error::Error,
+    tenants::{self, Address},
+};
 
+/// Most addresses kept in memory.
+const ADDRESSES_MAX: usize = 16_384;
 /// How often idle tenants are looked for.
 const PASSIVATE_EVERY: Duration = Duration::from_secs(30);
 
@@ -56,6 +64,7 @@ impl Cells {
 #[derive(Clone)]
 pub struct Directory {
     cells: Arc<Cells>,
+    addresses: Arc<Kept<Address, TenantId>>,
     actor: ActorRef<Message>,
 }
 
@@ -101,7 +110,7 @@ impl Directory {
         let state = DirectoryState { cells: Arc::clone(&cells), parts };
         let (actor, _) = Actor::spawn(None, DirectoryActor, state).await?;
         actor.send_interval(PASSIVATE_EVERY, || Message::Passivate);
-        Ok(Self { cells, actor })
+        Ok(Self { cells, addresses: Arc::new(Kept::new(ADDRESSES_MAX)), actor })
     }
 
     /// A tenant's hot state, at least as new as everything applied here.
@@ -116,15 +125,59 @@ impl Directory {
         if tenant == TenantId::CLUSTER {
             return Err(Rejection::NotFound.into());
         }
-        let (cell, actor) = match self.cells.get(tenant) {
-            Some(live) => live,
-            None => self.start_tenant(tenant).await?,
-        };
+        let (cell, actor) = self.live(tenant).await?;
         let required = ctx.0.raft.freshness().required(tenant);
         if let Some(snapshot) = cell.usable(required, ctx.0.clock.boot_ms()) {
             return Ok(snapshot);
         }
         tenant::refresh(&cell, &actor).await
+    }
+
+    /// The tenant behind an address, if it answers: as new as everything applied here.
+    ///
+    /// # Errors
+    /// As [`tenants::find`].
+    pub fn find(&self, ctx: &Context, address: &Address) -> Result<TenantId, Error> {
+        let required = ctx.0.raft.freshness().required_of_directory();
+        if let Some(tenant) = self.addresses.get(address, required) {
+            return Ok(tenant);
+        }
+        let reading = ctx.local();
+        let view = reading.view()?;
+        let tenant = tenants::find(&view, address)?;
+        self.addresses.put(address.clone(), view.as_of()?, tenant);
+        Ok(tenant)
+    }
+
+    /// A live client by its `client_id`: as new as everything applied here.
+    ///
+    /// # Errors
+    /// Faults only.
+    pub async fn client(
+        &self,
+        ctx: &Context,
+        tenant: TenantId,
+        client_id: &str,
+    ) -> Result<Option<Arc<Client>>, Error> {
+        let (cell, _) = self.live(tenant).await?;
+        let required = ctx.0.raft.freshness().required_of_clients(tenant);
+        if let Some(client) = cell.clients.get(client_id, required) {
+            return Ok(Some(client));
+        }
+        let reading = ctx.local();
+        let view = reading.view()?;
+        let Some(client) = clients::find(&view, tenant, client_id)?.map(Arc::new) else {
+            return Ok(None);
+        };
+        cell.clients.put(client_id.to_owned(), view.as_of()?, Arc::clone(&client));
+        Ok(Some(client))
+    }
+
+    async fn live(&self, tenant: TenantId) -> Result<Live, Error> {
+        match self.cells.get(tenant) {
+            Some(live) => Ok(live),
+            None => self.start_tenant(tenant).await,
+        }
     }
 
     async fn start_tenant(&self, tenant: TenantId) -> Result<Live, Error> {

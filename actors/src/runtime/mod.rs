@@ -9,6 +9,7 @@ pub mod denials;
 pub mod directory;
 pub mod hasher;
 pub mod housekeeper;
+pub(crate) mod kept;
 pub mod keyring;
 pub mod proposer;
 pub mod random;

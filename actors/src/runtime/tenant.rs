@@ -15,6 +15,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use identity::{
+    clients::Client,
     id::TenantId,
     keys::{self, Algorithm, State},
     outcome::Rejection,
@@ -27,6 +28,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     clock::Clock,
+    kept::Kept,
     keyring::Keyring,
     random::Random,
     sealer::Field,
@@ -37,6 +39,9 @@ use crate::error::Error;
 
 /// Most requests waiting in one tenant's mailbox.
 const MAILBOX_MAX: usize = 1024;
+
+/// Most clients kept in memory per tenant.
+const CLIENTS_MAX: usize = 4096;
 
 /// What a request needs of a tenant all the time.
 pub struct TenantSnapshot {
@@ -56,6 +61,8 @@ pub struct TenantSnapshot {
 pub struct TenantCell {
     id: TenantId,
     published: ArcSwapOption<TenantSnapshot>,
+    /// Live clients by `client_id`.
+    pub(super) clients: Kept<String, Arc<Client>>,
     used_boot_ms: AtomicU64,
     entrance: Semaphore,
 }
@@ -65,6 +72,7 @@ impl TenantCell {
         Self {
             id,
             published: ArcSwapOption::empty(),
+            clients: Kept::new(CLIENTS_MAX),
             used_boot_ms: AtomicU64::new(0),
             entrance: Semaphore::new(MAILBOX_MAX),
         }
@@ -136,7 +144,7 @@ impl TenantState {
     fn rebuild(&self) -> Result<Arc<TenantSnapshot>, Error> {
         let pinned = self.raft.pin();
         let view = pinned.view()?;
-        let snapshot = build(&view, view.as_of(), self.cell.id, &self.keyring, &self.random)?;
+        let snapshot = build(&view, view.as_of()?, self.cell.id, &self.keyring, &self.random)?;
         let snapshot = Arc::new(snapshot);
         self.cell.published.store(Some(Arc::clone(&snapshot)));
         Ok(snapshot)

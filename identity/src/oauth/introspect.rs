@@ -1,6 +1,8 @@
 //! Does a token still count? One answer for introspection, userinfo and the administration API:
 //! signature and time of an access token are checked by the caller, everything in state here.
 
+use std::sync::Arc;
+
 use super::{claims::AccessToken, refresh::RefreshToken};
 use crate::{
     clients::{self, Client},
@@ -18,7 +20,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Live {
     /// The client that holds it.
-    pub client: Client,
+    pub client: Arc<Client>,
     /// The user, none for a client's own token.
     pub user: Option<User>,
 }
@@ -33,23 +35,40 @@ pub fn live(
     token: &AccessToken,
     now_ms: u64,
 ) -> Result<Option<Live>, Fault> {
-    if token.exp.saturating_mul(1000) <= now_ms {
+    let Some(tenant) = record::<Tenant>(tables, tenant, tenant.bytes())? else {
+        return Ok(None);
+    };
+    let name = token.client_id.as_bytes();
+    let Some(id) = unique(tables, tenant.id, Client::TABLE, clients::BY_CLIENT_ID, name)? else {
+        return Ok(None);
+    };
+    match record::<Client>(tables, tenant.id, id)? {
+        Some(client) => of_parties(tables, &tenant, Arc::new(client), token, now_ms),
+        None => Ok(None),
+    }
+}
+
+/// As [`live`], for a caller that has tenant and client at least as new as `tables`.
+///
+/// # Errors
+/// Faults only.
+pub fn of_parties(
+    tables: &impl Tables,
+    tenant: &Tenant,
+    client: Arc<Client>,
+    token: &AccessToken,
+    now_ms: u64,
+) -> Result<Option<Live>, Fault> {
+    if token.exp.saturating_mul(1000) <= now_ms || !tenant.live() || !client.live() {
         return Ok(None);
     }
-    let denied = denied_digest(&token.jti).bytes();
+    if client.client_id != token.client_id {
+        return Ok(None);
+    }
+    let (denied, tenant) = (denied_digest(&token.jti).bytes(), tenant.id);
     if flow::<DeniedToken>(tables, tenant, denied)?.is_some() {
         return Ok(None);
     }
-    if !record::<Tenant>(tables, tenant, tenant.bytes())?.is_some_and(|tenant| tenant.live()) {
-        return Ok(None);
-    }
-    let name = token.client_id.as_bytes();
-    let Some(id) = unique(tables, tenant, Client::TABLE, clients::BY_CLIENT_ID, name)? else {
-        return Ok(None);
-    };
-    let Some(client) = record::<Client>(tables, tenant, id)?.filter(Client::live) else {
-        return Ok(None);
-    };
     // A deleted client's name may be taken again; its tokens are not the new one's.
     if token.iat < client.created_at_ms / 1000 {
         return Ok(None);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use identity::{
-    apply::apply_entry,
+    apply::{Touched, apply_entry},
     applying::Mode,
     codec,
     command::Command,
@@ -17,7 +17,7 @@ use identity::{
 
 use crate::{
     tables::{Key, Rows},
-    world::{ACME, BOB, OTHER, World, operator, person, phc, user},
+    world::{ACME, BOB, OTHER, SERVICE, World, operator, person, phc, user},
 };
 
 fn create(byte: u8, name: &str) -> Command {
@@ -114,7 +114,7 @@ fn an_entry_applies_its_drafts_in_order_and_time_never_goes_back() {
     let entry = Entry { stamp: Stamp { at_ms: last - 5000, feature_level: 1 }, drafts };
     let mut replies: Vec<Reply> = Vec::new();
     let mut each = |applied: identity::apply::Applied| {
-        assert!(!applied.hot, "users are not part of a tenant's snapshot");
+        assert!(!applied.touched.any(), "users are not kept in memory");
         replies.push(codec::decode(&applied.reply).unwrap());
     };
     let tables = &mut world.tables;
@@ -186,14 +186,16 @@ fn a_rehearsal_leaves_the_rows_that_rules_read_and_no_others() {
 }
 
 #[test]
-fn a_command_that_changes_what_snapshots_are_built_from_says_so() {
+fn a_command_that_changes_what_nodes_keep_in_memory_says_so() {
     let mut world = World::ready();
-    let mut hot = |command: Command| {
+    let mut touched = |command: Command| {
         let draft = world.draft(Principal::System, ACME, command);
         let position = (world.index, 0);
         let now = world.now_ms;
         let mut tables = world.tables.clone();
-        identity::apply::apply_draft(&mut tables, position, now, &draft, Mode::Full).unwrap().hot
+        identity::apply::apply_draft(&mut tables, position, now, &draft, Mode::Full)
+            .unwrap()
+            .touched
     };
     let rename = |name: &str| {
         let lifetimes = Default::default();
@@ -206,9 +208,16 @@ fn a_command_that_changes_what_snapshots_are_built_from_says_so() {
         };
         Command::Tenants(identity::tenants::Command::Update { expected: None, settings })
     };
-    assert!(hot(rename("Other")));
-    assert!(!hot(rename("")), "a rejection changes nothing");
-    assert!(!hot(Command::Noop) && !hot(create(1, "carol")));
+    let snapshot = Touched { snapshot: true, ..Touched::default() };
+    assert_eq!(touched(rename("Other")), snapshot);
+    assert_eq!(touched(rename("")), Touched::default(), "a rejection changes nothing");
+    let secret = identity::clients::Command::RegenerateSecret {
+        id: SERVICE,
+        secret: identity::secret::Digest::of(b"another"),
+    };
+    let clients = Touched { clients: true, ..Touched::default() };
+    assert_eq!(touched(Command::Clients(secret)), clients);
+    assert!(!touched(Command::Noop).any() && !touched(create(1, "carol")).any());
 }
 
 #[test]

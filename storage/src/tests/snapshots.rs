@@ -106,7 +106,7 @@ fn readers_keep_their_generation_over_an_install() {
     let view = pinned.view().unwrap();
     let dir = received(&leader, &follower);
     follower.install(&dir).unwrap();
-    assert_eq!(view.as_of(), 5);
+    assert_eq!(view.as_of().unwrap(), 5);
     assert!(counts(&view).values().all(|rows| *rows == 5));
     assert!(!pinned.same_as(&follower.pin()));
     assert_eq!(consistent(&follower), Ok(20));

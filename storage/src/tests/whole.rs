@@ -14,10 +14,10 @@ fn a_view_shows_one_position_and_stays_there() {
         let pinned = store.pin();
         let view = pinned.view().unwrap();
         fill(&store, 4, 5);
-        assert_eq!(view.as_of(), 3);
+        assert_eq!(view.as_of().unwrap(), 3);
         assert!(counts(&view).values().all(|rows| *rows == 3));
         let later = pinned.view().unwrap();
-        assert_eq!(later.as_of(), 5);
+        assert_eq!(later.as_of().unwrap(), 5);
         let meta = later.meta().unwrap();
         assert_eq!(meta.applied, Some(mark(5).applied));
         assert_eq!(meta.last_stamp_ms, 1_005);

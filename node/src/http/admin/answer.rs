@@ -74,7 +74,7 @@ fn view<R: Resource, N>(caller: &Caller<N>, done: &Done) -> Result<(R::View, u64
     if let Some(secret) = &done.secret {
         R::reveal(&mut view, secret);
     }
-    Ok((view, tables.as_of()))
+    Ok((view, tables.as_of()?))
 }
 
 /// Answers a deletion.

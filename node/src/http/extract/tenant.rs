@@ -42,8 +42,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let address = address(parts, state).await?;
-        let reading = Context::from_ref(state).local();
-        let id = tenants::find(&reading.view()?, &address)?;
+        let id = Context::from_ref(state).tenant_at(&address)?;
         Ok(Self { id, address })
     }
 }

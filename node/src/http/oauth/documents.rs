@@ -1,23 +1,19 @@
 //! The public documents of tenants (metadata, keys) as bytes, rendered once per state of a tenant.
 //!
 //! Every client asks for them and nothing in them depends on who asks, so the common answer touches
-//! no storage. Bytes are used while the tenant's snapshot is the one they were rendered from; which
-//! tenant a slug names is looked up again after a second, because a deleted tenant frees its slug.
+//! no storage. Bytes are used while the tenant's snapshot is the one they were rendered from.
 //! Invariant: what is kept is bounded, and holds no snapshot (and so no signing key) alive.
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, OnceLock, PoisonError, RwLock, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock, PoisonError, RwLock, Weak},
 };
 
 use actors::{
     Context,
     oauth::discovery::{self, Document},
     runtime::tenant::TenantSnapshot,
-    tenants::{self, Address},
+    tenants::Address,
 };
 use axum::{
     body::{Body, Bytes},
@@ -26,14 +22,11 @@ use axum::{
     response::Response,
 };
 use identity::id::TenantId;
-use tokio::time::Instant;
 
 use crate::http::{error::Failure, extract::tenant};
 
 /// Tenants whose documents are kept at most; beyond that all are forgotten and rendered anew.
 const KEPT_MAX: usize = 1_024;
-/// How long an address is believed to name the same tenant, milliseconds.
-const BELIEVED_MS: u64 = 1_000;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
@@ -56,7 +49,6 @@ pub(super) struct Documents(Arc<Shared>);
 
 struct Shared {
     ctx: Context,
-    started: Instant,
     known: RwLock<HashMap<String, Arc<Rendered>>>,
 }
 
@@ -64,7 +56,6 @@ struct Shared {
 pub(super) struct Rendered {
     tenant: TenantId,
     snapshot: Weak<TenantSnapshot>,
-    believed_until_ms: AtomicU64,
     keys: Bytes,
     openid: OnceLock<Bytes>,
     oauth: OnceLock<Bytes>,
@@ -84,7 +75,7 @@ impl Rendered {
 
 impl Documents {
     pub(super) fn new(ctx: Context) -> Self {
-        Self(Arc::new(Shared { ctx, started: Instant::now(), known: RwLock::default() }))
+        Self(Arc::new(Shared { ctx, known: RwLock::default() }))
     }
 
     /// The documents of the tenant behind an address, as new as this node's state.
@@ -96,31 +87,14 @@ impl Documents {
             Address::Default => "",
             Address::Slug(slug) => slug,
         };
-        let known = self.known(key);
-        if let Some(rendered) = &known
-            && rendered.believed_until_ms.load(Ordering::Relaxed) > self.now_ms()
-        {
-            let snapshot = self.0.ctx.tenant(rendered.tenant).await?;
-            if rendered.is_of(&snapshot) {
-                return Ok(Arc::clone(rendered));
-            }
-        }
-        let believed_until_ms = self.now_ms().saturating_add(BELIEVED_MS);
-        let tenant = {
-            let reading = self.0.ctx.local();
-            tenants::find(&reading.view()?, address)?
-        };
+        let tenant = self.0.ctx.tenant_at(address)?;
         let snapshot = self.0.ctx.tenant(tenant).await?;
-        if let Some(rendered) = known
-            && rendered.is_of(&snapshot)
-        {
-            rendered.believed_until_ms.store(believed_until_ms, Ordering::Relaxed);
+        if let Some(rendered) = self.known(key).filter(|rendered| rendered.is_of(&snapshot)) {
             return Ok(rendered);
         }
         let rendered = Arc::new(Rendered {
             tenant,
             snapshot: Arc::downgrade(&snapshot),
-            believed_until_ms: AtomicU64::new(believed_until_ms),
             keys: snapshot.jwks.clone(),
             openid: OnceLock::new(),
             oauth: OnceLock::new(),
@@ -160,10 +134,6 @@ impl Documents {
             known.clear();
         }
         known.insert(key.to_owned(), Arc::clone(rendered));
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
