@@ -18,7 +18,7 @@ CXX := clang++
 endif
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CC CXX CARGO_TARGET_DIR
-export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+export PATH := $(BUILD_CACHE)/node/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
 # A ROCKSDB_LIB_DIR that is already set is honoured; otherwise the library is built once into the cache.
 ROCKSDB_LIB_DIR ?= $(shell $(prerequisites)/rocksdb.sh --where "$(BUILD_CACHE)")
@@ -60,6 +60,7 @@ fix: prerequisites ## format and apply what the lints can mend
 
 .PHONY: soak
 soak: prerequisites ## long fault runs: too long for every change
+	@$(prerequisites)/system.sh soak
 	@cargo build --locked --package vaultara-node --bin vaultara
 	@cargo run --locked --package vaultara-cluster-tests --bin soak -- $(ARGS)
 
@@ -86,3 +87,4 @@ prerequisites: # what a build needs: system packages, Rust, RocksDB's library
 .PHONY: test-prerequisites
 test-prerequisites: # what the tests need on top
 	@$(prerequisites)/system.sh test
+	@$(prerequisites)/node.sh "$(BUILD_CACHE)"

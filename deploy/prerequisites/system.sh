@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs missing Debian packages where it may (root, or sudo without a password);
-# otherwise says in one line which ones are missing. Usage: system.sh build|test|fresh
+# otherwise says in one line which ones are missing. Usage: system.sh build|test|soak|fresh
 set -euo pipefail
 
 missing=()
@@ -33,11 +33,15 @@ test)
   need npm npm
   need strace strace
   ;;
+soak)
+  need xfsprogs mkfs.xfs
+  need strace strace
+  ;;
 fresh)
   need debootstrap debootstrap
   ;;
 *)
-  echo "usage: system.sh build|test|fresh" >&2
+  echo "usage: system.sh build|test|soak|fresh" >&2
   exit 2
   ;;
 esac
