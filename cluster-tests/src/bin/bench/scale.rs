@@ -88,7 +88,9 @@ async fn fill(launch: &Launch, root: Zeroizing<Vec<u8>>) -> Result<(), Failure> 
         let ctx = maker.clone();
         async move {
             let slug = format!("tenant-{number}");
-            let new = NewTenant { name: slug.clone(), slug, lifetimes: None };
+            let name = slug.clone();
+            let new =
+                NewTenant { slug, name, lifetimes: None, refresh: None, key_rotation_s: None };
             tenants::create(&ctx, &Asker::system(), new).await.map(drop)
         }
     })
