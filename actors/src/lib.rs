@@ -4,6 +4,7 @@
 //! a lifetime to supervise. A request is already a task; its flow is a plain async function. Heavy
 //! work (Argon2, RSA, disk) never runs inside a mailbox loop. Pure administration has no file here.
 
+pub mod account;
 pub mod audit;
 pub mod bearer;
 pub mod clients;

@@ -92,7 +92,8 @@ impl<T: TablesMut> Applying<'_, T> {
             Principal::Anonymous
             | Principal::Bootstrap
             | Principal::User { .. }
-            | Principal::Client { .. } => Err(Rejection::Denied("system".into()).into()),
+            | Principal::Client { .. }
+            | Principal::Person { .. } => Err(Rejection::Denied("system".into()).into()),
         }
     }
 

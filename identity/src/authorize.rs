@@ -65,7 +65,7 @@ pub fn require(
 ) -> Result<(), Stop> {
     let (home, scopes) = match *principal {
         Principal::System => return Ok(()),
-        Principal::Anonymous | Principal::Bootstrap => {
+        Principal::Anonymous | Principal::Bootstrap | Principal::Person { .. } => {
             return Err(Rejection::Denied(permission.name()).into());
         }
         Principal::User { tenant, scopes, .. } | Principal::Client { tenant, scopes, .. } => {
@@ -111,7 +111,10 @@ fn is_administrator(tables: &impl Tables, principal: &Principal) -> Result<bool,
                 && client.roles.contains(&RoleId::ADMINISTRATOR)
                 && tenant_is_live(tables, tenant)?)
         }
-        Principal::Anonymous | Principal::System | Principal::Bootstrap => Ok(false),
+        Principal::Anonymous
+        | Principal::System
+        | Principal::Bootstrap
+        | Principal::Person { .. } => Ok(false),
     }
 }
 

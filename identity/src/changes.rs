@@ -23,7 +23,8 @@ pub const CHANGES: &[Change] = &[
     Change {
         number: 4,
         date: "2026-11-25",
-        what: "sessions have idle limits, clients and rules; users have session epochs",
+        what: "sessions have idle limits, clients and rules; users have session epochs; people act \
+               on their own account",
         feature_level: 1,
     },
 ];

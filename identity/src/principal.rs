@@ -47,6 +47,14 @@ pub enum Principal {
         /// What the token opens of the administration API.
         scopes: ApiScopes,
     },
+    /// A person at their own account, by the session of their browser. What they may do there is
+    /// decided by the session, and nothing else is theirs.
+    Person {
+        /// The tenant whose account it is.
+        tenant: TenantId,
+        /// The account.
+        user: UserId,
+    },
 }
 
 /// Where a request came from. Personal: stored only in erasable side rows.

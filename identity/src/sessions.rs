@@ -268,6 +268,18 @@ pub enum Command {
         /// Most live sessions of one user.
         per_user_max: u16,
     },
+    /// A person ends one of their own.
+    EndOwn {
+        /// What their browser showed.
+        by: Presented,
+        /// Which.
+        id: SessionId,
+    },
+    /// A person ends all of their own but the one they ask from.
+    EndOthers {
+        /// What their browser showed.
+        by: Presented,
+    },
 }
 
 impl Command {
@@ -276,6 +288,8 @@ impl Command {
             Self::End { .. } => "sessions.end",
             Self::EndAll { .. } => "sessions.end_all",
             Self::SetRules { .. } => "sessions.set_rules",
+            Self::EndOwn { .. } => "sessions.end_own",
+            Self::EndOthers { .. } => "sessions.end_others",
         }
     }
 }

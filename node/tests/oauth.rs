@@ -3,6 +3,8 @@
 // Helpers of tests fail by panicking, as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "oauth/account.rs"]
+mod account;
 #[path = "oauth/client_credentials.rs"]
 mod client_credentials;
 #[path = "oauth/code.rs"]

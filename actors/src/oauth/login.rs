@@ -9,7 +9,7 @@
 mod account;
 mod form;
 mod password;
-mod session;
+pub(crate) mod session;
 
 use identity::{
     clients::Client,

@@ -9,6 +9,7 @@ use crate::{
     fault::Fault,
     id::{ClientId, SessionId},
     outcome::{IssueRefusal, Outcome, Rejection, Stop},
+    principal::Principal,
     secret::Digest,
     table::{FoundRow, Record, Span, TablesMut},
     users::{self, User},
@@ -57,7 +58,34 @@ impl Command {
                 after.check()?;
                 if rules.revision == 0 { at.create(after) } else { Ok(at.update(&rules, after)) }
             }
+            Self::EndOwn { by, id } => {
+                at.target(SESSIONS, id.bytes());
+                let (_, user) = asked_from(at, by)?;
+                let session = at
+                    .record::<Session>(id.bytes())?
+                    .filter(|session| session.counts(&user, at.now_ms))
+                    .ok_or(Rejection::NotFound)?;
+                Ok(end(at, &session))
+            }
+            Self::EndOthers { by } => {
+                let (session, user) = asked_from(at, by)?;
+                at.target(User::TABLE, user.id.bytes());
+                let epoch = user.session_epoch.saturating_add(1);
+                at.update(&user, User { session_epoch: epoch, ..user.clone() });
+                Ok(at.update(&session, Session { epoch, ..session.clone() }))
+            }
         }
+    }
+}
+
+/// The session that a person asks from, and the person; nobody else may ask with it.
+fn asked_from<T: TablesMut>(at: &Applying<'_, T>, by: &Presented) -> Result<(Session, User), Stop> {
+    let (session, user) = presented(at, by)?;
+    match at.principal() {
+        Principal::Person { tenant, user: asking } if (tenant, asking) == (at.tenant, user.id) => {
+            Ok((session, user))
+        }
+        _ => Err(Rejection::Denied("account".into()).into()),
     }
 }
 

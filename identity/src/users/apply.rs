@@ -212,8 +212,13 @@ impl<T: TablesMut> Applying<'_, T> {
     /// The user of this tenant that asks, if it is one.
     pub(crate) fn principal_user(&self) -> Option<UserId> {
         match self.draft.principal {
-            Principal::User { tenant, user, .. } if tenant == self.tenant => Some(user),
+            Principal::User { tenant, user, .. } | Principal::Person { tenant, user }
+                if tenant == self.tenant =>
+            {
+                Some(user)
+            }
             Principal::User { .. }
+            | Principal::Person { .. }
             | Principal::Client { .. }
             | Principal::Anonymous
             | Principal::System

@@ -336,3 +336,52 @@ fn rules_are_changed_under_the_revision_they_were_read_at() {
     let short = administer(&mut world, operator(), set(None, 59));
     assert!(matches!(short, Err(Rejection::Invalid { field, .. }) if field == "/idle_s"));
 }
+
+/// What a person asks of their own account.
+fn own(world: &mut World, by: UserId, command: sessions::Command) -> Result {
+    let principal = Principal::Person { tenant: ACME, user: by };
+    world.result(principal, ACME, Command::Sessions(command))
+}
+
+#[test]
+fn people_end_their_own_sessions_and_nobody_elses() {
+    let mut world = signed_in();
+    begin(&mut world, sign_in(BOB, 2, None)).unwrap();
+    begin(&mut world, sign_in(ROOT, 3, None)).unwrap();
+    let end = |by: Presented, number: u8| {
+        let id = SessionId::from_bytes([number; 16]);
+        sessions::Command::EndOwn { by, id }
+    };
+    let denied = Err(Rejection::Denied("account".into()));
+    let stolen = Presented { cookie: digest(0x55), ..shown(1) };
+    assert_eq!(own(&mut world, BOB, end(stolen, 2)), ended());
+    assert_eq!(own(&mut world, BOB, end(shown(1), 3)), Err(Rejection::NotFound));
+    assert_eq!(own(&mut world, ROOT, end(shown(1), 2)), denied);
+    assert_eq!(administer(&mut world, operator(), end(shown(1), 2)), denied);
+    for number in [1, 2, 3] {
+        assert_eq!(session(&world, number).ended_at_ms, None, "{number}");
+    }
+    own(&mut world, BOB, end(shown(1), 2)).unwrap();
+    assert_eq!(go_on(&mut world, further(shown(2), 4)), ended());
+    assert_eq!(own(&mut world, BOB, end(shown(1), 2)), Err(Rejection::NotFound));
+    own(&mut world, BOB, end(shown(1), 1)).unwrap();
+    assert_eq!(go_on(&mut world, further(shown(1), 5)), ended());
+    assert_eq!(own(&mut world, BOB, end(shown(1), 1)), ended());
+    go_on(&mut world, further(shown(3), 6)).unwrap();
+}
+
+#[test]
+fn people_end_all_their_sessions_but_the_one_they_ask_from() {
+    let mut world = signed_in();
+    begin(&mut world, sign_in(BOB, 2, None)).unwrap();
+    begin(&mut world, sign_in(ROOT, 3, None)).unwrap();
+    own(&mut world, BOB, sessions::Command::EndOthers { by: shown(1) }).unwrap();
+    assert_eq!(go_on(&mut world, further(shown(2), 4)), ended());
+    go_on(&mut world, further(shown(1), 5)).unwrap();
+    go_on(&mut world, further(shown(3), 6)).unwrap();
+    let again = sessions::Command::EndOthers { by: shown(2) };
+    assert_eq!(own(&mut world, BOB, again), ended());
+    begin(&mut world, sign_in(BOB, 7, None)).unwrap();
+    go_on(&mut world, further(shown(7), 8)).unwrap();
+    go_on(&mut world, further(shown(1), 9)).unwrap();
+}

@@ -80,6 +80,8 @@ labels!(label, LABELS, Command, {
     Command::Sessions(sessions::Command::End { .. }) => "sessions-end",
     Command::Sessions(sessions::Command::EndAll { .. }) => "sessions-end-all",
     Command::Sessions(sessions::Command::SetRules { .. }) => "sessions-set-rules",
+    Command::Sessions(sessions::Command::EndOwn { .. }) => "sessions-end-own",
+    Command::Sessions(sessions::Command::EndOthers { .. }) => "sessions-end-others",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
@@ -193,10 +195,13 @@ fn sign_ins() -> Vec<Command> {
             max_age_s: Some(300),
         })),
     ];
+    let by = Presented { session: SESSION, cookie: digest(11) };
     let sessions = [
         sessions::Command::End { id: SESSION, expected: Some(3) },
         sessions::Command::EndAll { user: USER },
         sessions::Command::SetRules { expected: Some(1), idle_s: 600, per_user_max: 5 },
+        sessions::Command::EndOwn { by, id: SESSION },
+        sessions::Command::EndOthers { by },
     ];
     let mut all: Vec<Command> = oauth.map(Command::Oauth).into();
     all.extend(sessions.map(Command::Sessions));

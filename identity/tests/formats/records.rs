@@ -57,7 +57,9 @@ pub(crate) fn principals() -> Vec<(&'static str, Principal)> {
     let scopes = ApiScopes { read: true, write: false, platform: true };
     let user = Principal::User { tenant: TENANT, user: USER, client: CLIENT, scopes };
     let client = Principal::Client { tenant: TENANT, client: CLIENT, scopes };
-    let all = vec![Principal::Anonymous, Principal::System, Principal::Bootstrap, user, client];
+    let person = Principal::Person { tenant: TENANT, user: USER };
+    let all =
+        vec![Principal::Anonymous, Principal::System, Principal::Bootstrap, user, client, person];
     let named = |principal: Principal| {
         let name = match principal {
             Principal::Anonymous => "anonymous",
@@ -65,6 +67,7 @@ pub(crate) fn principals() -> Vec<(&'static str, Principal)> {
             Principal::Bootstrap => "bootstrap",
             Principal::User { .. } => "user",
             Principal::Client { .. } => "client",
+            Principal::Person { .. } => "person",
         };
         (name, principal)
     };

@@ -20,10 +20,10 @@ login-busy = Gerade melden sich zu viele Menschen an. Versuchen Sie es gleich no
 
 ## The choice of an account
 
-account-page-title = Konto bei { $tenant } auswählen
-account-title = Konto auswählen
-account-same = Weiter als { $name }
-account-other = Anderes Konto verwenden
+choose-page-title = Konto bei { $tenant } auswählen
+choose-title = Konto auswählen
+choose-same = Weiter als { $name }
+choose-other = Anderes Konto verwenden
 
 ## On the way back to an application
 
@@ -84,6 +84,7 @@ error-cause-redirect-uri = Die Anwendung will die Antwort an einer Adresse, die 
 error-cause-page-expired = Die Anmeldeseite war zu lange geöffnet.
 error-cause-other-browser = Die Anmeldeseite wurde nicht von diesem Browser geöffnet, oder Cookies sind ausgeschaltet.
 error-cause-other-site = Das Formular kam von einer anderen Website.
+error-cause-form = Das Formular ist zu alt oder wurde in einer anderen Sitzung geöffnet.
 
 ## Errors: what to do
 

@@ -21,10 +21,10 @@ login-busy = Too many people are signing in right now. Try again in a moment.
 
 ## The choice of an account
 
-account-page-title = Choose an account at { $tenant }
-account-title = Choose an account
-account-same = Continue as { $name }
-account-other = Use another account
+choose-page-title = Choose an account at { $tenant }
+choose-title = Choose an account
+choose-same = Continue as { $name }
+choose-other = Use another account
 
 ## On the way back to an application
 
@@ -85,6 +85,7 @@ error-cause-redirect-uri = The application wants to be answered at an address th
 error-cause-page-expired = The sign-in page was open for too long.
 error-cause-other-browser = The sign-in page was not opened by this browser, or cookies are switched off.
 error-cause-other-site = The form was sent by another site.
+error-cause-form = The form is too old, or it was opened in another session.
 
 ## Errors: what to do
 

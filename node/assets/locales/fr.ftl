@@ -20,10 +20,10 @@ login-busy = Trop de personnes se connectent en ce moment. Réessayez dans un in
 
 ## The choice of an account
 
-account-page-title = Choisir un compte chez { $tenant }
-account-title = Choisir un compte
-account-same = Continuer en tant que { $name }
-account-other = Utiliser un autre compte
+choose-page-title = Choisir un compte chez { $tenant }
+choose-title = Choisir un compte
+choose-same = Continuer en tant que { $name }
+choose-other = Utiliser un autre compte
 
 ## On the way back to an application
 
@@ -84,6 +84,7 @@ error-cause-redirect-uri = L’application demande une réponse à une adresse q
 error-cause-page-expired = La page de connexion est restée ouverte trop longtemps.
 error-cause-other-browser = La page de connexion n’a pas été ouverte par ce navigateur, ou les cookies sont désactivés.
 error-cause-other-site = Le formulaire vient d’un autre site.
+error-cause-form = Le formulaire est trop ancien ou a été ouvert dans une autre session.
 
 ## Errors: what to do
 

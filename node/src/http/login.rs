@@ -172,7 +172,7 @@ fn show(
 
 /// Refuses a form of another site, as the browser itself tells (Fetch Metadata, else `Origin`). Our
 /// pages send no referrer, so their own forms come with `Origin: null`.
-fn same_site(headers: &HeaderMap, external_url: &str) -> Result<(), Failure> {
+pub(in crate::http) fn same_site(headers: &HeaderMap, external_url: &str) -> Result<(), Failure> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let ours = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),

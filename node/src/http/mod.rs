@@ -5,6 +5,7 @@
 //! (`layer`) gives ids, limits, security headers, measures and the rendering of errors (`error`).
 //! Handlers stay thin: extract, call a flow, answer. Invariant: no route is outside the envelope.
 
+pub mod account;
 pub mod admin;
 pub(crate) mod cookie;
 pub mod error;
@@ -52,6 +53,7 @@ pub fn inside(ctx: &Context, mode: Mode) -> Router {
         .merge(pages::gallery(mode))
         .merge(home::routes(ctx.clone(), mode))
         .merge(login::routes(ctx.clone()))
+        .merge(account::routes(ctx.clone()))
         .merge(oauth::routes(ctx.clone()))
         .merge(setup::routes(ctx.clone()))
         .merge(admin::routes().split(ctx.clone()).0)

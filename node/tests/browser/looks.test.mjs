@@ -56,6 +56,7 @@ const PAGES = {
     await page.addInitScript(() => { HTMLFormElement.prototype.submit = () => {}; });
     await inGallery('form-post')(page);
   },
+  account: inGallery('account'),
   consent: inGallery('consent'),
   logout: inGallery('logout'),
   'logged-out': inGallery('logged-out'),

@@ -29,10 +29,10 @@ pub(super) fn presented(cookie: &Token) -> Option<Presented> {
 }
 
 /// Somebody who is signed in with this browser.
-pub(super) struct Found {
-    pub(super) session: Session,
-    pub(super) user: User,
-    pub(super) presented: Presented,
+pub(crate) struct Found {
+    pub(crate) session: Session,
+    pub(crate) user: User,
+    pub(crate) presented: Presented,
 }
 
 impl Found {
@@ -51,7 +51,7 @@ impl Found {
 ///
 /// # Errors
 /// Faults only.
-pub(super) fn find(
+pub(crate) fn find(
     tables: &impl Tables,
     tenant: TenantId,
     cookie: Option<&Token>,

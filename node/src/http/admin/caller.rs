@@ -177,7 +177,9 @@ fn refused(
 
 fn home(principal: &Principal) -> Option<TenantId> {
     match principal {
-        Principal::User { tenant, .. } | Principal::Client { tenant, .. } => Some(*tenant),
+        Principal::User { tenant, .. }
+        | Principal::Client { tenant, .. }
+        | Principal::Person { tenant, .. } => Some(*tenant),
         Principal::Anonymous | Principal::System | Principal::Bootstrap => None,
     }
 }

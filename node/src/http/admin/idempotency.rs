@@ -94,6 +94,7 @@ fn who(principal: &Principal) -> Vec<u8> {
         Principal::Anonymous => (b'a', [0; 16], [0; 16]),
         Principal::System => (b's', [0; 16], [0; 16]),
         Principal::Bootstrap => (b'b', [0; 16], [0; 16]),
+        Principal::Person { tenant, user } => (b'p', tenant.bytes(), user.bytes()),
     };
     [&[kind][..], &tenant, &id].concat()
 }

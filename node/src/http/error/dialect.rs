@@ -18,7 +18,7 @@ pub enum Dialect {
 const PERSON: [&str; 3] = ["/oauth/authorize", "/oauth/logout", "/oauth/device"];
 
 /// Families of pages.
-const PAGES: [&str; 3] = ["/login", "/consent", "/logout"];
+const PAGES: [&str; 4] = ["/login", "/consent", "/logout", "/account"];
 
 impl Dialect {
     /// The dialect of a request path; routes of a tenant (`/t/{slug}/…`) follow the root's.
@@ -60,6 +60,9 @@ mod tests {
             ("/oauth/logout", Dialect::Page),
             ("/login", Dialect::Page),
             ("/login/password", Dialect::Page),
+            ("/account", Dialect::Page),
+            ("/t/acme/account/sessions/end", Dialect::Page),
+            ("/accounts", Dialect::Problem),
             ("/loginx", Dialect::Problem),
             ("/t/acme/oauth/token", Dialect::OAuth),
             ("/t/acme/login", Dialect::Page),

@@ -40,6 +40,6 @@ impl AccountPage<'_> {
     }
 
     fn title(&self) -> String {
-        self.language.with("account-page-title", "tenant", self.tenant_name)
+        self.language.with("choose-page-title", "tenant", self.tenant_name)
     }
 }

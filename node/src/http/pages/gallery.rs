@@ -13,8 +13,8 @@ use axum::routing::get;
 
 use super::brand::Colour;
 use super::{
-    Brand, Claim, ConsentPage, ConsentView, Done, ErrorPage, FormPostPage, HomePage, Issuer,
-    Language, LoggedOutPage, LoginPage, LoginProblem, LogoutPage, Moment, OwnAccountPage,
+    AccountPage, Brand, Claim, ConsentPage, ConsentView, Done, ErrorPage, FormPostPage, HomePage,
+    Issuer, Language, LoggedOutPage, LoginPage, LoginProblem, LogoutPage, Moment, OwnAccountPage,
     PasswordForm, PasswordProblem, ProfileField, SessionView, assets,
 };
 use crate::config::Mode;
@@ -48,6 +48,7 @@ async fn show(Path(name): Path<String>, arrival: Arrival, uri: Uri) -> Response 
         "login-refused" => login(language, brand, Some(LoginProblem::WrongCredentials)),
         "error" => error(language, brand),
         "form-post" => form_post(language, brand),
+        "account" => account(language, brand),
         "consent" => consent(language, brand),
         "logout" => logout(language, brand),
         "logged-out" => logged_out(language, brand),
@@ -128,6 +129,20 @@ fn form_post(language: Language, brand: Brand<'_>) -> Response {
     let fields = [("code", TOKEN), ("state", TOKEN)];
     let page =
         FormPostPage { language, brand, client_name: CLIENT, action: CALLBACK, fields: &fields };
+    page.respond()
+}
+
+fn account(language: Language, brand: Brand<'_>) -> Response {
+    let page = AccountPage {
+        language,
+        brand,
+        tenant_name: TENANT,
+        client_name: CLIENT,
+        account_name: ALICE,
+        csrf_token: TOKEN,
+        action: HERE,
+        form_targets: &[],
+    };
     page.respond()
 }
 

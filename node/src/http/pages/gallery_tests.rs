@@ -7,12 +7,13 @@ use crate::http::layer::Arrival;
 use crate::http::pages::Wishes;
 
 /// As people write it in an address.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "home",
     "login",
     "login-refused",
     "error",
     "form-post",
+    "account",
     "consent",
     "logout",
     "logged-out",

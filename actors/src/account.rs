@@ -1,0 +1,188 @@
+//! A person's own account: what its page shows, and what they may end there.
+//!
+//! The session of their browser opens it, read Fresh and decided again in `apply`. Every form
+//! carries a sealed token that fits this one session. Invariant: nothing here reaches another
+//! person's account.
+
+use std::collections::BTreeMap;
+
+use identity::{
+    command::Command,
+    fault::Fault,
+    id::{SessionId, TenantId},
+    outcome::{Outcome, Rejection},
+    principal::{Principal, Source},
+    sessions::{self, BY_USER, SESSIONS, Session},
+    stamp::Placement,
+    table::{self, FoundRow, Span, Tables},
+    users::User,
+};
+
+use crate::{
+    context::{Asker, Context},
+    error::Error,
+    oauth::login::session::{self, Found},
+    runtime::{sealer::CookiePurpose, secret::Token},
+};
+
+/// How long the page may stay open, milliseconds.
+const PAGE_LIFETIME_MS: u64 = 60 * 60 * 1000;
+
+/// Most sessions that are looked at; no tenant allows a person more.
+const SESSIONS_MAX: usize = 250;
+
+/// What the page shows.
+pub struct Overview {
+    /// For people.
+    pub tenant_name: String,
+    /// Canonical user name.
+    pub username: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Standard claims by name.
+    pub profile: BTreeMap<String, String>,
+    /// Where the person is signed in, this browser first, then the one that was used last.
+    pub places: Vec<Place>,
+    /// The token of the page's forms.
+    pub form: String,
+}
+
+/// One place where the person is signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The session.
+    pub id: SessionId,
+    /// What the browser said of itself at the last sign-in.
+    pub user_agent: String,
+    /// The address at the last sign-in.
+    pub address: String,
+    /// When it began, state time in milliseconds.
+    pub began_at_ms: u64,
+    /// When it was last used, state time in milliseconds.
+    pub seen_at_ms: u64,
+    /// Whether the page is looked at from here.
+    pub current: bool,
+}
+
+/// What a person does on the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Ends one of their sessions.
+    End(SessionId),
+    /// Ends all but this one.
+    EndOthers,
+    /// Ends this one.
+    SignOut,
+}
+
+/// What an act came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done, or was before.
+    Done,
+    /// Nobody is signed in with this browser.
+    SignedOut,
+    /// The form is too old, or of another session.
+    NotGenuine,
+}
+
+/// Reads the account of whoever is signed in with this browser; none if nobody is.
+///
+/// # Errors
+/// What kept the node from answering.
+pub async fn open(
+    ctx: &Context,
+    tenant: TenantId,
+    cookie: Option<&Token>,
+) -> Result<Option<Overview>, Error> {
+    let reading = ctx.fresh().await?;
+    let snapshot = ctx.tenant(tenant).await?;
+    let (now_ms, view) = (ctx.now_ms(), reading.view()?);
+    let Some(found) = session::find(&view, tenant, cookie, now_ms)? else { return Ok(None) };
+    let expires_at_ms = now_ms.saturating_add(PAGE_LIFETIME_MS);
+    let token = found.presented.cookie.bytes();
+    let form = ctx
+        .keyring()
+        .seal_cookie(CookiePurpose::Form, tenant, expires_at_ms, &token)
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(Some(Overview {
+        tenant_name: snapshot.tenant.name.clone(),
+        places: places(&view, tenant, &found, now_ms)?,
+        username: found.user.username,
+        email: found.user.email,
+        profile: found.user.profile,
+        form,
+    }))
+}
+
+fn places(
+    tables: &impl Tables,
+    tenant: TenantId,
+    found: &Found,
+    now_ms: u64,
+) -> Result<Vec<Place>, Fault> {
+    let text = found.user.id.to_string();
+    let span = Span::Index {
+        table: SESSIONS,
+        index: BY_USER,
+        prefix: text.as_bytes(),
+        after: None,
+        unique: false,
+    };
+    let mut places = Vec::new();
+    for listed in tables.scan(tenant, span, SESSIONS_MAX, false)? {
+        let FoundRow::Listed { id, .. } = listed.row else { continue };
+        let Some(session) = table::record::<Session>(tables, tenant, id)? else { continue };
+        if session.counts(&found.user, now_ms) {
+            places.push(Place {
+                id: session.id,
+                user_agent: session.user_agent,
+                address: session.address,
+                began_at_ms: session.began_at_ms,
+                seen_at_ms: session.seen_at_ms,
+                current: session.id == found.session.id,
+            });
+        }
+    }
+    places.sort_by_key(|place| (!place.current, std::cmp::Reverse(place.seen_at_ms)));
+    Ok(places)
+}
+
+/// Does what a posted form of the page says.
+///
+/// # Errors
+/// What kept the node from answering.
+pub async fn act(
+    ctx: &Context,
+    tenant: TenantId,
+    cookie: Option<&Token>,
+    form: &str,
+    act: Act,
+    source: Source,
+) -> Result<Answer, Error> {
+    let found = {
+        let reading = ctx.fresh().await?;
+        session::find(&reading.view()?, tenant, cookie, ctx.now_ms())?
+    };
+    let Some(Found { user: User { id: user, .. }, session, presented: by }) = found else {
+        return Ok(Answer::SignedOut);
+    };
+    let opened = ctx.keyring().open_cookie(CookiePurpose::Form, tenant, ctx.now_ms(), form);
+    if !opened.is_ok_and(|token| *token == by.cookie.bytes()) {
+        return Ok(Answer::NotGenuine);
+    }
+    let command = match act {
+        Act::End(id) => sessions::Command::EndOwn { by, id },
+        Act::SignOut => sessions::Command::EndOwn { by, id: session.id },
+        Act::EndOthers => sessions::Command::EndOthers { by },
+    };
+    let asker = Asker { principal: Principal::Person { tenant, user }, source, idempotency: None };
+    let reply = ctx.propose(&asker, Placement::Tenant(tenant), Command::Sessions(command)).await?;
+    match reply.result {
+        Ok(Outcome::Refused(_)) | Ok(_) => Ok(Answer::Done),
+        // Somebody else's and one that has ended are the same to the person: it is not there.
+        Err(Rejection::NotFound) => Ok(Answer::Done),
+        Err(Rejection::Issue(_)) => Ok(Answer::SignedOut),
+        Err(rejection) => Err(rejection.into()),
+    }
+}

@@ -1,0 +1,196 @@
+//! `/account`: a person's own account, opened by the session of their browser.
+//!
+//! `actors::account` decides what is shown and done; here forms are read and pages made. A form is
+//! answered by a redirect to the page, so that reloading it repeats nothing.
+
+use actors::{
+    Context,
+    account::{self, Act, Answer, Overview},
+};
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+
+use crate::http::{
+    cookie,
+    error::{Class, Failure},
+    extract::{Parameters, Source, Tenant},
+    layer::Arrival,
+    login, oauth,
+    pages::{
+        Brand, Claim, Done, Language, LoggedOutPage, Moment, OwnAccountPage, ProfileField,
+        SessionView,
+    },
+    refusal,
+};
+
+/// The account routes of every tenant.
+pub fn routes(ctx: Context) -> Router {
+    let router = oauth::at(Router::new(), "/account", get(show));
+    let router = oauth::at(router, "/account/sessions/end", post(end));
+    let router = oauth::at(router, "/account/sessions/end-all", post(end_others));
+    oauth::at(router, "/account/sign-out", post(sign_out)).with_state(ctx)
+}
+
+async fn show(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let language = arrival.language(None);
+    let answer = async {
+        let tenant = tenant?;
+        let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
+        match account::open(&ctx, tenant.id, session.as_ref()).await? {
+            Some(overview) => Ok(page(&overview, &tenant, language, done(&uri))),
+            None => signed_out(&ctx, &tenant, language).await,
+        }
+    };
+    answer.await.unwrap_or_else(|failure: Failure| refusal::page(failure, &arrival))
+}
+
+fn done(uri: &Uri) -> Option<Done> {
+    let query = uri.query()?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find_map(|(name, value)| Done::parse(&value).filter(|_| name == "done"))
+}
+
+fn page(overview: &Overview, tenant: &Tenant, language: Language, done: Option<Done>) -> Response {
+    let value = |claim: Claim| match claim {
+        Claim::Email => overview.email.as_deref(),
+        other => overview.profile.get(other.name()).map(String::as_str),
+    };
+    let profile: Vec<ProfileField<'_>> = Claim::ALL
+        .into_iter()
+        .filter_map(|claim| Some((claim, value(claim)?)))
+        .map(|(claim, value)| ProfileField { claim, value, editable: false, problem: None })
+        .collect();
+    let ids: Vec<String> = overview.places.iter().map(|place| place.id.to_string()).collect();
+    let sessions: Vec<SessionView<'_>> = ids
+        .iter()
+        .zip(&overview.places)
+        .map(|(id, place)| SessionView {
+            id,
+            user_agent: &place.user_agent,
+            address: &place.address,
+            signed_in: Moment(place.began_at_ms),
+            last_seen: Moment(place.seen_at_ms),
+            current: place.current,
+        })
+        .collect();
+    let page = OwnAccountPage {
+        language,
+        brand: Brand::default(),
+        tenant_name: &overview.tenant_name,
+        path: &tenant.path("/account"),
+        csrf_token: &overview.form,
+        username: &overview.username,
+        done,
+        profile: &profile,
+        password: None,
+        sessions: &sessions,
+        consents: None,
+    };
+    page.respond()
+}
+
+async fn signed_out(
+    ctx: &Context,
+    tenant: &Tenant,
+    language: Language,
+) -> Result<Response, Failure> {
+    let snapshot = ctx.tenant(tenant.id).await?;
+    let page = LoggedOutPage {
+        language,
+        brand: Brand::default(),
+        tenant_name: &snapshot.tenant.name,
+        back: None,
+        frames: &[],
+    };
+    Ok(page.respond())
+}
+
+async fn end(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    Source(source): Source,
+    headers: HeaderMap,
+    form: Result<Parameters, Failure>,
+) -> Response {
+    let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
+    let answer = posted.answer(Some(Done::SessionEnded), |form| {
+        let id = form.get("session").and_then(|text| text.parse().ok());
+        let hint = "session is missing or no session id";
+        id.map(Act::End).ok_or_else(|| Failure::new(Class::INVALID_REQUEST).detail(hint))
+    });
+    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+}
+
+async fn end_others(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    Source(source): Source,
+    headers: HeaderMap,
+    form: Result<Parameters, Failure>,
+) -> Response {
+    let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
+    let answer = posted.answer(Some(Done::SignedOutElsewhere), |_| Ok(Act::EndOthers));
+    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+}
+
+async fn sign_out(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    Source(source): Source,
+    headers: HeaderMap,
+    form: Result<Parameters, Failure>,
+) -> Response {
+    let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
+    let answer = posted.answer(None, |_| Ok(Act::SignOut));
+    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+}
+
+/// A form of the page on its way to an act.
+struct Posted<'a> {
+    ctx: &'a Context,
+    tenant: Result<Tenant, Failure>,
+    headers: &'a HeaderMap,
+    form: Result<Parameters, Failure>,
+    source: identity::principal::Source,
+}
+
+impl Posted<'_> {
+    async fn answer(
+        self,
+        done: Option<Done>,
+        act: impl FnOnce(&Parameters) -> Result<Act, Failure>,
+    ) -> Result<Response, Failure> {
+        let (ctx, tenant) = (self.ctx, self.tenant?);
+        login::same_site(self.headers, &ctx.settings().external_url)?;
+        let form = self.form?;
+        let act = act(&form)?;
+        let token = form.get("csrf").unwrap_or_default();
+        let session = cookie::read(ctx, self.headers, cookie::Kind::Session, tenant.id);
+        let answer = account::act(ctx, tenant.id, session.as_ref(), token, act, self.source);
+        let path = tenant.path("/account");
+        let location = match (answer.await?, done) {
+            (Answer::Done, Some(done)) => format!("{path}?done={}", done.word()),
+            (Answer::Done, None) | (Answer::SignedOut, _) => path,
+            (Answer::NotGenuine, _) => {
+                return Err(Failure::new(Class::DENIED)
+                    .detail("the form is too old or of another session")
+                    .cause("error-cause-form"));
+            }
+        };
+        Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+    }
+}
