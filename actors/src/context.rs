@@ -21,6 +21,7 @@ use crate::{
         clock::{Clock, stamps::Stamps},
         denials::Denials,
         directory::Directory,
+        fetcher::Fetcher,
         hasher::{self, Hasher},
         keyring::Keyring,
         proposer::{self, Proposer},
@@ -63,6 +64,7 @@ pub(crate) struct Services {
     pub(crate) clock: Clock,
     pub(crate) rsa_pool: RsaPool,
     pub(crate) denials: Denials,
+    pub(crate) fetcher: Option<Fetcher>,
 }
 
 /// One consistent state to read from.
@@ -130,6 +132,17 @@ impl Context {
     /// Counts refused attempts.
     pub fn denials(&self) -> &Denials {
         &self.0.denials
+    }
+
+    /// The one way to call somebody else's address.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] on a system without certificate authorities.
+    pub fn fetcher(&self) -> Result<&Fetcher, Error> {
+        self.0
+            .fetcher
+            .as_ref()
+            .ok_or_else(|| Error::Unavailable("no certificate authorities are installed".into()))
     }
 
     /// This node's applied state: for what may be a moment old.

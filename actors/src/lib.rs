@@ -13,6 +13,7 @@ pub mod demo;
 pub mod error;
 pub mod keys;
 pub mod oauth;
+pub mod passwords;
 pub mod runtime;
 pub mod setup;
 pub mod system;

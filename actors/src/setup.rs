@@ -8,6 +8,7 @@ use identity::{
     keys::Algorithm,
     name,
     outcome::{Outcome, Rejection},
+    passwords::Rules,
     principal::{Principal, Source},
     secret::Digest,
     setup,
@@ -18,17 +19,13 @@ use identity::{
 use crate::{
     context::{Asker, Context},
     error::Error,
+    passwords::{self, Owner},
     runtime::{
         keyring::MacPurpose,
         secret::{Password, Token},
     },
     tenants,
 };
-
-/// Shortest password that stands alone, characters (NIST SP 800-63B-4 §3.1.1.2).
-pub const PASSWORD_CHARS_MIN: usize = 15;
-/// Shortest password an administrator may give a user before password rules exist, characters.
-const PASSWORD_CHARS_FLOOR: usize = 8;
 
 /// What setup asks for.
 pub struct Request {
@@ -95,7 +92,13 @@ pub async fn perform(ctx: &Context, source: Source, request: Request) -> Result<
     name::slug("/tenant/slug", &request.slug)?;
     name::text("/tenant/name", &request.tenant_name)?;
     name::username("/admin/username", &request.username)?;
-    password_is_fine("/admin/password", &request.password, PASSWORD_CHARS_MIN)?;
+    let owner = Owner {
+        username: &request.username,
+        email: &request.email,
+        tenant_slug: &request.slug,
+        tenant_name: &request.tenant_name,
+    };
+    passwords::check("/admin/password", &request.password, &Rules::default(), owner)?;
     let body = Digest::from_bytes(ctx.keyring().mac(
         MacPurpose::Idempotency,
         TenantId::CLUSTER,
@@ -140,27 +143,4 @@ async fn draw(ctx: &Context, request: Request, proof: SetupProof) -> Result<Saga
     };
     let id = ctx.random().id(SagaId::from_bytes);
     Ok(Saga { id, revision: 0, seed, setup: Some(proof), deleting: false })
-}
-
-/// Refuses a password that is too short or holds a control character; the longest is the hasher's.
-///
-/// # Errors
-/// [`Rejection::Invalid`] at `field`.
-pub fn password_is_fine(
-    field: &str,
-    password: &Password,
-    chars_min: usize,
-) -> Result<(), Rejection> {
-    let text = password.expose();
-    if text.chars().count() < chars_min.max(PASSWORD_CHARS_FLOOR) {
-        let least = chars_min.max(PASSWORD_CHARS_FLOOR);
-        return Err(Rejection::invalid(field, format!("must be at least {least} characters")));
-    }
-    if text.len() > 256 {
-        return Err(Rejection::invalid(field, "must be at most 256 bytes"));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Rejection::invalid(field, "must not hold control characters"));
-    }
-    Ok(())
 }

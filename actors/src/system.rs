@@ -17,6 +17,7 @@ use crate::{
         clock::{Clock, stamps::Stamps},
         denials::Denials,
         directory::{Directory, Parts},
+        fetcher::{self, Fetcher},
         hasher::{self, Hasher},
         housekeeper,
         keyring::{Keyring, Root},
@@ -51,6 +52,8 @@ pub struct Config {
     pub hash_passes: u32,
     /// Target size of the log, bytes.
     pub log_budget_bytes: u64,
+    /// What outgoing requests may do beyond the rule.
+    pub egress: fetcher::Policy,
 }
 
 /// The fault of this process that a test wants to see noticed; set before [`System::start`].
@@ -110,6 +113,7 @@ impl System {
     pub async fn start_at(config: Config, clock: Clock) -> Result<Self, StartError> {
         let random = Random::new(clock.clone());
         let keyring = keyring(&config, &random)?;
+        let fetcher = fetcher(&config.egress)?;
         let options = raft::Options {
             data_dir: config.data_dir.clone(),
             fresh_cluster_id: random.bytes::<16>(),
@@ -120,7 +124,7 @@ impl System {
         #[cfg(feature = "planted")]
         let options = plant(options);
         let raft = raft::Handle::start(options).await?;
-        let context = services(&config, raft, clock, random, keyring).await?;
+        let context = services(&config, raft, clock, random, keyring, fetcher).await?;
         housekeeper::check_clock(&context);
         context.fresh().await.map_err(failed)?;
         initialize(&context).await?;
@@ -178,6 +182,21 @@ fn keyring(config: &Config, random: &Random) -> Result<Keyring, StartError> {
     Ok(Keyring::new(current, previous, random.clone()))
 }
 
+/// Without any certificate authority the node serves all the same, but calls nobody; authorities
+/// that the operator named must be some.
+fn fetcher(policy: &fetcher::Policy) -> Result<Option<Fetcher>, StartError> {
+    match Fetcher::new(policy.clone()) {
+        Ok(fetcher) => Ok(Some(fetcher)),
+        Err(error) if policy.authorities.is_some() => {
+            Err(StartError::Refused(format!("EGRESS_CA_FILE: {error}")))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "nobody will be called: install the system's certificates");
+            Ok(None)
+        }
+    }
+}
+
 #[cfg(feature = "planted")]
 fn plant(mut options: raft::Options) -> raft::Options {
     match PLANTED.get() {
@@ -201,6 +220,7 @@ async fn services(
     clock: Clock,
     random: Random,
     keyring: Keyring,
+    fetcher: Option<Fetcher>,
 ) -> Result<Context, StartError> {
     let stamps = Stamps::start(clock.clone(), raft.last_stamp_ms());
     let runtime = tokio::runtime::Handle::current();
@@ -232,6 +252,7 @@ async fn services(
         clock,
         rsa_pool,
         denials: Denials::default(),
+        fetcher,
     })))
 }
 

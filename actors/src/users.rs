@@ -12,8 +12,8 @@ use identity::{
 use crate::{
     context::{Asker, Context},
     error::Error,
+    passwords,
     runtime::secret::Password,
-    setup,
 };
 
 /// Makes an account.
@@ -27,7 +27,7 @@ pub async fn create(
     settings: users::Settings,
     password: Option<Password>,
 ) -> Result<Reply, Error> {
-    let password = hashed(ctx, tenant, password).await?;
+    let password = hashed(ctx, tenant, &settings, password).await?;
     let id = ctx.random().id(UserId::from_bytes);
     let command = users::Command::Create { id, settings, password };
     let placement = Placement::Tenant(tenant);
@@ -47,7 +47,7 @@ pub async fn update(
     settings: users::Settings,
     password: Option<Password>,
 ) -> Result<Reply, Error> {
-    let password = hashed(ctx, tenant, password).await?;
+    let password = hashed(ctx, tenant, &settings, password).await?;
     let command = users::Command::Update { id, expected, settings, password };
     let placement = Placement::Tenant(tenant);
     let (_, reply) = ctx.write(asker, placement, Command::Users(command)).await?;
@@ -57,11 +57,12 @@ pub async fn update(
 async fn hashed(
     ctx: &Context,
     tenant: TenantId,
+    settings: &users::Settings,
     password: Option<Password>,
 ) -> Result<Option<PasswordHash>, Error> {
     let Some(password) = password else {
         return Ok(None);
     };
-    setup::password_is_fine("/password", &password, 0)?;
-    Ok(Some(ctx.hasher().hash(tenant, password).await?))
+    let owner = (settings.username.as_str(), settings.email.as_deref().unwrap_or_default());
+    Ok(Some(passwords::hashed(ctx, tenant, owner, password).await?))
 }

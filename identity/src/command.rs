@@ -10,7 +10,7 @@ use crate::{
     event::{Checkpoint, Target},
     keys, oauth,
     outcome::{Outcome, Rejection, Stop},
-    sessions, setup,
+    passwords, sessions, setup,
     sweep::Sweep,
     table::{Row, TablesMut},
     tenants, users,
@@ -43,6 +43,8 @@ pub enum Command {
     Denials(Denials),
     /// Login sessions.
     Sessions(sessions::Command),
+    /// Password rules.
+    Passwords(passwords::Command),
 }
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -74,6 +76,7 @@ impl Command {
             Self::Checkpoint(_) => "audit.checkpoint",
             Self::Denials(_) => "audit.denials",
             Self::Sessions(command) => command.name(),
+            Self::Passwords(command) => command.name(),
         }
     }
 
@@ -115,6 +118,7 @@ impl Command {
                 Ok(Outcome::Done)
             }
             Self::Sessions(command) => command.apply(at),
+            Self::Passwords(command) => command.apply(at),
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod keys;
 pub mod name;
 pub mod oauth;
 pub mod outcome;
+pub mod passwords;
 pub mod principal;
 pub mod secret;
 pub mod sessions;

@@ -241,6 +241,16 @@ pub enum Command {
         /// Revision it was read at; none means whatever it is.
         expected: Option<u64>,
     },
+    /// Replaces the hash of a password that stays the same: stronger parameters, or the canonical
+    /// form. By the cluster itself, after the password was verified.
+    Rehash {
+        /// Whose.
+        id: UserId,
+        /// The credential revision the password was verified against.
+        credential_revision: u64,
+        /// The new hash of the same password.
+        password: PasswordHash,
+    },
 }
 
 impl Command {
@@ -249,6 +259,7 @@ impl Command {
             Self::Create { .. } => "users.create",
             Self::Update { .. } => "users.update",
             Self::Delete { .. } => "users.delete",
+            Self::Rehash { .. } => "users.rehash",
         }
     }
 }

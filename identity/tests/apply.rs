@@ -16,6 +16,8 @@ mod keys;
 mod login;
 #[path = "apply/mechanism.rs"]
 mod mechanism;
+#[path = "apply/passwords.rs"]
+mod passwords;
 #[path = "apply/records.rs"]
 mod records;
 #[path = "apply/refresh.rs"]

@@ -60,6 +60,8 @@ pub struct Config {
     pub external_url: ExternalUrl,
     /// Listeners and who stands in front of them.
     pub http: Http,
+    /// What outgoing requests may do.
+    pub egress: Egress,
     /// What seals everything at rest.
     pub root_secret: RootSecret,
     /// How long tokens of the default tenant live.
@@ -114,6 +116,15 @@ pub struct Http {
     pub trusted_proxies: Vec<Network>,
     /// Connections served at once.
     pub connections_max: usize,
+}
+
+/// What outgoing requests may do beyond the rule.
+#[derive(Debug, Clone, Default)]
+pub struct Egress {
+    /// Networks that may be called although they are not public.
+    pub networks: Vec<Network>,
+    /// Further certificate authorities, PEM.
+    pub authorities_file: Option<PathBuf>,
 }
 
 /// Where the root secret comes from.

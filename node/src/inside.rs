@@ -16,7 +16,7 @@ use actors::{
     Context,
     context::Settings,
     demo,
-    runtime::secret::Token,
+    runtime::{fetcher, secret::Token},
     system::{self, System},
 };
 use axum::Router;
@@ -66,6 +66,7 @@ impl Inside {
             hash_memory_kib: config.passwords.memory_kib,
             hash_passes: config.passwords.iterations,
             log_budget_bytes: config.log_budget_bytes,
+            egress: egress(config)?,
         })
         .await?;
         if config.mode == Mode::Development
@@ -166,6 +167,20 @@ fn measures(ctx: &Context) {
     set("vaultara_argon2_queue_depth", now.hasher.queue_len as u64);
     set("vaultara_argon2_shed", now.hasher.shed_total);
     set("vaultara_tenants_in_use", now.tenants_alive as u64);
+}
+
+fn egress(config: &Config) -> Result<fetcher::Policy, system::StartError> {
+    let networks = config.egress.networks.clone();
+    let read = |path: &Path| {
+        fs::read(path).map_err(|error| {
+            let path = path.display();
+            system::StartError::Refused(format!("EGRESS_CA_FILE {path}: {error}"))
+        })
+    };
+    Ok(fetcher::Policy {
+        also: Arc::new(move |address| networks.iter().any(|network| network.contains(address))),
+        authorities: config.egress.authorities_file.as_deref().map(read).transpose()?,
+    })
 }
 
 fn root_secret(config: &Config) -> Result<Zeroizing<Vec<u8>>, system::StartError> {

@@ -19,6 +19,8 @@ mod input;
 mod lists;
 #[path = "admin/openapi.rs"]
 mod openapi;
+#[path = "admin/passwords.rs"]
+mod passwords;
 #[path = "admin/rules.rs"]
 mod rules;
 #[path = "admin/sessions.rs"]

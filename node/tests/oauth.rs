@@ -23,6 +23,8 @@ mod prompt;
 mod refresh;
 #[path = "oauth/sessions.rs"]
 mod sessions;
+#[path = "oauth/passwords.rs"]
+mod passwords;
 #[path = "oauth/setup.rs"]
 mod setup;
 #[path = "oauth/sso.rs"]

@@ -3,10 +3,12 @@
 //! One hash costs about 30 ms of a core and 19 MiB: it never runs in a mailbox or on a request
 //! thread. What would wait longer than 2 s is refused with a time to come back; a tenant that
 //! floods the queue delays itself. It knows no users and stores nothing.
+//! What is hashed is the canonical form of what was typed ([`typed`]).
 //! Invariant: a verification for an unknown user does the same work as one for a known user.
 
 mod argon;
 mod queue;
+mod typed;
 mod worker;
 
 use std::{io, sync::Arc};
@@ -19,12 +21,17 @@ use identity::{id::TenantId, secret::PasswordHash};
 
 use self::{
     queue::Queue,
+    typed::Typed,
     worker::{Pool, Work},
 };
 
-pub use self::argon::{Cost, CostRefused, HashRefused, check_imported};
+pub use self::{
+    argon::{Cost, CostRefused, HashRefused, check_imported},
+    typed::canonical,
+};
 
-/// The longest password, in bytes; a longer one is refused before anything is computed.
+/// The longest password, in bytes of its canonical form; a longer one is refused before anything is
+/// computed.
 pub const PASSWORD_LEN_MAX: usize = 256;
 /// The longest time a request may wait for its turn.
 const WAIT_MAX_US: u64 = 2_000_000;
@@ -57,7 +64,8 @@ pub enum Refused {
 pub struct Verdict {
     /// Whether the password is the one behind the hash; always false for an unknown user.
     pub matched: bool,
-    /// Whether the password matched a hash that is weaker than today's parameters: hash it again.
+    /// Whether the password matched a hash that is weaker than today's parameters or not of its
+    /// canonical form: hash it again.
     pub needs_rehash: bool,
 }
 
@@ -123,7 +131,7 @@ impl Hasher {
         tenant: TenantId,
         password: Password,
     ) -> Result<PasswordHash, Refused> {
-        check_length(&password)?;
+        let password = Typed::new(password)?.canonical;
         let (reply, answer) = oneshot::channel();
         self.0.0.submit(tenant, Work::Hash { password, reply });
         answer.await.unwrap_or(Err(Refused::Stopped))
@@ -136,9 +144,9 @@ impl Hasher {
         password: Password,
         stored: Option<PasswordHash>,
     ) -> Result<Verdict, Refused> {
-        check_length(&password)?;
+        let typed = Typed::new(password)?;
         let (reply, answer) = oneshot::channel();
-        self.0.0.submit(tenant, Work::Verify { password, stored, reply });
+        self.0.0.submit(tenant, Work::Verify { typed, stored, reply });
         answer.await.unwrap_or(Err(Refused::Stopped))
     }
 
@@ -146,10 +154,6 @@ impl Hasher {
     pub fn observe(&self) -> Observed {
         self.0.0.observe()
     }
-}
-
-fn check_length(password: &Password) -> Result<(), Refused> {
-    if password.expose().len() > PASSWORD_LEN_MAX { Err(Refused::TooLong) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Effects and actors: clocks, entropy, hashing, sealing, signing; the proposer; tenants in use;
-//! housekeeping.
+//! Effects and actors: clocks, entropy, hashing, sealing, signing, the way out; the proposer;
+//! tenants in use; housekeeping.
 //!
 //! Time is read only in `clock`, randomness only in `random`; plaintext secrets exist only as the
 //! types of `secret`.
@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod denials;
 pub mod directory;
+pub mod fetcher;
 pub mod hasher;
 pub mod housekeeper;
 pub(crate) mod kept;

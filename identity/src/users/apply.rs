@@ -33,8 +33,28 @@ impl Command {
                 let user = find(at, *id, *expected)?;
                 delete(at, &user)
             }
+            Self::Rehash { id, credential_revision, password } => {
+                rehash(at, *id, *credential_revision, password)
+            }
         }
     }
+}
+
+/// The credential revision stays: nothing that was proven with the old hash ends.
+fn rehash<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    id: UserId,
+    credential_revision: u64,
+    password: &PasswordHash,
+) -> Result<Outcome, Stop> {
+    at.target(User::TABLE, id.bytes());
+    at.require_system()?;
+    let user = at.record::<User>(id.bytes())?.ok_or(Rejection::NotFound)?;
+    if user.credential_revision != credential_revision || user.password.is_none() {
+        return Err(Rejection::Stale.into());
+    }
+    let after = User { password: Some(password.clone()), ..user.clone() };
+    Ok(at.update(&user, after))
 }
 
 /// Writes a new account and its index rows.

@@ -7,6 +7,7 @@ use identity::{
     command::{Command, Denials},
     keys::{self, Algorithm},
     oauth::{self, refresh},
+    passwords,
     sessions::{self, Presented},
     setup,
     stamp::{Draft, Idempotency, Placement},
@@ -57,6 +58,7 @@ labels!(label, LABELS, Command, {
     Command::Users(users::Command::Create { .. }) => "users-create",
     Command::Users(users::Command::Update { .. }) => "users-update",
     Command::Users(users::Command::Delete { .. }) => "users-delete",
+    Command::Users(users::Command::Rehash { .. }) => "users-rehash",
     Command::Clients(clients::Command::CreateV1 { .. }) => "clients-create",
     Command::Clients(clients::Command::Create { .. }) => "clients-create-2",
     Command::Clients(clients::Command::UpdateV1 { .. }) => "clients-update",
@@ -85,6 +87,7 @@ labels!(label, LABELS, Command, {
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
+    Command::Passwords(passwords::Command::Set { .. }) => "passwords-set",
 });
 
 fn administration() -> Vec<Command> {
@@ -130,6 +133,7 @@ fn administration() -> Vec<Command> {
         users::Command::Create { id: USER, settings: settings.clone(), password: password.clone() },
         users::Command::Update { id: USER, expected: Some(7), settings, password },
         users::Command::Delete { id: USER, expected: None },
+        users::Command::Rehash { id: USER, credential_revision: 3, password: hash() },
     ];
     let (settings, secret) = (client_settings(), Some(digest(2)));
     let old = old::client_settings_1();
@@ -149,6 +153,8 @@ fn administration() -> Vec<Command> {
     all.extend(tenants.map(Command::Tenants));
     all.extend(users.map(Command::Users));
     all.extend(clients.map(Command::Clients));
+    let rules = passwords::Command::Set { expected: Some(2), length_min: 20 };
+    all.push(Command::Passwords(rules));
     all
 }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{
-    Archive, Config, ExternalUrl, Http, Invalid, Lifetimes, Loaded, LogFormat, Logs, Mode,
+    Archive, Config, Egress, ExternalUrl, Http, Invalid, Lifetimes, Loaded, LogFormat, Logs, Mode,
     Passwords, Problem, RootSecret, Secret, Shutdown, Surroundings,
     layers::{Origin, Resolved, origin_of},
     settings::{EXAMPLE_SECRET, SETTINGS},
@@ -210,6 +210,7 @@ fn built(mode: Mode, values: &Values, resolved: &Resolved, logs: Logs) -> Option
             derived: origin_of(resolved, "EXTERNAL_URL") == Origin::Default,
         },
         http: http(values)?,
+        egress: egress(values),
         root_secret,
         lifetimes: Lifetimes {
             access_token_s: values.number("ACCESS_TOKEN_LIFETIME")?,
@@ -243,4 +244,14 @@ fn http(values: &Values) -> Option<Http> {
         },
         connections_max: usize::try_from(values.number("HTTP_MAX_CONNECTIONS")?).ok()?,
     })
+}
+
+fn egress(values: &Values) -> Egress {
+    Egress {
+        networks: match values.0.get("EGRESS_NETWORKS") {
+            Some(Value::Networks(networks)) => networks.clone(),
+            _ => Vec::new(),
+        },
+        authorities_file: values.text("EGRESS_CA_FILE").map(PathBuf::from),
+    }
 }

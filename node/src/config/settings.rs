@@ -134,6 +134,23 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "Connections served at once; further ones get 503 and are closed.",
     },
     Setting {
+        section: "Network",
+        name: "EGRESS_NETWORKS",
+        form: Form::Networks,
+        default: Default::Unset,
+        meaning: "Private or loopback networks that the server may call (logout notices and other \
+                  outgoing requests), over plain http too. Public addresses may always be called, \
+                  over https.",
+    },
+    Setting {
+        section: "Network",
+        name: "EGRESS_CA_FILE",
+        form: Form::Path,
+        default: Default::Unset,
+        meaning: "PEM file of certificate authorities that outgoing requests trust besides the \
+                  system's.",
+    },
+    Setting {
         section: "Node",
         name: "DATA_DIR",
         form: Form::Path,

@@ -12,7 +12,7 @@ async fn a_user_lives_from_post_to_delete() {
     let body = json!({
         "username": name.to_uppercase(), "email": "Carol@Example.org", "email_verified": true,
         "profile": { "given_name": "Carol" }, "address": { "locality": "Oxford" },
-        "password": "a password of carol",
+        "password": "a password of hers",
     });
     let made = bob.post(&users, &body).await;
     assert_eq!(made.status, 201, "{made:?}");

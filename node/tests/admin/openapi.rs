@@ -60,7 +60,8 @@ fn every_operation_says_who_may_and_how_it_refuses() {
         assert!(ids.contains(&format!("sessions.{verb}")), "{verb}");
     }
     assert!(ids.contains("sessions.read_rules") && ids.contains("sessions.replace_rules"));
-    assert_eq!(ids.len(), 29);
+    assert!(ids.contains("password-rules.read") && ids.contains("password-rules.replace"));
+    assert_eq!(ids.len(), 31);
 }
 
 #[test]

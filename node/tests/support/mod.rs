@@ -142,6 +142,7 @@ fn inside(config: &Config) -> system::Config {
         hash_memory_kib: config.passwords.memory_kib,
         hash_passes: config.passwords.iterations,
         log_budget_bytes: config.log_budget_bytes,
+        egress: actors::runtime::fetcher::Policy::default(),
     }
 }
 

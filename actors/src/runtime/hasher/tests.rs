@@ -24,7 +24,8 @@ fn idle(slots: usize) -> (Pool, Clock) {
 
 fn submit(pool: &Pool, tenant: TenantId) -> oneshot::Receiver<Result<Verdict, Refused>> {
     let (reply, answer) = oneshot::channel();
-    pool.submit(tenant, Work::Verify { password: password("p"), stored: None, reply });
+    let typed = Typed::new(password("p")).unwrap();
+    pool.submit(tenant, Work::Verify { typed, stored: None, reply });
     answer
 }
 
@@ -84,6 +85,31 @@ async fn a_hash_of_weaker_parameters_asks_for_a_new_one_only_if_it_matched() {
     assert_eq!(right, Verdict { matched: true, needs_rehash: true });
     let wrong = hasher.verify(ONE, password("x"), Some(weak)).await.unwrap();
     assert_eq!(wrong, Verdict { matched: false, needs_rehash: false });
+}
+
+#[tokio::test]
+async fn every_spelling_of_a_password_matches_its_hash() {
+    let hasher = start(1);
+    let stored = hasher.hash(ONE, password("cafe\u{301} \u{fb01}ne")).await.unwrap();
+    for text in ["cafe\u{301} \u{fb01}ne", "caf\u{e9} fine", "cafe\u{301} fine"] {
+        let verdict = hasher.verify(ONE, password(text), Some(stored.clone())).await.unwrap();
+        assert_eq!(verdict, Verdict { matched: true, needs_rehash: false }, "{text}");
+    }
+    let verdict = hasher.verify(ONE, password("cafe fine"), Some(stored)).await.unwrap();
+    assert!(!verdict.matched);
+}
+
+#[tokio::test]
+async fn a_hash_of_what_was_typed_stays_good_until_it_is_made_anew() {
+    let hasher = start(1);
+    let text = "cafe\u{301}";
+    // A hash from elsewhere: of the decomposed form, which ours never are.
+    let foreign = argon::Memory::new(Cost::tiny()).hash(&password(text), [7; 16]).unwrap();
+    let verdict = hasher.verify(ONE, password(text), Some(foreign.clone())).await.unwrap();
+    assert_eq!(verdict, Verdict { matched: true, needs_rehash: true });
+    // Only as it was typed: another spelling cannot be known to be the same.
+    let other = hasher.verify(ONE, password("caf\u{e9}"), Some(foreign)).await.unwrap();
+    assert!(!other.matched);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use super::{
     Observed, QUEUE_PER_SLOT, Queue, Refused, Verdict, WAIT_MAX_US,
     argon::{Cost, Memory, Stored},
     queue::Pushed,
+    typed::Typed,
 };
 use crate::runtime::{clock::Clock, random::Random, secret::Password};
 
@@ -31,7 +32,7 @@ pub(super) enum Work {
         reply: oneshot::Sender<Result<PasswordHash, Refused>>,
     },
     Verify {
-        password: Password,
+        typed: Typed,
         stored: Option<PasswordHash>,
         reply: oneshot::Sender<Result<Verdict, Refused>>,
     },
@@ -190,8 +191,8 @@ impl Pool {
                 let _ = reply.send(hashed);
                 computed
             }
-            Work::Verify { password, stored, reply } => {
-                let verdict = self.verify(&password, stored.as_ref(), memory);
+            Work::Verify { typed, stored, reply } => {
+                let verdict = self.verify(&typed, stored.as_ref(), memory);
                 let _ = reply.send(verdict);
                 verdict.is_ok()
             }
@@ -200,15 +201,22 @@ impl Pool {
 
     fn verify(
         &self,
-        password: &Password,
+        typed: &Typed,
         stored: Option<&PasswordHash>,
         memory: &mut Memory,
     ) -> Result<Verdict, Refused> {
         let known = stored.map(Stored::parse).transpose().map_err(Refused::Unusable)?;
         let target = known.as_ref().unwrap_or(&self.nobody);
-        let equal = memory.matches(password, target).map_err(Refused::Unusable)?;
-        let matched = equal & known.is_some();
-        Ok(Verdict { matched, needs_rehash: matched && target.outdated(self.cost) })
+        let equal = memory.matches(&typed.canonical, target).map_err(Refused::Unusable)?;
+        // A hash is of one form only, so the second look gives nobody a second guess. Whether it is
+        // taken depends on what was typed, not on whether the user is known.
+        let as_typed = match &typed.raw {
+            Some(raw) if !equal => memory.matches(raw, target).map_err(Refused::Unusable)?,
+            Some(_) | None => false,
+        };
+        let matched = (equal | as_typed) & known.is_some();
+        let needs_rehash = matched && (as_typed || target.outdated(self.cost));
+        Ok(Verdict { matched, needs_rehash })
     }
 
     fn finish(&self, hashed: bool, took_us: u64) {

@@ -81,6 +81,7 @@ pub(crate) fn config(
         hash_memory_kib: 19_456,
         hash_passes: 2,
         log_budget_bytes: 0,
+        egress: Default::default(),
     }
 }
 

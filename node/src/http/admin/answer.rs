@@ -77,6 +77,18 @@ fn view<R: Resource, N>(caller: &Caller<N>, done: &Done) -> Result<(R::View, u64
     Ok((view, tables.as_of()?))
 }
 
+/// Answers a write of what every tenant has one of, with what was put.
+pub fn put(view: impl serde::Serialize, done: &Done) -> Response {
+    let mut response = axum::Json(view).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, etag::tag(done.revision));
+    headers.insert(INDEX, position(done.index));
+    if done.replayed {
+        headers.insert(idempotency::REPLAYED, idempotency::TRUE);
+    }
+    response
+}
+
 /// Answers a deletion.
 pub fn deleted(index: u64) -> Response {
     (StatusCode::NO_CONTENT, [(INDEX, position(index))]).into_response()

@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod list;
 pub mod operations;
+pub mod passwords;
 pub mod recall;
 pub mod resource;
 pub mod role;
@@ -40,4 +41,5 @@ pub fn routes() -> Routes {
         .merge(clients::routes())
         .merge(keys::routes())
         .merge(sessions::routes())
+        .merge(passwords::routes())
 }

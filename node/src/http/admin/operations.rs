@@ -103,7 +103,9 @@ impl Attempt {
     /// # Errors
     /// [`Class::STALE`].
     pub fn expected<R: Record>(&self, before: &R) -> Result<Option<u64>, Failure> {
-        self.if_match.expected(before.revision(), self.key.is_some())
+        // A record that was never written has the revision that never matches.
+        let has_key = self.key.is_some() && before.revision() > 0;
+        self.if_match.expected(before.revision(), has_key)
     }
 }
 

@@ -1,0 +1,85 @@
+//! Password rules of a tenant, and hashes that are replaced behind the same password.
+
+use identity::{
+    command::Command,
+    outcome::{Outcome, Rejection},
+    passwords::{self, RULES_ID, Rules},
+    principal::Principal,
+    users::{self, User},
+};
+
+use crate::world::{ACME, BOB, OTHER, OWN, ROOT, World, person, phc, user};
+
+fn set(expected: Option<u64>, length_min: u16) -> Command {
+    Command::Passwords(passwords::Command::Set { expected, length_min })
+}
+
+fn rehash(credential_revision: u64, hash: &str) -> Command {
+    let password = phc(hash);
+    Command::Users(users::Command::Rehash { id: BOB, credential_revision, password })
+}
+
+#[test]
+fn a_tenant_has_the_default_rules_until_it_sets_its_own() {
+    let mut world = World::ready();
+    let rules = |world: &World| passwords::rules(&world.tables.opened(ACME), ACME).unwrap();
+    assert_eq!(rules(&world), Rules { revision: 0, length_min: 15 });
+    let root = person(ACME, ROOT, OWN);
+    assert_eq!(
+        world.result(root, ACME, set(Some(0), 8)),
+        Ok(Outcome::Written { id: RULES_ID, revision: 1 })
+    );
+    assert_eq!(world.result(root, ACME, set(Some(0), 20)), Err(Rejection::Stale));
+    assert_eq!(
+        world.result(root, ACME, set(Some(1), 64)),
+        Ok(Outcome::Written { id: RULES_ID, revision: 2 })
+    );
+    assert_eq!(rules(&world), Rules { revision: 2, length_min: 64 });
+    let others = passwords::rules(&world.tables.opened(OTHER), OTHER).unwrap();
+    assert_eq!(others, Rules::default());
+}
+
+#[test]
+fn rules_stay_within_bounds_and_are_set_by_administrators_only() {
+    let mut world = World::ready();
+    let root = person(ACME, ROOT, OWN);
+    for length_min in [0, 7, 65, u16::MAX] {
+        let refused = world.result(root, ACME, set(None, length_min));
+        let invalid = Rejection::invalid("/length_min", "must be 8 to 64 characters");
+        assert_eq!(refused, Err(invalid), "{length_min}");
+    }
+    for principal in [person(ACME, BOB, OWN), person(OTHER, ROOT, OWN), Principal::Anonymous] {
+        assert!(world.result(principal, ACME, set(None, 20)).is_err(), "{principal:?}");
+    }
+    assert!(world.record::<Rules>(ACME, RULES_ID).is_none());
+}
+
+#[test]
+fn a_hash_is_replaced_without_ending_anything() {
+    let mut world = World::ready();
+    let before: User = world.record(ACME, BOB.bytes()).unwrap();
+    world.done(Principal::System, ACME, rehash(before.credential_revision, "stronger"));
+    let after: User = world.record(ACME, BOB.bytes()).unwrap();
+    assert_eq!(after.password, Some(phc("stronger")));
+    assert_eq!(after.credential_revision, before.credential_revision);
+}
+
+#[test]
+fn a_hash_of_an_old_password_replaces_nothing() {
+    let mut world = World::ready();
+    for principal in [person(ACME, ROOT, OWN), person(ACME, BOB, OWN), Principal::Anonymous] {
+        let refused = world.result(principal, ACME, rehash(1, "planted"));
+        assert_eq!(refused, Err(Rejection::Denied("system".into())), "{principal:?}");
+    }
+    let (id, expected, password) = (BOB, None, Some(phc("new")));
+    let change = users::Command::Update { id, expected, settings: user("bob"), password };
+    world.done(Principal::System, ACME, Command::Users(change));
+    assert_eq!(world.result(Principal::System, ACME, rehash(1, "old")), Err(Rejection::Stale));
+    let bob: User = world.record(ACME, BOB.bytes()).unwrap();
+    assert_eq!(bob.password, Some(phc("new")));
+    let delete = users::Command::Delete { id: BOB, expected: None };
+    world.done(Principal::System, ACME, Command::Users(delete));
+    let gone: User = world.record(ACME, BOB.bytes()).unwrap();
+    let again = rehash(gone.credential_revision, "late");
+    assert_eq!(world.result(Principal::System, ACME, again), Err(Rejection::Stale));
+}
