@@ -23,6 +23,12 @@ pub enum Error {
         /// For `Retry-After`, seconds.
         retry_after_s: u32,
     },
+    /// Too many attempts failed here: nothing is compared before this many seconds have passed.
+    #[error("too many attempts")]
+    Throttled {
+        /// For `Retry-After`, seconds.
+        retry_after_s: u32,
+    },
     /// No leader, or this node cannot serve now.
     #[error("not available: {0}")]
     Unavailable(String),

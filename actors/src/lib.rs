@@ -5,6 +5,7 @@
 //! work (Argon2, RSA, disk) never runs inside a mailbox loop. Pure administration has no file here.
 
 pub mod account;
+pub mod attempts;
 pub mod audit;
 pub mod bearer;
 pub mod clients;
@@ -14,6 +15,7 @@ pub mod error;
 pub mod keys;
 pub mod oauth;
 pub mod passwords;
+pub mod proof;
 pub mod runtime;
 pub mod setup;
 pub mod system;

@@ -102,6 +102,7 @@ fn config(folder: &Path) -> Config {
         hash_memory_kib: 19_456,
         hash_passes: 2,
         log_budget_bytes: 1 << 30,
+        egress: Default::default(),
     }
 }
 

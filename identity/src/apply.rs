@@ -198,7 +198,7 @@ fn run<T: TablesMut>(
         }
         Err(Stop::Fault(fault)) => return Err(fault),
     };
-    if mode == Mode::Full {
+    if mode == Mode::Full && (result.is_err() || draft.command.audited()) {
         let changed = if result.is_ok() { changed } else { Vec::new() };
         record_event(tables, position, now_ms, draft, &result, (target, detail, changed))?;
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     apply::AUDIT_CHECKPOINT,
     applying::Applying,
-    clients, cluster, codec,
+    attempts, clients, cluster, codec,
     event::{Checkpoint, Target},
     keys, oauth,
     outcome::{Outcome, Rejection, Stop},
@@ -45,6 +45,10 @@ pub enum Command {
     Sessions(sessions::Command),
     /// Password rules.
     Passwords(passwords::Command),
+    /// Reservations of attempts.
+    Attempts(attempts::Command),
+    /// Something that was proven by an attempt.
+    Proven(Box<attempts::Proven>),
 }
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -77,7 +81,15 @@ impl Command {
             Self::Denials(_) => "audit.denials",
             Self::Sessions(command) => command.name(),
             Self::Passwords(command) => command.name(),
+            Self::Attempts(command) => command.name(),
+            Self::Proven(proven) => proven.name(),
         }
+    }
+
+    /// Whether it leaves an audit event when it is done. Reservations do not: strangers make them,
+    /// and what came of one is counted, or is the event of the command that used the proof.
+    pub const fn audited(&self) -> bool {
+        !matches!(self, Self::Attempts(_))
     }
 
     /// What it is about, where that is known before it runs.
@@ -119,6 +131,8 @@ impl Command {
             }
             Self::Sessions(command) => command.apply(at),
             Self::Passwords(command) => command.apply(at),
+            Self::Attempts(command) => command.apply(at),
+            Self::Proven(proven) => proven.apply(at),
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Audit events of a tenant form a hash chain computed in `apply`. The chain hashes a salted
 //! commitment of personal values, which stand in erasable side rows; so a person can be erased and
-//! the chain still verifies. Invariant: one event per applied draft, sequence numbers without a
-//! gap.
+//! the chain still verifies. Invariant: one event per applied draft, but for reservations that were
+//! made; sequence numbers without a gap.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

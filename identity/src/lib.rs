@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod applying;
+pub mod attempts;
 pub mod authorize;
 pub mod changes;
 pub mod clients;

@@ -67,6 +67,12 @@ pub enum Rejection {
     /// The refresh token is unknown, expired, used, of another client, or its family has ended.
     #[error("the refresh token is not valid: {0}")]
     Refresh(RefreshRefusal),
+    /// Too many attempts failed; nothing is tried before this state time, milliseconds.
+    #[error("too many attempts")]
+    Throttled {
+        /// Milliseconds.
+        until_ms: u64,
+    },
 }
 
 /// Why nothing is issued now.
@@ -267,6 +273,7 @@ impl Rejection {
             Self::Protected(_) => "protected",
             Self::FeatureLevel => "feature_level",
             Self::Poison => "internal",
+            Self::Throttled { .. } => "throttled",
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     apply::{IDEMPOTENCY, Remembered},
     applying::Applying,
+    attempts::{COUNTERS, Counter},
     codec::{self, Persisted},
     fault::Fault,
     grants::{DeniedToken, GRANTS, Grant},
@@ -83,6 +84,8 @@ fn lives_until<T: TablesMut>(at: &Applying<'_, T>, table: Table, key: &[u8]) -> 
         codec::decode::<RefreshToken>(&bytes)?.gone_at_ms()
     } else if table == DENIED {
         codec::decode::<DeniedToken>(&bytes)?.expires_at_ms
+    } else if table == COUNTERS {
+        codec::decode::<Counter>(&bytes)?.expires_at_ms
     } else if table == IDEMPOTENCY {
         codec::decode::<Remembered>(&bytes)?.expires_at_ms
     } else {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     authorize::Permission,
     codec::{self, Persisted},
-    id::{RoleId, UserId},
+    id::{RoleId, SessionId, UserId},
     secret::PasswordHash,
     table::Record,
 };
@@ -251,6 +251,19 @@ pub enum Command {
         /// The new hash of the same password.
         password: PasswordHash,
     },
+    /// Forgets the failed attempts at an account.
+    Unlock(UserId),
+    /// A person changes their own password; every session but the one they do it in ends.
+    ChangePassword {
+        /// Whose.
+        id: UserId,
+        /// The credential revision the old password was verified against.
+        credential_revision: u64,
+        /// Hash of the new password.
+        password: PasswordHash,
+        /// The session it happens in, which goes on.
+        session: Option<SessionId>,
+    },
 }
 
 impl Command {
@@ -260,6 +273,8 @@ impl Command {
             Self::Update { .. } => "users.update",
             Self::Delete { .. } => "users.delete",
             Self::Rehash { .. } => "users.rehash",
+            Self::Unlock(_) => "users.unlock",
+            Self::ChangePassword { .. } => "users.change_password",
         }
     }
 }

@@ -6,6 +6,8 @@
 // The name under which every other crate knows this one.
 extern crate vaultara_identity as identity;
 
+#[path = "apply/attempts.rs"]
+mod attempts;
 #[path = "apply/authorization.rs"]
 mod authorization;
 #[path = "apply/idempotency.rs"]

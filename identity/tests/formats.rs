@@ -18,6 +18,8 @@ mod commands;
 mod events;
 #[path = "formats/old.rs"]
 mod old;
+#[path = "formats/passwords.rs"]
+mod passwords;
 #[path = "formats/records.rs"]
 mod records;
 #[path = "formats/replies.rs"]
@@ -77,6 +79,7 @@ fn samples() -> Vec<Sample> {
     let mut all = records::samples();
     all.extend(commands::samples());
     all.extend(events::samples());
+    all.extend(passwords::samples());
     all.extend(replies::samples());
     all
 }

@@ -5,6 +5,8 @@
 
 #[path = "oauth/account.rs"]
 mod account;
+#[path = "oauth/attempts.rs"]
+mod attempts;
 #[path = "oauth/client_credentials.rs"]
 mod client_credentials;
 #[path = "oauth/code.rs"]
@@ -17,14 +19,14 @@ mod headers;
 mod keys;
 #[path = "oauth/login.rs"]
 mod login;
+#[path = "oauth/passwords.rs"]
+mod passwords;
 #[path = "oauth/prompt.rs"]
 mod prompt;
 #[path = "oauth/refresh.rs"]
 mod refresh;
 #[path = "oauth/sessions.rs"]
 mod sessions;
-#[path = "oauth/passwords.rs"]
-mod passwords;
 #[path = "oauth/setup.rs"]
 mod setup;
 #[path = "oauth/sso.rs"]

@@ -13,6 +13,7 @@ pub(crate) mod session;
 
 use identity::{
     clients::Client,
+    command::Command,
     id::TenantId,
     oauth::{
         self,
@@ -49,6 +50,8 @@ pub struct Visit {
     pub browser: Option<Token>,
     /// Its login session's cookie.
     pub session: Option<Token>,
+    /// What makes it known for an account.
+    pub device: Option<Token>,
     /// From where.
     pub source: Source,
 }
@@ -116,6 +119,11 @@ pub enum Problem {
     NotGenuine,
     /// No password can be checked right now.
     Busy,
+    /// Too many attempts failed.
+    Throttled {
+        /// When the next one makes sense, seconds.
+        retry_after_s: u32,
+    },
 }
 
 /// A code for a client.
@@ -128,6 +136,8 @@ pub struct Granted {
     pub issuer: String,
     /// The session's new cookie, if it changed.
     pub session: Option<Token>,
+    /// What makes the browser known for the account, after a password.
+    pub device: Option<Token>,
 }
 
 /// A request that is under way in a browser.
@@ -207,7 +217,7 @@ async fn issue(flow: Flow<'_>, found: &Found) -> Result<Next, Error> {
         code: code.digest(),
         max_age_s: flow.request.max_age_s,
     };
-    let command = oauth::Command::Continue(Box::new(further));
+    let command = Command::Oauth(oauth::Command::Continue(Box::new(further)));
     use IssueRefusal as No;
     match flow.propose(found.user.id, command).await? {
         Ok(_) => flow.granted(code, None).await,

@@ -1,7 +1,8 @@
 //! Counts refused attempts of strangers, so that they are audited without filling the log: one
 //! event per tenant, source, action, reason and minute, however often it happened.
 //!
-//! Bounded: beyond [`KINDS_MAX`] kinds in a minute the source is left out and they share one event.
+//! Bounded: beyond [`TENANT_KINDS_MAX`] kinds of a tenant in a minute, or [`KINDS_MAX`] of all, the
+//! source is left out and they share one event, so a thousand sources cost no more than a hundred.
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +13,8 @@ use identity::{command, id::TenantId, principal::Source};
 
 /// Most kinds counted apart in one minute.
 const KINDS_MAX: usize = 10_000;
+/// Most kinds of one tenant counted apart in one minute.
+const TENANT_KINDS_MAX: usize = 100;
 
 /// What is counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +58,7 @@ impl Denials {
             action,
             reason: reason.to_owned(),
         };
-        if kinds.len() >= KINDS_MAX && !kinds.contains_key(&kind) {
+        if !kinds.contains_key(&kind) && (kinds.len() >= KINDS_MAX || full(&kinds, &kind)) {
             kind.address = String::new();
         }
         let count = kinds.entry(kind).or_insert(0);
@@ -86,6 +89,15 @@ impl Denials {
     }
 }
 
+/// Whether the tenant of a kind has all it may have in that minute.
+fn full(kinds: &BTreeMap<Kind, u32>, kind: &Kind) -> bool {
+    let first = Kind { address: String::new(), action: "", reason: String::new(), ..kind.clone() };
+    let of_tenant = kinds
+        .range(first..)
+        .take_while(|(other, _)| (other.minute_ms, other.tenant) == (kind.minute_ms, kind.tenant));
+    of_tenant.take(TENANT_KINDS_MAX).count() >= TENANT_KINDS_MAX
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +119,23 @@ mod tests {
     }
 
     #[test]
+    fn a_thousand_sources_at_one_tenant_become_a_hundred_events_and_one() {
+        let denials = Denials::default();
+        let (one, other) = (TenantId::from_bytes([1; 16]), TenantId::from_bytes([2; 16]));
+        for number in 0..1_000 {
+            let source = Source { address: number.to_string(), ..Source::default() };
+            denials.count(one, &source, ("oauth.login", "password"), 1);
+        }
+        let source = Source { address: "192.0.2.1".into(), ..Source::default() };
+        denials.count(other, &source, ("oauth.login", "password"), 1);
+        let taken = denials.take(0, true);
+        let of = |tenant| taken.iter().filter(move |counted| counted.tenant == tenant);
+        assert_eq!(of(one).count(), TENANT_KINDS_MAX + 1);
+        assert_eq!(of(one).map(|counted| counted.denials.count).sum::<u32>(), 1_000);
+        assert!(of(other).all(|counted| counted.address == "192.0.2.1"));
+    }
+
+    #[test]
     fn memory_stays_bounded_when_sources_differ() {
         let denials = Denials::default();
         for number in 0..KINDS_MAX * 2 {
@@ -114,7 +143,7 @@ mod tests {
             denials.count(TenantId::CLUSTER, &source, ("oauth.login", "password"), 1);
         }
         let taken = denials.take(0, true);
-        assert!(taken.len() <= KINDS_MAX + 1);
+        assert!(taken.len() <= TENANT_KINDS_MAX + 1);
         let total: u32 = taken.iter().map(|counted| counted.denials.count).sum();
         assert_eq!(total as usize, KINDS_MAX * 2);
     }

@@ -125,6 +125,14 @@ impl Hasher {
         Ok(Self(Arc::new(owner)))
     }
 
+    /// Refuses now what would be refused anyway, before anything is counted.
+    ///
+    /// # Errors
+    /// [`Refused::Overloaded`] or [`Refused::Stopped`].
+    pub fn admits(&self, tenant: TenantId) -> Result<(), Refused> {
+        self.0.0.admits(tenant)
+    }
+
     /// Hashes a new password with the current parameters and a fresh salt.
     pub async fn hash(
         &self,

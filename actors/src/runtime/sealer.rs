@@ -68,6 +68,8 @@ pub enum CookiePurpose {
     Login,
     /// The secret half of a form's CSRF token.
     Form,
+    /// A browser that signed in to an account before.
+    Device,
 }
 
 impl CookiePurpose {
@@ -75,6 +77,7 @@ impl CookiePurpose {
         match self {
             Self::Login => b"login",
             Self::Form => b"form",
+            Self::Device => b"device",
         }
     }
 }

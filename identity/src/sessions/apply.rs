@@ -94,6 +94,21 @@ fn rules<T: TablesMut>(at: &Applying<'_, T>) -> Result<Rules, Fault> {
     Ok(at.record::<Rules>(at.tenant.bytes())?.unwrap_or_else(|| Rules::of(at.tenant)))
 }
 
+/// Takes a session into a new epoch of its user, when all others end.
+pub(crate) fn carry_over<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    id: SessionId,
+    user: &User,
+    epoch: u64,
+) -> Result<(), Stop> {
+    let session = at
+        .record::<Session>(id.bytes())?
+        .filter(|session| session.counts(user, at.now_ms))
+        .ok_or(IssueRefusal::SessionEnded)?;
+    at.update(&session, Session { epoch, ..session.clone() });
+    Ok(())
+}
+
 /// A person who just proved who they are.
 pub(crate) struct Beginning<'a> {
     /// Who.

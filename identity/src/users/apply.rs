@@ -4,12 +4,14 @@
 use super::{BY_EMAIL, BY_ROLE, BY_USERNAME, Command, PROFILE_CLAIMS, Settings, User, WRITE};
 use crate::{
     applying::Applying,
+    attempts,
     fault::Fault,
-    id::{RoleId, TenantId, UserId},
+    id::{RoleId, SessionId, TenantId, UserId},
     name,
-    outcome::{Outcome, Rejection, Stop},
+    outcome::{IssueRefusal, Outcome, Rejection, Stop},
     principal::Principal,
     secret::PasswordHash,
+    sessions,
     table::{FoundRow, Record, Span, TablesMut},
     tenants,
 };
@@ -36,8 +38,45 @@ impl Command {
             Self::Rehash { id, credential_revision, password } => {
                 rehash(at, *id, *credential_revision, password)
             }
+            Self::ChangePassword { id, credential_revision, password, session } => {
+                change_password(at, *id, *credential_revision, (password, *session))
+            }
+            Self::Unlock(id) => {
+                find(at, *id, None)?;
+                attempts::forget(at, &attempts::account(*id))?;
+                Ok(Outcome::Done)
+            }
         }
     }
+}
+
+/// Whatever was proven with the old password ends, but for the session it is changed in.
+fn change_password<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    id: UserId,
+    credential_revision: u64,
+    (password, session): (&PasswordHash, Option<SessionId>),
+) -> Result<Outcome, Stop> {
+    at.target(User::TABLE, id.bytes());
+    if at.principal_user() != Some(id) {
+        return Err(Rejection::Denied("their own account".into()).into());
+    }
+    let user =
+        at.record::<User>(id.bytes())?.filter(User::live).ok_or(IssueRefusal::UserDisabled)?;
+    if user.credential_revision != credential_revision {
+        return Err(Rejection::Stale.into());
+    }
+    let after = User {
+        password: Some(password.clone()),
+        credential_revision: user.credential_revision.saturating_add(1),
+        session_epoch: user.session_epoch.saturating_add(1),
+        ..user.clone()
+    };
+    if let Some(session) = session {
+        sessions::carry_over(at, session, &user, after.session_epoch)?;
+    }
+    attempts::forget(at, &attempts::account(id))?;
+    Ok(at.update(&user, after))
 }
 
 /// The credential revision stays: nothing that was proven with the old hash ends.
@@ -150,6 +189,8 @@ fn replace<T: TablesMut>(
     if let Some(hash) = password {
         after.password = Some(hash.clone());
         after.credential_revision = after.credential_revision.saturating_add(1);
+        // What failed with the old password says nothing about the new one.
+        attempts::forget(at, &attempts::account(user.id))?;
     }
     // Sessions do not outlive the password they began with, nor do they return to an account that
     // was disabled.

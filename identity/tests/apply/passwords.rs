@@ -2,12 +2,15 @@
 
 use identity::{
     command::Command,
-    outcome::{Outcome, Rejection},
+    id::SessionId,
+    outcome::{IssueRefusal, Outcome, Rejection},
     passwords::{self, RULES_ID, Rules},
     principal::Principal,
+    sessions::Session,
     users::{self, User},
 };
 
+use crate::login::login;
 use crate::world::{ACME, BOB, OTHER, OWN, ROOT, World, person, phc, user};
 
 fn set(expected: Option<u64>, length_min: u16) -> Command {
@@ -82,4 +85,49 @@ fn a_hash_of_an_old_password_replaces_nothing() {
     let gone: User = world.record(ACME, BOB.bytes()).unwrap();
     let again = rehash(gone.credential_revision, "late");
     assert_eq!(world.result(Principal::System, ACME, again), Err(Rejection::Stale));
+}
+
+fn change(credential_revision: u64, session: Option<u8>) -> Command {
+    Command::Users(users::Command::ChangePassword {
+        id: BOB,
+        credential_revision,
+        password: phc("new"),
+        session: session.map(|number| SessionId::from_bytes([number; 16])),
+    })
+}
+
+#[test]
+fn a_new_password_ends_every_session_but_the_one_it_is_changed_in() {
+    let mut world = World::ready();
+    for number in [1, 2] {
+        world.done(Principal::Anonymous, ACME, login(number));
+    }
+    let bob = person(ACME, BOB, OWN);
+    world.done(bob, ACME, change(1, Some(1)));
+    let user: User = world.record(ACME, BOB.bytes()).unwrap();
+    assert_eq!((user.credential_revision, user.password.clone()), (2, Some(phc("new"))));
+    let counts = |number: u8| {
+        let session: Session = world.record(ACME, [number; 16]).unwrap();
+        session.counts(&user, world.now_ms)
+    };
+    assert_eq!((counts(1), counts(2)), (true, false));
+}
+
+#[test]
+fn a_password_is_changed_by_its_owner_against_the_credential_that_was_proven() {
+    let mut world = World::ready();
+    world.done(Principal::Anonymous, ACME, login(1));
+    for other in [person(ACME, ROOT, OWN), person(OTHER, BOB, OWN), Principal::Anonymous] {
+        let refused = world.result(other, ACME, change(1, None));
+        assert_eq!(refused, Err(Rejection::Denied("their own account".into())), "{other:?}");
+    }
+    let bob = person(ACME, BOB, OWN);
+    assert_eq!(world.result(bob, ACME, change(7, None)), Err(Rejection::Stale));
+    let ended = Err(Rejection::Issue(IssueRefusal::SessionEnded));
+    assert_eq!(world.result(bob, ACME, change(1, Some(9))), ended);
+    let before: User = world.record(ACME, BOB.bytes()).unwrap();
+    assert_eq!(before.credential_revision, 1, "nothing was changed");
+    world.done(bob, ACME, change(1, None));
+    assert_eq!(world.result(bob, ACME, change(1, None)), Err(Rejection::Stale), "once");
+    assert_eq!(world.result(Principal::Anonymous, ACME, login(2)), Err(Rejection::Stale));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use identity::{
-    clients, cluster,
+    attempts, clients, cluster,
     command::{Command, Denials},
     keys::{self, Algorithm},
     oauth::{self, refresh},
@@ -19,6 +19,7 @@ use crate::{
     Sample,
     events::checkpoint,
     old,
+    passwords::attempt_commands,
     records::{
         AT, CLIENT, GRANT, KEY, REQUEST, SAGA, SESSION, TENANT, USER, client_settings, digest,
         hash, key_seed, principals, saga, sealed, seed, source, user_settings,
@@ -59,6 +60,8 @@ labels!(label, LABELS, Command, {
     Command::Users(users::Command::Update { .. }) => "users-update",
     Command::Users(users::Command::Delete { .. }) => "users-delete",
     Command::Users(users::Command::Rehash { .. }) => "users-rehash",
+    Command::Users(users::Command::Unlock(_)) => "users-unlock",
+    Command::Users(users::Command::ChangePassword { .. }) => "users-change-password",
     Command::Clients(clients::Command::CreateV1 { .. }) => "clients-create",
     Command::Clients(clients::Command::Create { .. }) => "clients-create-2",
     Command::Clients(clients::Command::UpdateV1 { .. }) => "clients-update",
@@ -88,6 +91,9 @@ labels!(label, LABELS, Command, {
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
     Command::Passwords(passwords::Command::Set { .. }) => "passwords-set",
+    Command::Attempts(attempts::Command::Reserve(_)) => "attempts-reserve",
+    Command::Attempts(attempts::Command::Release(_)) => "attempts-release",
+    Command::Proven(_) => "proven",
 });
 
 fn administration() -> Vec<Command> {
@@ -133,7 +139,6 @@ fn administration() -> Vec<Command> {
         users::Command::Create { id: USER, settings: settings.clone(), password: password.clone() },
         users::Command::Update { id: USER, expected: Some(7), settings, password },
         users::Command::Delete { id: USER, expected: None },
-        users::Command::Rehash { id: USER, credential_revision: 3, password: hash() },
     ];
     let (settings, secret) = (client_settings(), Some(digest(2)));
     let old = old::client_settings_1();
@@ -153,8 +158,6 @@ fn administration() -> Vec<Command> {
     all.extend(tenants.map(Command::Tenants));
     all.extend(users.map(Command::Users));
     all.extend(clients.map(Command::Clients));
-    let rules = passwords::Command::Set { expected: Some(2), length_min: 20 };
-    all.push(Command::Passwords(rules));
     all
 }
 
@@ -279,7 +282,7 @@ pub(crate) fn draft(command: Command) -> Draft {
 pub(crate) fn samples() -> Vec<Sample> {
     let mut covered = BTreeSet::new();
     let mut all = Vec::new();
-    for command in administration().into_iter().chain(protocol()) {
+    for command in administration().into_iter().chain(attempt_commands()).chain(protocol()) {
         let label = label(&command);
         covered.insert(label);
         all.push(sample(format!("draft-{label}"), draft(command)));

@@ -62,6 +62,7 @@ labels!(label, LABELS, Answer, {
     Err(Rejection::Refresh(RefreshRefusal::Superseded)) => "refresh-superseded",
     Err(Rejection::Refresh(RefreshRefusal::Credential)) => "refresh-credential",
     Err(Rejection::Refresh(RefreshRefusal::Target)) => "refresh-target",
+    Err(Rejection::Throttled { .. }) => "throttled",
 });
 
 fn issued() -> Issued {
@@ -109,6 +110,7 @@ fn answers() -> Vec<Answer> {
         Err(Rejection::Protected("it is the last one".into())),
         Err(Rejection::FeatureLevel),
         Err(Rejection::Poison),
+        Err(Rejection::Throttled { until_ms: AT }),
     ];
     let issue = [
         IssueRefusal::TenantDisabled,

@@ -1,11 +1,11 @@
 //! Cookies of the login: their names, how they are read and set.
 //!
 //! Each tenant has names of its own, because tenants share an origin. Over TLS they carry the
-//! `__Host-` prefix, so that no neighboring host can plant one. Both are opaque random text that
-//! dies with the browser; what it means stands on the server. Invariant: no cookie is readable by
+//! `__Host-` prefix, so that no neighboring host can plant one. All are opaque text and die with
+//! the browser, but for what makes it known for an account. Invariant: no cookie is readable by
 //! scripts or sent with another site's requests other than a top-level navigation.
 
-use actors::{Context, runtime::secret::Token};
+use actors::{Context, attempts, runtime::secret::Token};
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity::{id::TenantId, secret::Digest};
@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Browser,
     /// A login session.
     Session,
+    /// A browser that signed in to an account before.
+    Device,
 }
 
 impl Kind {
@@ -27,6 +29,15 @@ impl Kind {
         match self {
             Self::Browser => "browser",
             Self::Session => "session",
+            Self::Device => "device",
+        }
+    }
+
+    /// How long the browser keeps it; none dies with the browser.
+    const fn max_age_s(self) -> Option<u64> {
+        match self {
+            Self::Browser | Self::Session => None,
+            Self::Device => Some(attempts::KNOWN_MS / 1000),
         }
     }
 
@@ -56,7 +67,11 @@ pub(crate) fn set(
     value: &Token,
 ) -> Option<HeaderValue> {
     let secure = ctx.settings().secure_cookies;
-    let mut header = header_of(&kind.name(tenant, secure), value.expose(), secure)?;
+    let mut value = value.expose().to_owned();
+    if let Some(seconds) = kind.max_age_s() {
+        value.push_str(&format!("; Max-Age={seconds}"));
+    }
+    let mut header = header_of(&kind.name(tenant, secure), &value, secure)?;
     header.set_sensitive(true);
     Some(header)
 }

@@ -98,7 +98,12 @@ pub(in crate::http) fn visit(
     source: principal::Source,
 ) -> Visit {
     let read = |kind| cookie::read(ctx, headers, kind, tenant);
-    Visit { browser: read(cookie::Kind::Browser), session: read(cookie::Kind::Session), source }
+    Visit {
+        browser: read(cookie::Kind::Browser),
+        session: read(cookie::Kind::Session),
+        device: read(cookie::Kind::Device),
+        source,
+    }
 }
 
 async fn respond(
@@ -198,16 +203,22 @@ fn again(
     username: &str,
     problem: Problem,
 ) -> Result<Response, Failure> {
+    let retry_after_s = match problem {
+        Problem::Busy => Some(2),
+        Problem::Throttled { retry_after_s } => Some(retry_after_s),
+        _ => None,
+    };
     let problem = match problem {
         Problem::WrongCredentials => LoginProblem::WrongCredentials,
         Problem::Incomplete => LoginProblem::Incomplete,
         Problem::Expired => LoginProblem::Expired,
         Problem::Busy => LoginProblem::Busy,
+        Problem::Throttled { .. } => LoginProblem::Throttled,
         Problem::NotGenuine => return Err(lost(problem)),
     };
     let mut response = show(page, tenant, username, Some(problem));
-    if problem == LoginProblem::Busy {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    if let Some(seconds) = retry_after_s {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     Ok(response)
 }
@@ -230,11 +241,13 @@ fn lost(problem: Problem) -> Failure {
         Problem::Expired => failure
             .detail("the sign-in page was open for too long")
             .cause("error-cause-page-expired"),
-        Problem::NotGenuine | Problem::WrongCredentials | Problem::Incomplete | Problem::Busy => {
-            failure
-                .detail("the sign-in page was not opened by this browser, or cookies are off")
-                .cause("error-cause-other-browser")
-        }
+        Problem::NotGenuine
+        | Problem::WrongCredentials
+        | Problem::Incomplete
+        | Problem::Busy
+        | Problem::Throttled { .. } => failure
+            .detail("the sign-in page was not opened by this browser, or cookies are off")
+            .cause("error-cause-other-browser"),
     }
 }
 
@@ -246,11 +259,13 @@ fn welcome(ctx: &Context, tenant: &Tenant, granted: &Granted) -> Result<Response
         ("iss", Some(granted.issuer.as_str())),
     ];
     let mut response = redirect::answer(&granted.to, &parameters)?;
-    let session = granted.session.as_ref();
-    if let Some(value) =
-        session.and_then(|value| cookie::set(ctx, cookie::Kind::Session, tenant.id, value))
-    {
-        response.headers_mut().append(header::SET_COOKIE, value);
+    let cookies =
+        [(cookie::Kind::Session, &granted.session), (cookie::Kind::Device, &granted.device)];
+    for (kind, value) in cookies {
+        let value = value.as_ref().and_then(|value| cookie::set(ctx, kind, tenant.id, value));
+        if let Some(value) = value {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
     }
     Ok(response)
 }

@@ -111,13 +111,12 @@ impl Flow<'_> {
     pub(super) async fn propose(
         &self,
         user: UserId,
-        command: oauth::Command,
+        command: Command,
     ) -> Result<Result<Outcome, Rejection>, Error> {
         let scopes = ApiScopes::default();
         let principal =
             Principal::User { tenant: self.tenant, user, client: self.client.id, scopes };
         let asker = Asker { principal, source: self.source.clone(), idempotency: None };
-        let command = Command::Oauth(command);
         Ok(self.ctx.propose(&asker, Placement::Tenant(self.tenant), command).await?.result)
     }
 
@@ -125,6 +124,12 @@ impl Flow<'_> {
     pub(super) async fn granted(self, code: Token, session: Option<Token>) -> Result<Next, Error> {
         let snapshot = self.ctx.tenant(self.tenant).await?;
         let issuer = snapshot.tenant.issuer.clone();
-        Ok(Next::Granted(Box::new(Granted { to: self.request.to, code, issuer, session })))
+        Ok(Next::Granted(Box::new(Granted {
+            to: self.request.to,
+            code,
+            issuer,
+            session,
+            device: None,
+        })))
     }
 }

@@ -3,6 +3,7 @@
 //! An unknown user costs the same work and gets the same answer as a wrong password.
 
 use identity::{
+    attempts::Use,
     id::{SessionId, TenantId},
     name,
     oauth::{
@@ -11,22 +12,19 @@ use identity::{
     },
     outcome::{IssueRefusal, Rejection},
     secret::Digest,
-    table::{self, Record},
-    users::{self, User},
 };
 
 use super::{
-    Answer, Asks, Flow, Problem, Visit, account, denied,
+    Answer, Asks, Flow, Next, Problem, Visit, account, denied,
     form::{Form, FormStep},
     refused, session,
 };
 use crate::{
+    attempts,
     context::Context,
     error::Error,
-    runtime::{
-        hasher,
-        secret::{Password, Token, TokenKind},
-    },
+    proof::{self, Proof, Shown},
+    runtime::secret::{Password, Token, TokenKind},
 };
 
 /// What the login page posts.
@@ -64,20 +62,27 @@ pub async fn submit(
         return again(&flow, Problem::Incomplete).await;
     }
     let username = name::canonical_username(&submission.username);
-    let shown = visit.session.as_ref();
-    let mut result = match attempt(&flow, &username, &submission.password, shown).await {
+    let mut result = match attempt(&flow, &username, &submission.password, visit, None).await {
         Err(Error::Overloaded { .. }) => return again(&flow, Problem::Busy).await,
+        Err(Error::Throttled { retry_after_s }) => {
+            return again(&flow, Problem::Throttled { retry_after_s }).await;
+        }
         other => other?,
     };
-    if matches!(result, Attempt::Stale) {
+    if let Attempt::Stale(proof) = result {
         // The credential moved between check and apply; look once more.
-        result = attempt(&flow, &username, &submission.password, shown).await?;
+        let before = Some(*proof);
+        result = attempt(&flow, &username, &submission.password, visit, before).await?;
     }
     match result {
-        Attempt::SignedIn(code, session) => {
-            Ok(Answer::Next(flow.granted(code, Some(session)).await?))
+        Attempt::SignedIn { code, session, device } => {
+            let mut next = flow.granted(code, Some(session)).await?;
+            if let Next::Granted(granted) = &mut next {
+                granted.device = Some(device);
+            }
+            Ok(Answer::Next(next))
         }
-        Attempt::Wrong | Attempt::Stale => {
+        Attempt::Wrong | Attempt::Stale(_) => {
             let what = ("oauth.login", "wrong_credentials");
             ctx.denials().count(tenant, &visit.source, what, ctx.0.clock.wall_ms());
             again(&flow, Problem::WrongCredentials).await
@@ -97,9 +102,13 @@ async fn again(flow: &Flow<'_>, problem: Problem) -> Result<Answer, Error> {
 }
 
 enum Attempt {
-    SignedIn(Token, Token),
+    SignedIn {
+        code: Token,
+        session: Token,
+        device: Token,
+    },
     Wrong,
-    Stale,
+    Stale(Box<Proof>),
     Refused(IssueRefusal),
     /// The password is right, but the request wants somebody else.
     Another,
@@ -109,35 +118,28 @@ async fn attempt(
     flow: &Flow<'_>,
     username: &str,
     password: &Password,
-    shown: Option<&Token>,
+    visit: &Visit,
+    before: Option<Proof>,
 ) -> Result<Attempt, Error> {
     let Flow { ctx, tenant, .. } = *flow;
-    let user = {
-        let reading = ctx.fresh().await?;
-        let view = reading.view()?;
-        let table = User::TABLE;
-        match table::unique(&view, tenant, table, users::BY_USERNAME, username.as_bytes())? {
-            Some(id) => table::record::<User>(&view, tenant, id)?.filter(User::live),
-            None => None,
-        }
-    };
-    let hash = user.as_ref().and_then(|user| user.password.clone());
-    let password = Password::new(password.expose().to_owned());
-    let verdict = match ctx.hasher().verify(tenant, password, hash).await {
-        Ok(verdict) => verdict,
-        Err(hasher::Refused::TooLong) => return Ok(Attempt::Wrong),
-        Err(refused) => return Err(refused.into()),
-    };
-    let Some(user) = user.filter(|_| verdict.matched) else {
+    let (device, source) = (visit.device.as_ref(), &visit.source);
+    let shown = Shown { username, password, device, source };
+    let Some(proof) = proof::prove(ctx, tenant, shown, "oauth.login", before).await? else {
         return Ok(Attempt::Wrong);
     };
-    if flow.request.subject.is_some_and(|subject| subject != user.id) {
+    if flow.request.subject.is_some_and(|subject| subject != proof.user.id) {
+        proof.unused(ctx, tenant, source).await?;
         return Ok(Attempt::Another);
     }
-    complete(flow, &user, shown).await
+    let answer = complete(flow, proof.clone(), visit).await?;
+    if matches!(answer, Attempt::SignedIn { .. }) {
+        proof.renew(ctx, tenant, password);
+    }
+    Ok(answer)
 }
 
-async fn complete(flow: &Flow<'_>, user: &User, shown: Option<&Token>) -> Result<Attempt, Error> {
+async fn complete(flow: &Flow<'_>, proof: Proof, visit: &Visit) -> Result<Attempt, Error> {
+    let (user, shown) = (&proof.user, visit.session.as_ref());
     let random = flow.ctx.random();
     let code = random.token(TokenKind::AuthorizationCode);
     let secret = random.token(TokenKind::Session);
@@ -152,15 +154,17 @@ async fn complete(flow: &Flow<'_>, user: &User, shown: Option<&Token>) -> Result
         ask: flow.ask(),
         code: Some(code.digest()),
     };
-    let command = oauth::Command::SignIn(Box::new(sign_in));
+    let command = proof.used(Use::Oauth(oauth::Command::SignIn(Box::new(sign_in))));
     use identity::outcome::Outcome;
     Ok(match flow.propose(user.id, command).await? {
         Ok(Outcome::Written { id, .. }) => {
-            let cookie = session::cookie(SessionId::from_bytes(id), &secret);
-            Attempt::SignedIn(code, cookie)
+            let session = session::cookie(SessionId::from_bytes(id), &secret);
+            let device = visit.device.as_ref();
+            let device = attempts::remember(flow.ctx, flow.tenant, user.id, device)?;
+            Attempt::SignedIn { code, session, device }
         }
         Ok(_) => return Err(Error::Internal("a sign-in answered with another outcome".into())),
-        Err(Rejection::Stale) => Attempt::Stale,
+        Err(Rejection::Stale) => Attempt::Stale(Box::new(proof)),
         Err(Rejection::Issue(IssueRefusal::UserDisabled)) => Attempt::Wrong,
         Err(Rejection::Issue(refusal)) => Attempt::Refused(refusal),
         Err(rejection) => return Err(rejection.into()),

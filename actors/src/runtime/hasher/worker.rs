@@ -123,6 +123,20 @@ impl Pool {
         }
     }
 
+    /// Whether work that came now would be taken.
+    pub(super) fn admits(&self, tenant: TenantId) -> Result<(), Refused> {
+        let mut state = self.lock();
+        if state.stopped {
+            return Err(Refused::Stopped);
+        }
+        let wait_us = self.wait_us(&state, state.queue.ahead_of(tenant));
+        if wait_us <= WAIT_MAX_US {
+            return Ok(());
+        }
+        state.shed_total += 1;
+        Err(overloaded(wait_us))
+    }
+
     /// The life of one thread.
     pub(super) fn work(&self) {
         let mut memory = Memory::new(self.cost);

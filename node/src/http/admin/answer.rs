@@ -91,7 +91,12 @@ pub fn put(view: impl serde::Serialize, done: &Done) -> Response {
 
 /// Answers a deletion.
 pub fn deleted(index: u64) -> Response {
-    (StatusCode::NO_CONTENT, [(INDEX, position(index))]).into_response()
+    done(StatusCode::NO_CONTENT, index)
+}
+
+/// Answers a write that leaves nothing to show.
+pub fn done(status: StatusCode, index: u64) -> Response {
+    (status, [(INDEX, position(index))]).into_response()
 }
 
 /// Answers a read.

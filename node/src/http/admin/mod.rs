@@ -13,6 +13,7 @@ pub mod clients;
 pub mod cursor;
 pub mod describe;
 pub mod etag;
+pub mod failed_logins;
 pub mod filter;
 pub mod idempotency;
 pub mod keys;
@@ -42,4 +43,5 @@ pub fn routes() -> Routes {
         .merge(keys::routes())
         .merge(sessions::routes())
         .merge(passwords::routes())
+        .merge(failed_logins::routes())
 }

@@ -33,6 +33,9 @@ impl From<Error> for Failure {
             Error::Overloaded { retry_after_s } => {
                 Self::new(Class::UNAVAILABLE).detail("overloaded").retry_after_s(retry_after_s)
             }
+            Error::Throttled { retry_after_s } => {
+                Self::new(Class::RATE_LIMITED).retry_after_s(retry_after_s)
+            }
             Error::Unavailable(reason) => {
                 tracing::info!(reason, request_id = request_id(), "cannot serve");
                 Self::new(Class::UNAVAILABLE).retry_after_s(RETRY_S)
@@ -85,6 +88,7 @@ impl From<Rejection> for Failure {
                 Self::new(Class::CONFLICT).detail("the cluster is still being upgraded")
             }
             Rejection::Poison => Self::new(Class::INTERNAL),
+            Rejection::Throttled { .. } => Self::new(Class::RATE_LIMITED),
         }
     }
 }
@@ -136,6 +140,7 @@ mod tests {
             (Rejection::Protected("built in".into()), 422, "protected"),
             (Rejection::FeatureLevel, 409, "conflict"),
             (Rejection::Poison, 500, "internal"),
+            (Rejection::Throttled { until_ms: 1 }, 429, "rate_limited"),
         ] {
             let class = Failure::from(rejection.clone()).class();
             assert_eq!((class.status.as_u16(), class.code), (status, code), "{rejection:?}");

@@ -20,6 +20,8 @@ pub(crate) enum LoginProblem {
     Expired,
     /// No password can be checked right now; the caller adds `Retry-After`.
     Busy,
+    /// Too many attempts failed; the caller adds `Retry-After`.
+    Throttled,
 }
 
 impl LoginProblem {
@@ -30,6 +32,7 @@ impl LoginProblem {
             Self::Incomplete => "login-incomplete",
             Self::Expired => "login-expired",
             Self::Busy => "login-busy",
+            Self::Throttled => "login-throttled",
         }
     }
 
@@ -39,6 +42,7 @@ impl LoginProblem {
             Self::WrongCredentials => StatusCode::FORBIDDEN,
             Self::Incomplete | Self::Expired => StatusCode::BAD_REQUEST,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Throttled => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 }

@@ -1,0 +1,216 @@
+//! How counters slow guessing: ladders of growing delays, and buckets that drain.
+//!
+//! A ladder belongs to what is guessed: five attempts are free, the next waits ten seconds, each
+//! further one twice as long, a quarter of an hour at most; the hundredth in a row is the last
+//! (NIST SP 800-63B-4 §3.2.2) until somebody proves right, the password changes or an
+//! administrator unlocks. A bucket belongs to where attempts come from: it holds so many failures
+//! and drains at a steady rate.
+
+use serde::{Deserialize, Serialize};
+
+use super::Counter;
+
+/// Attempts of a ladder that wait for nothing.
+pub const FREE: u32 = 5;
+/// The failure in a row that locks a ladder.
+pub const LOCK_AT: u32 = 100;
+/// How long a locked ladder stays locked, milliseconds.
+pub const LOCK_MS: u64 = 30 * DAY_MS;
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+/// The first delay of a ladder, milliseconds.
+const DELAY_MIN_MS: u64 = 10 * 1000;
+/// The longest delay of a ladder that is not locked, milliseconds.
+const DELAY_MAX_MS: u64 = 15 * 60 * 1000;
+/// From this many failures on a ladder is remembered as long as it can be locked.
+const REMEMBERED_FROM: u32 = 10;
+/// How long an empty bucket still tells that something failed here, milliseconds.
+const TRACE_MS: u64 = 15 * 60 * 1000;
+
+/// How a counter counts. Variants are only ever appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rule {
+    /// A ladder: strangers at one account, or at a name that no account has.
+    Account,
+    /// A ladder: a browser at the account that signed in there before.
+    Device,
+    /// A bucket of 100 that drains one a minute: one address, or one IPv6 network of 64 bits.
+    Source,
+    /// A bucket of 3,000 that drains ten a second: all strangers at a tenant. Its last quarter is
+    /// kept for sources without a failure.
+    Tenant,
+}
+
+/// A bucket's size and the time in which one failure drains.
+struct Bucket {
+    holds: u64,
+    drains_ms: u64,
+}
+
+enum Kind {
+    Ladder,
+    Bucket(Bucket),
+}
+
+impl Rule {
+    /// Frozen: it is part of the keys of rows.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Device => "device",
+            Self::Source => "source",
+            Self::Tenant => "tenant",
+        }
+    }
+
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Account | Self::Device => Kind::Ladder,
+            Self::Source => Kind::Bucket(Bucket { holds: 100, drains_ms: 60_000 }),
+            Self::Tenant => Kind::Bucket(Bucket { holds: 3_000, drains_ms: 100 }),
+        }
+    }
+
+    /// Until when the counter allows nothing; none if it allows an attempt now.
+    pub(super) fn refuses_until(
+        self,
+        counter: Option<&Counter>,
+        now_ms: u64,
+        clean: bool,
+    ) -> Option<u64> {
+        let until_ms = counter?.until_ms;
+        match self.kind() {
+            Kind::Ladder => (until_ms > now_ms).then_some(until_ms),
+            Kind::Bucket(Bucket { holds, drains_ms }) => {
+                let holds = match self {
+                    Self::Tenant if !clean => holds.saturating_mul(3) / 4,
+                    Self::Tenant | Self::Source | Self::Account | Self::Device => holds,
+                };
+                // One more must fit in.
+                let room_from_ms = until_ms
+                    .saturating_add(drains_ms)
+                    .saturating_sub(holds.saturating_mul(drains_ms));
+                (room_from_ms > now_ms).then_some(room_from_ms)
+            }
+        }
+    }
+
+    /// `until_ms` and `expires_at_ms` after one more failure, the `failures`th.
+    pub(super) fn after(self, failures: u32, until_ms: u64, now_ms: u64) -> (u64, u64) {
+        match self.kind() {
+            Kind::Ladder => {
+                let until_ms = now_ms.saturating_add(delay_ms(failures));
+                let remembered_ms = if failures < REMEMBERED_FROM { DAY_MS } else { LOCK_MS };
+                (until_ms, now_ms.saturating_add(remembered_ms))
+            }
+            Kind::Bucket(Bucket { drains_ms, .. }) => {
+                let until_ms = until_ms.max(now_ms).saturating_add(drains_ms);
+                (until_ms, until_ms.saturating_add(TRACE_MS))
+            }
+        }
+    }
+
+    /// `until_ms` after one failure was given back, so that `failures` are left.
+    pub(super) fn before(self, failures: u32, counter: &Counter) -> u64 {
+        match self.kind() {
+            Kind::Ladder => counter.last_at_ms.saturating_add(delay_ms(failures)),
+            Kind::Bucket(Bucket { drains_ms, .. }) => counter.until_ms.saturating_sub(drains_ms),
+        }
+    }
+}
+
+/// The wait after so many failures in a row.
+fn delay_ms(failures: u32) -> u64 {
+    if failures >= LOCK_AT {
+        return LOCK_MS;
+    }
+    match failures.checked_sub(FREE) {
+        None => 0,
+        Some(beyond) => {
+            let times = 1_u64.checked_shl(beyond).unwrap_or(u64::MAX);
+            DELAY_MIN_MS.saturating_mul(times).min(DELAY_MAX_MS)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_a_quarter_of_an_hour_and_the_hundredth_locks() {
+        let minute = 60_000;
+        for (failures, expected) in [
+            (0, 0),
+            (4, 0),
+            (5, 10_000),
+            (6, 20_000),
+            (11, 640_000),
+            (12, 15 * minute),
+            (99, 15 * minute),
+            (100, LOCK_MS),
+            (u32::MAX, LOCK_MS),
+        ] {
+            assert_eq!(delay_ms(failures), expected, "{failures}");
+        }
+    }
+
+    fn filled(rule: Rule, failures: u32, now_ms: u64) -> Counter {
+        let mut until_ms = now_ms;
+        let mut expires_at_ms = 0;
+        for number in 1..=failures {
+            (until_ms, expires_at_ms) = rule.after(number, until_ms, now_ms);
+        }
+        Counter {
+            failures,
+            first_at_ms: now_ms,
+            last_at_ms: now_ms,
+            until_ms,
+            expires_at_ms,
+            queued_at_ms: expires_at_ms,
+            address: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_bucket_takes_what_it_holds_at_once_and_then_what_drains() {
+        let now_ms = 1_000_000_000;
+        for (rule, clean, holds, drains_ms) in [
+            (Rule::Source, true, 100, 60_000),
+            (Rule::Source, false, 100, 60_000),
+            (Rule::Tenant, true, 3_000, 100),
+            (Rule::Tenant, false, 2_250, 100),
+        ] {
+            let refuses = |failures, now_ms| {
+                let counter = filled(rule, failures, 1_000_000_000);
+                rule.refuses_until(Some(&counter), now_ms, clean)
+            };
+            assert_eq!(refuses(holds - 1, now_ms), None, "{rule:?}");
+            let room_at_ms = now_ms + drains_ms;
+            assert_eq!(refuses(holds, now_ms), Some(room_at_ms), "{rule:?}");
+            assert_eq!(refuses(holds, room_at_ms - 1), Some(room_at_ms), "{rule:?}");
+            assert_eq!(refuses(holds, room_at_ms), None, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_leaves_the_counter_as_it_was() {
+        for rule in [Rule::Account, Rule::Device, Rule::Source, Rule::Tenant] {
+            for failures in [1, 4, 5, 9, 99, 100] {
+                let before = filled(rule, failures, 5_000_000);
+                let after = filled(rule, failures + 1, 5_000_000);
+                assert_eq!(rule.before(failures, &after), before.until_ms, "{rule:?} {failures}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_counter_is_remembered_at_least_as_long_as_it_refuses() {
+        for rule in [Rule::Account, Rule::Device, Rule::Source, Rule::Tenant] {
+            for failures in [1, 9, 10, 99, 100, 101] {
+                let counter = filled(rule, failures, 7_000_000);
+                assert!(counter.expires_at_ms >= counter.until_ms, "{rule:?} {failures}");
+            }
+        }
+    }
+}

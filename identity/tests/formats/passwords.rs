@@ -1,0 +1,65 @@
+//! What stands behind a password: its rules, and the counters of guesses.
+
+use identity::{
+    attempts::{self, Attempt, Counter, Guard, Proven, Rule, Use},
+    command::Command,
+    oauth,
+    passwords::{self, Rules},
+    users,
+};
+
+use crate::{
+    Sample,
+    commands::draft,
+    records::{AT, SESSION, USER, digest, hash},
+    sample,
+};
+
+/// One that passes a guard of every rule.
+fn attempt() -> Attempt {
+    let rules = [Rule::Account, Rule::Device, Rule::Source, Rule::Tenant];
+    Attempt { guards: rules.map(|rule| Guard { rule, key: digest(9) }).into() }
+}
+
+fn counter() -> Counter {
+    Counter {
+        failures: 7,
+        first_at_ms: AT,
+        last_at_ms: AT + 1,
+        until_ms: AT + 2,
+        expires_at_ms: AT + 3,
+        queued_at_ms: AT + 4,
+        address: "192.0.2.1".into(),
+    }
+}
+
+/// Every command about passwords and attempts.
+pub(crate) fn attempt_commands() -> Vec<Command> {
+    let change = users::Command::ChangePassword {
+        id: USER,
+        credential_revision: 3,
+        password: hash(),
+        session: Some(SESSION),
+    };
+    let proven = Proven { attempt: attempt(), by: Use::Users(users::Command::Unlock(USER)) };
+    let rehash = users::Command::Rehash { id: USER, credential_revision: 3, password: hash() };
+    vec![
+        Command::Users(rehash),
+        Command::Users(users::Command::Unlock(USER)),
+        Command::Users(change),
+        Command::Passwords(passwords::Command::Set { expected: Some(2), length_min: 20 }),
+        Command::Proven(Box::new(proven)),
+        Command::Attempts(attempts::Command::Reserve(attempt())),
+        Command::Attempts(attempts::Command::Release(attempt())),
+    ]
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    let by = oauth::Command::DenyToken { jti: digest(6), expires_at_ms: AT };
+    let proven = Proven { attempt: attempt(), by: Use::Oauth(by) };
+    vec![
+        sample("attempt-counter", counter()),
+        sample("password-rules", Rules { revision: 2, length_min: 20 }),
+        sample("draft-proven-oauth", draft(Command::Proven(Box::new(proven)))),
+    ]
+}
