@@ -58,7 +58,7 @@ async fn run(server: &Server, people: usize, seconds: f64) -> Result<(Sample, f6
                 let mut latencies = Vec::new();
                 while Instant::now() < until {
                     let sent = Instant::now();
-                    whole(&url, address).await?;
+                    whole(&url, address, "openid profile email").await?;
                     latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
                 }
                 Ok::<_, Failure>(latencies)
@@ -77,11 +77,22 @@ async fn run(server: &Server, people: usize, seconds: f64) -> Result<(Sample, f6
 
 /// Signs `alice` in and gives her access token.
 pub(crate) async fn login(server: &Server) -> Result<String, Failure> {
-    whole(&server.url, server.address).await
+    let tokens = whole(&server.url, server.address, "openid profile email").await?;
+    member(&tokens, "access_token")
+}
+
+/// Signs `alice` in without an ID token and gives her refresh token.
+pub(crate) async fn offline(server: &Server) -> Result<String, Failure> {
+    member(&whole(&server.url, server.address, "profile").await?, "refresh_token")
+}
+
+fn member(answer: &serde_json::Value, name: &str) -> Result<String, Failure> {
+    let text = answer.get(name).and_then(serde_json::Value::as_str);
+    text.map(str::to_owned).ok_or_else(|| format!("no {name}: {answer}"))
 }
 
 /// One person with a browser of their own.
-async fn whole(url: &str, address: SocketAddr) -> Result<String, Failure> {
+async fn whole(url: &str, address: SocketAddr, scope: &str) -> Result<serde_json::Value, Failure> {
     let issuer = format!("{url}/t/demo");
     let browser = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -92,7 +103,7 @@ async fn whole(url: &str, address: SocketAddr) -> Result<String, Failure> {
         ("response_type", "code"),
         ("client_id", "web-demo"),
         ("redirect_uri", REDIRECT),
-        ("scope", "openid profile email"),
+        ("scope", scope),
         ("state", "a-state"),
         ("nonce", "a-nonce"),
         ("code_challenge", &pkce::challenge(VERIFIER)),
@@ -131,13 +142,8 @@ async fn whole(url: &str, address: SocketAddr) -> Result<String, Failure> {
         ("code_verifier", VERIFIER),
     ];
     let asked = browser.post(format!("{issuer}/oauth/token")).form(&form).send().await;
-    let answer: serde_json::Value = asked
-        .map_err(during("exchange the code"))?
-        .json()
-        .await
-        .map_err(during("read the tokens"))?;
-    let token = answer.get("access_token").and_then(serde_json::Value::as_str);
-    token.map(str::to_owned).ok_or_else(|| format!("no token: {answer}"))
+    let answer = asked.map_err(during("exchange the code"))?.json().await;
+    answer.map_err(during("read the tokens"))
 }
 
 fn between(text: &str, start: &str, end: &str) -> Result<String, Failure> {

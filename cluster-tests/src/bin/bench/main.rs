@@ -13,6 +13,7 @@ mod hello;
 mod limits;
 mod load;
 mod logins;
+mod refreshes;
 mod requests;
 mod rig;
 mod scale;

@@ -16,7 +16,7 @@ use crate::{
     figures::{Sample, line, resident_mib},
     hello::{self, Size},
     load::{self, Make},
-    logins,
+    logins, refreshes,
     server::{Launch, Server},
 };
 
@@ -68,9 +68,10 @@ pub(crate) async fn measure(seconds: f64, bounds: &mut Bounds) -> Result<(), Fai
             show(route.name, at, sample, bare_us, bare_us + extra_us);
         }
     }
-    let waste = server.metric("vaultara_proposer_drafts").await?;
+    refreshes::measure(&server, seconds, bounds).await?;
+    let drafts = server.metric("vaultara_proposer_drafts").await?;
     line(&format!(
-        "  resident after the load {:.1} MiB; {waste:.0} drafts proposed",
+        "  resident after the load {:.1} MiB; {drafts:.0} drafts proposed",
         resident_mib(server.pid())
     ));
     server.stop()
