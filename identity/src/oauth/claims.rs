@@ -33,7 +33,8 @@ pub struct AccessToken {
     /// Scopes.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
-    /// The grant it hangs off, none for a client's own token.
+    /// The grant it hangs off; of a client's own token that is the client, by its record's id, so
+    /// that the token stays with it whatever it is called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
     /// Seconds since 1970 when the person proved who they are.
@@ -91,7 +92,10 @@ pub fn access_token(issued: &Issued, names: Names<'_>, jti: String, at_ms: u64) 
         iat,
         jti,
         scope: scope::join(&issued.scopes),
-        grant: issued.grant.map(|grant| grant.to_string()),
+        grant: Some(match issued.grant {
+            Some(grant) => grant.to_string(),
+            None => issued.client.to_string(),
+        }),
         auth_time: issued.authenticated_at_ms.map(|ms| ms / 1000),
         sid: issued.session.map(|session| session.to_string()),
     }

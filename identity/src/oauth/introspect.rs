@@ -69,13 +69,13 @@ pub fn of_parties(
     if flow::<DeniedToken>(tables, tenant, denied)?.is_some() {
         return Ok(None);
     }
-    // A deleted client's name may be taken again; its tokens are not the new one's.
-    if token.iat < client.created_at_ms / 1000 {
-        return Ok(None);
-    }
+    // A name may be taken by another client; tokens do not go along with it.
     let Some(grant) = &token.grant else {
-        return Ok(Some(Live { client, user: None }));
+        return Ok(None);
     };
+    if grant.parse() == Ok(client.id) {
+        return Ok(Some(Live { client, user: None }));
+    }
     let Ok(id) = grant.parse::<GrantId>() else {
         return Ok(None);
     };

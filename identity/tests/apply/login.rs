@@ -311,11 +311,18 @@ fn a_denied_token_and_one_of_an_earlier_client_of_that_name_count_no_more() {
         introspect::live(&tables, tenant, &token, world.now_ms).unwrap().is_some()
     };
     assert!(live(&world, ACME));
-    let (mut denied, mut renewed) = (world.clone(), world);
+    let (mut denied, mut swapped, mut renewed) = (world.clone(), world.clone(), world);
     let jti = identity::grants::denied_digest("jti");
     let deny = oauth::Command::DenyToken { jti, expires_at_ms: token.exp * 1000 };
     ask(&mut denied, Command::Oauth(deny)).unwrap();
     assert!(!live(&denied, ACME));
+
+    for (id, name) in [(SERVICE, "elsewhere"), (WEB, "service")] {
+        let (settings, secret) = (client(name), None);
+        let rename = clients::Command::Update { id, expected: None, settings, secret };
+        swapped.done(operator(), ACME, Command::Clients(rename));
+    }
+    assert!(!live(&swapped, ACME), "an older client inherited a token with the name");
 
     let delete = clients::Command::Delete { id: SERVICE, expected: None };
     renewed.done(operator(), ACME, Command::Clients(delete));
