@@ -37,7 +37,8 @@ pub(crate) async fn measure(seconds: f64, bare: &Bares, whole: bool) -> Result<N
     let system = System::start(config).await.map_err(during("start the core"))?;
     line(&format!("core: started empty in {:.0} ms", began.elapsed().as_secs_f64() * 1e3));
     line(
-        "  command        writers      /s   p50 ms   p99 ms  drafts/sync   CPU us  rehearsal %  CPU ratio  rate ratio",
+        "  command        writers      /s   p50 ms   p99 ms  drafts/sync   CPU us  rehearsal %  \
+         CPU ratio  rate ratio",
     );
     let ctx = system.context().clone();
     let (mut noops, mut rates) = (Noops::new(), BTreeMap::new());
