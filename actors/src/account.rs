@@ -1,20 +1,22 @@
-//! A person's own account: what its page shows, and what they may end there.
+//! A person's own account: what its page shows, and what they may end or take back there.
 //!
 //! The session of their browser opens it, read Fresh and decided again in `apply`. Every form
 //! carries a sealed token that fits this one session. Invariant: nothing here reaches another
 //! person's account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use identity::{
+    clients::Client,
     command::Command,
+    consents::{self, CONSENTS, Consent},
     fault::Fault,
-    id::{SessionId, TenantId},
+    id::{ConsentId, SessionId, TenantId, UserId},
     outcome::{Outcome, Rejection},
     principal::{Principal, Source},
     sessions::{self, BY_USER, SESSIONS, Session},
     stamp::Placement,
-    table::{self, FoundRow, Span, Tables},
+    table::{self, FoundRow, Span, Table, Tables},
     users::User,
 };
 
@@ -28,8 +30,8 @@ use crate::{
 /// How long the page may stay open, milliseconds.
 const PAGE_LIFETIME_MS: u64 = 60 * 60 * 1000;
 
-/// Most sessions that are looked at; no tenant allows a person more.
-const SESSIONS_MAX: usize = 250;
+/// Most sessions and consents that are looked at; no tenant allows a person more sessions.
+const LISTED_MAX: usize = 250;
 
 /// What the page shows.
 pub struct Overview {
@@ -43,6 +45,8 @@ pub struct Overview {
     pub profile: BTreeMap<String, String>,
     /// Where the person is signed in, this browser first, then the one that was used last.
     pub places: Vec<Place>,
+    /// What the person allowed.
+    pub allowed: Vec<Allowed>,
     /// The token of the page's forms.
     pub form: String,
 }
@@ -64,6 +68,19 @@ pub struct Place {
     pub current: bool,
 }
 
+/// What the person allowed one client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    /// The consent.
+    pub id: ConsentId,
+    /// The client's name, for people.
+    pub client_name: String,
+    /// What it may have.
+    pub scopes: BTreeSet<String>,
+    /// When it was last given, state time in milliseconds.
+    pub given_at_ms: u64,
+}
+
 /// What a person does on the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
@@ -73,6 +90,8 @@ pub enum Act {
     EndOthers,
     /// Ends this one.
     SignOut,
+    /// Takes back what they allowed a client.
+    Withdraw(ConsentId),
 }
 
 /// What an act came to.
@@ -108,6 +127,7 @@ pub async fn open(
     Ok(Some(Overview {
         tenant_name: snapshot.tenant.name.clone(),
         places: places(&view, tenant, &found, now_ms)?,
+        allowed: allowed(&view, tenant, found.user.id)?,
         username: found.user.username,
         email: found.user.email,
         profile: found.user.profile,
@@ -121,17 +141,8 @@ fn places(
     found: &Found,
     now_ms: u64,
 ) -> Result<Vec<Place>, Fault> {
-    let text = found.user.id.to_string();
-    let span = Span::Index {
-        table: SESSIONS,
-        index: BY_USER,
-        prefix: text.as_bytes(),
-        after: None,
-        unique: false,
-    };
     let mut places = Vec::new();
-    for listed in tables.scan(tenant, span, SESSIONS_MAX, false)? {
-        let FoundRow::Listed { id, .. } = listed.row else { continue };
+    for id in of_user(tables, tenant, (SESSIONS, BY_USER), found.user.id)? {
         let Some(session) = table::record::<Session>(tables, tenant, id)? else { continue };
         if session.counts(&found.user, now_ms) {
             places.push(Place {
@@ -146,6 +157,37 @@ fn places(
     }
     places.sort_by_key(|place| (!place.current, std::cmp::Reverse(place.seen_at_ms)));
     Ok(places)
+}
+
+fn allowed(tables: &impl Tables, tenant: TenantId, user: UserId) -> Result<Vec<Allowed>, Fault> {
+    let mut allowed = Vec::new();
+    for id in of_user(tables, tenant, (CONSENTS, consents::BY_USER), user)? {
+        let Some(consent) = table::record::<Consent>(tables, tenant, id)? else { continue };
+        let client = table::record::<Client>(tables, tenant, consent.client.bytes())?;
+        let Some(client) = client.filter(|client| client.deleted_at_ms.is_none()) else { continue };
+        allowed.push(Allowed {
+            id: consent.id,
+            client_name: client.name,
+            scopes: consent.scopes,
+            given_at_ms: consent.given_at_ms,
+        });
+    }
+    allowed.sort_by_key(|allowed| std::cmp::Reverse(allowed.given_at_ms));
+    Ok(allowed)
+}
+
+/// The ids that an index lists for a user.
+fn of_user(
+    tables: &impl Tables,
+    tenant: TenantId,
+    (table, index): (Table, u8),
+    user: UserId,
+) -> Result<Vec<[u8; 16]>, Fault> {
+    let text = user.to_string();
+    let span = Span::Index { table, index, prefix: text.as_bytes(), after: None, unique: false };
+    let listed = tables.scan(tenant, span, LISTED_MAX, false)?;
+    let id = |row| if let FoundRow::Listed { id, .. } = row { Some(id) } else { None };
+    Ok(listed.into_iter().filter_map(|listed| id(listed.row)).collect())
 }
 
 /// Does what a posted form of the page says.
@@ -164,7 +206,7 @@ pub async fn act(
         let reading = ctx.fresh().await?;
         session::find(&reading.view()?, tenant, cookie, ctx.now_ms())?
     };
-    let Some(Found { user: User { id: user, .. }, session, presented: by }) = found else {
+    let Some(Found { user: User { id: user, .. }, session, presented: by, .. }) = found else {
         return Ok(Answer::SignedOut);
     };
     let opened = ctx.keyring().open_cookie(CookiePurpose::Form, tenant, ctx.now_ms(), form);
@@ -172,12 +214,13 @@ pub async fn act(
         return Ok(Answer::NotGenuine);
     }
     let command = match act {
-        Act::End(id) => sessions::Command::EndOwn { by, id },
-        Act::SignOut => sessions::Command::EndOwn { by, id: session.id },
-        Act::EndOthers => sessions::Command::EndOthers { by },
+        Act::End(id) => Command::Sessions(sessions::Command::EndOwn { by, id }),
+        Act::SignOut => Command::Sessions(sessions::Command::EndOwn { by, id: session.id }),
+        Act::EndOthers => Command::Sessions(sessions::Command::EndOthers { by }),
+        Act::Withdraw(id) => Command::Consents(consents::Command::WithdrawOwn { by, id }),
     };
     let asker = Asker { principal: Principal::Person { tenant, user }, source, idempotency: None };
-    let reply = ctx.propose(&asker, Placement::Tenant(tenant), Command::Sessions(command)).await?;
+    let reply = ctx.propose(&asker, Placement::Tenant(tenant), command).await?;
     match reply.result {
         Ok(Outcome::Refused(_)) | Ok(_) => Ok(Answer::Done),
         // Somebody else's and one that has ended are the same to the person: it is not there.

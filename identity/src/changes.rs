@@ -28,6 +28,7 @@ pub const CHANGES: &[Change] = &[
         feature_level: 1,
     },
     Change { number: 5, date: "2026-11-25", what: "attempts, password rules", feature_level: 1 },
+    Change { number: 6, date: "2026-11-25", what: "consents", feature_level: 1 },
 ];
 
 /// The highest feature level this program reads.

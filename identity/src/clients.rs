@@ -21,7 +21,7 @@ use crate::{
     table::Record,
 };
 
-pub(crate) use apply::insert;
+pub(crate) use apply::{find, insert};
 
 /// Unique index over `client_id`.
 pub const BY_CLIENT_ID: u8 = 1;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     apply::AUDIT_CHECKPOINT,
     applying::Applying,
-    attempts, clients, cluster, codec,
+    attempts, clients, cluster, codec, consents,
     event::{Checkpoint, Target},
     keys, oauth,
     outcome::{Outcome, Rejection, Stop},
@@ -49,6 +49,8 @@ pub enum Command {
     Attempts(attempts::Command),
     /// Something that was proven by an attempt.
     Proven(Box<attempts::Proven>),
+    /// What people allowed clients.
+    Consents(consents::Command),
 }
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -83,6 +85,7 @@ impl Command {
             Self::Passwords(command) => command.name(),
             Self::Attempts(command) => command.name(),
             Self::Proven(proven) => proven.name(),
+            Self::Consents(command) => command.name(),
         }
     }
 
@@ -133,6 +136,7 @@ impl Command {
             Self::Passwords(command) => command.apply(at),
             Self::Attempts(command) => command.apply(at),
             Self::Proven(proven) => proven.apply(at),
+            Self::Consents(command) => command.apply(at),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     applying::Applying,
     clients::{Client, GrantType},
     codec::Persisted,
+    consents,
     id::{ClientId, GrantId, SessionId, UserId},
     keys::Algorithm,
     oauth::refresh::OFFLINE_ACCESS,
@@ -183,11 +184,28 @@ pub struct Parties {
     pub user: Option<User>,
 }
 
-/// The one gate: tenant, client, grant type, scopes, user and session allow this now.
+/// The one gate: tenant, client, grant type, scopes, user, session and consent allow this now.
 ///
 /// # Errors
 /// An [`IssueRefusal`] naming the first that does not.
 pub fn authorize_issue<T: TablesMut>(
+    at: &Applying<'_, T>,
+    issue: Issue<'_>,
+) -> Result<Parties, Stop> {
+    let parties = authorize_asking(at, issue)?;
+    if let Some(user) = &parties.user
+        && !consents::given(at.tables, at.tenant, parties.client.id, user.id, issue.scopes)?
+    {
+        return Err(IssueRefusal::Consent.into());
+    }
+    Ok(parties)
+}
+
+/// The gate but for consent, for who may be asked for it: nothing may be issued on this alone.
+///
+/// # Errors
+/// As [`authorize_issue`].
+pub(crate) fn authorize_asking<T: TablesMut>(
     at: &Applying<'_, T>,
     issue: Issue<'_>,
 ) -> Result<Parties, Stop> {

@@ -90,6 +90,8 @@ ids! {
     SessionId,
     /// What a user has given a client: scopes, session; tokens hang off it.
     GrantId,
+    /// What a person allowed a client; made of both.
+    ConsentId,
     /// A signing key's record.
     SigningKeyId,
     /// A role.

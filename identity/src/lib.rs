@@ -15,6 +15,7 @@ pub mod clients;
 pub mod cluster;
 pub mod codec;
 pub mod command;
+pub mod consents;
 pub mod event;
 pub mod fault;
 pub mod grants;

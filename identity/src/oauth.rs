@@ -187,6 +187,8 @@ pub enum Command {
     SignIn(Box<SignIn>),
     /// A person who is signed in goes on to a client.
     Continue(Box<Continue>),
+    /// A person who is signed in allows a client what it asks for, and goes on to it.
+    Allow(Box<Continue>),
 }
 
 /// The exchange of a code.
@@ -211,6 +213,7 @@ impl Command {
         match self {
             Self::CompleteLogin(_) | Self::SignIn(_) => "oauth.login",
             Self::Continue(_) => "oauth.continue",
+            Self::Allow(_) => "oauth.allow",
             Self::RedeemCodeV1 { .. } | Self::RedeemCode(_) => "oauth.redeem_code",
             Self::IssueClientToken { .. } => "oauth.client_token",
             Self::DenyToken { .. } => "oauth.deny_token",
@@ -224,6 +227,7 @@ impl Command {
             Self::CompleteLogin(login) => code::sign_in(at, &SignIn::from(login.as_ref())),
             Self::SignIn(sign_in) => code::sign_in(at, sign_in),
             Self::Continue(further) => code::go_on(at, further),
+            Self::Allow(further) => code::allow(at, further),
             Self::RedeemCodeV1 { code, client, redirect_uri, challenge, grant } => {
                 let redemption = Redemption {
                     code: *code,

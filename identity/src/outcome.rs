@@ -105,6 +105,9 @@ pub enum IssueRefusal {
     /// The person proved who they are longer ago than the request allows.
     #[error("the sign-in is too long ago")]
     LoginTooOld,
+    /// A third-party client asks for what the person has not allowed, or not any more.
+    #[error("the person has not allowed this")]
+    Consent,
 }
 
 /// Why a code is not redeemed.

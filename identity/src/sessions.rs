@@ -21,7 +21,7 @@ use crate::{
     users::User,
 };
 
-pub(crate) use apply::{Beginning, begin, carry_over, presented, seen};
+pub(crate) use apply::{Beginning, asked_from, begin, carry_over, presented, seen};
 
 /// List of live sessions by user id.
 pub const BY_USER: u8 = 1;

@@ -10,6 +10,8 @@ extern crate vaultara_identity as identity;
 mod attempts;
 #[path = "apply/authorization.rs"]
 mod authorization;
+#[path = "apply/consents.rs"]
+mod consents;
 #[path = "apply/idempotency.rs"]
 mod idempotency;
 #[path = "apply/keys.rs"]

@@ -14,6 +14,8 @@ extern crate vaultara_identity as identity;
 mod arbitrary;
 #[path = "formats/commands.rs"]
 mod commands;
+#[path = "formats/consents.rs"]
+mod consents;
 #[path = "formats/events.rs"]
 mod events;
 #[path = "formats/old.rs"]
@@ -80,6 +82,7 @@ fn samples() -> Vec<Sample> {
     all.extend(commands::samples());
     all.extend(events::samples());
     all.extend(passwords::samples());
+    all.extend(consents::samples());
     all.extend(replies::samples());
     all
 }

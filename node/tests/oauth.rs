@@ -11,6 +11,8 @@ mod attempts;
 mod client_credentials;
 #[path = "oauth/code.rs"]
 mod code;
+#[path = "oauth/consent.rs"]
+mod consent;
 #[path = "oauth/discovery.rs"]
 mod discovery;
 #[path = "oauth/headers.rs"]

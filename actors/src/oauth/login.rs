@@ -7,13 +7,17 @@
 //! and `apply` decides again about everything that a form claims.
 
 mod account;
+mod consent;
 mod form;
 mod password;
 pub(crate) mod session;
 
+use std::collections::BTreeSet;
+
 use identity::{
     clients::Client,
     command::Command,
+    consents,
     id::TenantId,
     oauth::{
         self,
@@ -41,6 +45,7 @@ use crate::{
 
 pub use self::{
     account::{Account, Choice, choose},
+    consent::{Decision, Verdict, decide},
     password::{Submission, submit},
 };
 
@@ -82,6 +87,10 @@ pub struct Page {
     pub form_targets: Vec<String>,
     /// What it asks.
     pub asks: Asks,
+    /// The session's new cookie, if it changed.
+    pub session: Option<Token>,
+    /// The new cookie of the known browser, if it changed.
+    pub device: Option<Token>,
 }
 
 /// What a page asks of a person.
@@ -93,6 +102,13 @@ pub enum Asks {
     Account {
         /// Who is signed in.
         name: String,
+    },
+    /// To allow the client what it asks for.
+    Consent {
+        /// Who is asked.
+        name: String,
+        /// What for.
+        scopes: BTreeSet<String>,
     },
 }
 
@@ -191,25 +207,44 @@ pub async fn start(
 
 /// Takes the next step.
 async fn advance(flow: Flow<'_>, shown: Option<&Token>) -> Result<Next, Error> {
-    let Flow { ctx, tenant, .. } = flow;
-    let found = {
-        let reading = ctx.fresh().await?;
-        session::find(&reading.view()?, tenant, shown, ctx.now_ms())?
-    };
+    let found = look(&flow, shown).await?;
     let signed_in = found.as_ref().map(Found::signed_in);
-    match (prompt::step(&flow.request, signed_in, ctx.now_ms()), found) {
+    match (prompt::step(&flow.request, signed_in, flow.ctx.now_ms()), found) {
         (Step::Refuse(error), _) => Ok(refused(flow.request.to, error)),
-        (Step::Issue, Some(found)) => issue(flow, &found).await,
+        (Step::Issue, Some(found)) => issue(flow, &found, oauth::Command::Continue).await,
+        (Step::Consent, Some(found)) => consent_page(&flow, &found).await,
         (Step::Choose, Some(found)) => {
             let step = FormStep::Account(found.session.id);
             page(&flow, step, Asks::Account { name: found.name() }).await
         }
-        (Step::Login | Step::Issue | Step::Choose, _) => credentials(&flow).await,
+        (Step::Login | Step::Issue | Step::Consent | Step::Choose, _) => credentials(&flow).await,
     }
 }
 
+/// Who is signed in with this browser, and whether they allowed what is asked for.
+async fn look(flow: &Flow<'_>, shown: Option<&Token>) -> Result<Option<Found>, Error> {
+    let Flow { ctx, tenant, client, ref request, .. } = *flow;
+    let reading = ctx.fresh().await?;
+    let view = reading.view()?;
+    let Some(mut found) = session::find(&view, tenant, shown, ctx.now_ms())? else {
+        return Ok(None);
+    };
+    let user = found.user.id;
+    found.consented = consents::given(&view, tenant, client.id, user, &request.scopes)?;
+    Ok(Some(found))
+}
+
+async fn consent_page(flow: &Flow<'_>, found: &Found) -> Result<Next, Error> {
+    let (name, scopes) = (found.name(), flow.request.scopes.clone());
+    page(flow, FormStep::Consent(found.session.id), Asks::Consent { name, scopes }).await
+}
+
 /// Issues a code to somebody who is signed in.
-async fn issue(flow: Flow<'_>, found: &Found) -> Result<Next, Error> {
+async fn issue(
+    flow: Flow<'_>,
+    found: &Found,
+    how: fn(Box<oauth::Continue>) -> oauth::Command,
+) -> Result<Next, Error> {
     let code = flow.ctx.random().token(TokenKind::AuthorizationCode);
     let further = oauth::Continue {
         presented: found.presented,
@@ -217,7 +252,7 @@ async fn issue(flow: Flow<'_>, found: &Found) -> Result<Next, Error> {
         code: code.digest(),
         max_age_s: flow.request.max_age_s,
     };
-    let command = Command::Oauth(oauth::Command::Continue(Box::new(further)));
+    let command = Command::Oauth(how(Box::new(further)));
     use IssueRefusal as No;
     match flow.propose(found.user.id, command).await? {
         Ok(_) => flow.granted(code, None).await,
@@ -227,6 +262,13 @@ async fn issue(flow: Flow<'_>, found: &Found) -> Result<Next, Error> {
         }
         Err(Rejection::Issue(refusal @ (No::SessionEnded | No::LoginTooOld))) => {
             let error = OAuthError::new(Code::LoginRequired, refusal.to_string());
+            Ok(refused(flow.request.to, error))
+        }
+        Err(Rejection::Issue(No::Consent)) if !flow.request.prompt.none => {
+            consent_page(&flow, found).await
+        }
+        Err(Rejection::Issue(refusal @ No::Consent)) => {
+            let error = OAuthError::new(Code::ConsentRequired, refusal.to_string());
             Ok(refused(flow.request.to, error))
         }
         Err(Rejection::Issue(refusal)) => Ok(denied(flow.request.to, refusal)),

@@ -238,6 +238,7 @@ pub(super) async fn agreed(
                 | No::SessionEnded
                 | No::RedirectUri
                 | No::GrantEnded
+                | No::Consent
                 | No::LoginTooOld => Code::InvalidGrant,
             };
             Err(error(code, &refusal.to_string()))

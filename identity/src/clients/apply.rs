@@ -7,11 +7,13 @@ use super::{
 };
 use crate::{
     applying::Applying,
+    consents::{self, Requirement},
     id::{ClientId, RoleId},
     keys::TOKEN_LIFE_S_MAX,
     name,
     oauth::refresh::Rotation,
     outcome::{Outcome, Rejection, Stop},
+    principal::Principal,
     secret::Digest,
     table::{Record, TablesMut},
     tenants, users,
@@ -23,7 +25,10 @@ impl Command {
             Self::CreateV1 { id, settings, secret } => {
                 create(at, *id, &settings.clone().into(), *secret)
             }
-            Self::Create { id, settings, secret } => create(at, *id, settings, *secret),
+            Self::Create { id, settings, secret } => {
+                third_party(at, *id)?;
+                create(at, *id, settings, *secret)
+            }
             Self::UpdateV1 { id, expected, settings, secret } => {
                 let client = find(at, *id, *expected)?;
                 update(at, &client, &settings.clone().into(), *secret)
@@ -87,6 +92,17 @@ fn update<T: TablesMut>(
     Ok(at.update(client, after))
 }
 
+/// People are asked before a client that somebody registers gets anything in their name, until it
+/// is said otherwise; those that the product makes itself are the tenant's own.
+fn third_party<T: TablesMut>(at: &mut Applying<'_, T>, client: ClientId) -> Result<(), Stop> {
+    if at.principal() == Principal::System {
+        return Ok(());
+    }
+    let wanted = Requirement { required: true, ..Requirement::none(client) };
+    consents::demand(at, wanted, None)?;
+    Ok(())
+}
+
 /// Writes a new client and its index row.
 pub(crate) fn insert<T: TablesMut>(
     at: &mut Applying<'_, T>,
@@ -130,7 +146,8 @@ fn adopt<T: TablesMut>(
     Ok(())
 }
 
-fn find<T: TablesMut>(
+/// A client that may be changed by who asks.
+pub(crate) fn find<T: TablesMut>(
     at: &mut Applying<'_, T>,
     id: ClientId,
     expected: Option<u64>,

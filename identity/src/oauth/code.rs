@@ -10,6 +10,7 @@ use crate::{
     applying::Applying,
     clients::{Client, GrantType},
     codec::Persisted,
+    consents,
     grants::{self, GRANTS, Grant, Issue, Issued, Parties},
     id::{ClientId, GrantId, SessionId, UserId},
     outcome::{CodeRefusal, IssueRefusal, Outcome, Refusal, Rejection, Stop},
@@ -106,7 +107,12 @@ pub(crate) fn sign_in<T: TablesMut>(
     sign_in: &SignIn,
 ) -> Result<Outcome, Stop> {
     at.target(User::TABLE, sign_in.user.bytes());
-    let parties = may_ask(at, &sign_in.ask, sign_in.user)?;
+    let gate: Gate<T> = match sign_in.code {
+        Some(_) => grants::authorize_issue,
+        // The person will be asked: only what needs no consent is decided now.
+        None => grants::authorize_asking,
+    };
+    let parties = may_ask(at, &sign_in.ask, sign_in.user, gate)?;
     let user = parties.user.as_ref().ok_or(IssueRefusal::UserDisabled)?;
     if user.credential_revision != sign_in.credential_revision {
         return Err(Rejection::Stale.into());
@@ -135,15 +141,32 @@ pub(crate) fn go_on<T: TablesMut>(
 ) -> Result<Outcome, Stop> {
     at.target(SESSIONS, further.presented.session.bytes());
     let (session, user) = sessions::presented(at, &further.presented)?;
-    let parties = may_ask(at, &further.ask, user.id)?;
+    let parties = may_ask(at, &further.ask, user.id, grants::authorize_issue)?;
     if prompt::too_old(further.max_age_s, session.authenticated_at_ms, at.now_ms) {
         return Err(IssueRefusal::LoginTooOld.into());
     }
     Ok(issue_code(at, &parties, &session, &further.ask, further.code))
 }
 
+/// Remembers what a person allowed, and writes a code for it.
+pub(crate) fn allow<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    further: &Continue,
+) -> Result<Outcome, Stop> {
+    let (_, user) = sessions::presented(at, &further.presented)?;
+    consents::give(at, user.id, further.ask.client, &further.ask.scopes)?;
+    go_on(at, further)
+}
+
+type Gate<T> = fn(&Applying<'_, T>, Issue<'_>) -> Result<Parties, Stop>;
+
 /// The gate, and what concerns codes only.
-fn may_ask<T: TablesMut>(at: &Applying<'_, T>, ask: &Ask, user: UserId) -> Result<Parties, Stop> {
+fn may_ask<T: TablesMut>(
+    at: &Applying<'_, T>,
+    ask: &Ask,
+    user: UserId,
+    gate: Gate<T>,
+) -> Result<Parties, Stop> {
     let issue = Issue {
         client: ask.client,
         grant_type: GrantType::AuthorizationCode,
@@ -151,7 +174,7 @@ fn may_ask<T: TablesMut>(at: &Applying<'_, T>, ask: &Ask, user: UserId) -> Resul
         session: None,
         scopes: &ask.scopes,
     };
-    let parties = grants::authorize_issue(at, issue)?;
+    let parties = gate(at, issue)?;
     may_reach_api(&parties.client, ask.api)?;
     if !redirect::matches(&parties.client, &ask.redirect_uri) {
         return Err(IssueRefusal::RedirectUri.into());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{claims::AccessToken, refresh::RefreshToken};
 use crate::{
     clients::{self, Client},
+    consents,
     fault::Fault,
     grants::{DeniedToken, Grant, denied_digest},
     id::{ClientId, GrantId, SessionId, TenantId, UserId},
@@ -132,6 +133,9 @@ fn of_grant(
         return Ok(None);
     };
     if !grant.live(now_ms) || grant.client != client {
+        return Ok(None);
+    }
+    if !consents::given(tables, tenant, client, grant.user, &grant.scopes)? {
         return Ok(None);
     }
     let Some(user) = record::<User>(tables, tenant, UserId::bytes(&grant.user))? else {

@@ -57,6 +57,8 @@ pub struct SignedIn {
     pub user: UserId,
     /// When they proved it, state time in milliseconds.
     pub authenticated_at_ms: u64,
+    /// Whether the client may have what it asks for without asking the person.
+    pub consented: bool,
 }
 
 /// What a request needs next.
@@ -66,6 +68,8 @@ pub enum Step {
     Login,
     /// The person chooses between going on and another account.
     Choose,
+    /// The person must be asked whether the client may have this.
+    Consent,
     /// A code can be issued.
     Issue,
     /// The client gets this error.
@@ -90,7 +94,14 @@ pub fn step(request: &Request, signed_in: Option<SignedIn>, now_ms: u64) -> Step
     if prompt.login {
         return Step::Login;
     }
-    Step::Issue
+    match (signed_in.consented, prompt) {
+        (false, Prompt { none: true, .. }) => {
+            let hint = "the person has to allow this first";
+            Step::Refuse(Error::new(Code::ConsentRequired, hint))
+        }
+        (false, _) | (true, Prompt { consent: true, .. }) => Step::Consent,
+        (true, _) => Step::Issue,
+    }
 }
 
 /// Whether somebody proved who they are longer ago than a request allows; no sign-in of before is
@@ -159,8 +170,9 @@ mod tests {
         let (asked_s, now_ms) = (60, 1_000_000);
         let at = |age_s: u64| {
             let authenticated_at_ms = now_ms - age_s * 1000;
-            Some(SignedIn { user: ALICE, authenticated_at_ms })
+            Some(SignedIn { user: ALICE, authenticated_at_ms, consented: true })
         };
+        let unasked = Some(SignedIn { consented: false, ..at(1).unwrap() });
         // Prompt, whose hint, max_age, who is signed in since how long, what is next.
         let table = [
             ("", None, None, None, "login"),
@@ -172,7 +184,15 @@ mod tests {
             ("", None, Some(0), at(0), "login"),
             ("login", None, None, at(1), "login"),
             ("login", None, None, None, "login"),
-            ("consent", None, None, at(1), "issue"),
+            ("consent", None, None, None, "login"),
+            ("consent", None, None, at(1), "consent"),
+            ("consent login", None, None, at(1), "login"),
+            ("", None, None, unasked, "consent"),
+            ("", Some(BOB), None, unasked, "login"),
+            ("login", None, None, unasked, "login"),
+            ("select_account", None, None, unasked, "choose"),
+            ("none", None, None, unasked, "consent_required"),
+            ("none", None, Some(0), unasked, "login_required"),
             ("select_account", None, None, None, "login"),
             ("select_account", None, None, at(1), "choose"),
             ("select_account login", None, None, at(1), "choose"),
@@ -189,6 +209,7 @@ mod tests {
                 Step::Login => "login",
                 Step::Choose => "choose",
                 Step::Issue => "issue",
+                Step::Consent => "consent",
                 Step::Refuse(error) => error.code.name(),
             };
             assert_eq!(found, expected, "{prompt} {subject:?} {max_age_s:?} {signed_in:?}");

@@ -79,7 +79,10 @@ impl Command {
 }
 
 /// The session that a person asks from, and the person; nobody else may ask with it.
-fn asked_from<T: TablesMut>(at: &Applying<'_, T>, by: &Presented) -> Result<(Session, User), Stop> {
+pub(crate) fn asked_from<T: TablesMut>(
+    at: &Applying<'_, T>,
+    by: &Presented,
+) -> Result<(Session, User), Stop> {
     let (session, user) = presented(at, by)?;
     match at.principal() {
         Principal::Person { tenant, user: asking } if (tenant, asking) == (at.tenant, user.id) => {

@@ -3,6 +3,7 @@
 use identity::{
     authorize::Permission,
     command::Command,
+    consents,
     grants::Issued,
     id::{ClientId, SessionId, UserId},
     oauth::{self, introspect},
@@ -24,7 +25,7 @@ type Result = std::result::Result<Outcome, Rejection>;
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// The cookie that the session of a number begins with.
-fn shown(number: u8) -> Presented {
+pub(crate) fn shown(number: u8) -> Presented {
     Presented { session: SessionId::from_bytes([number; 16]), cookie: cookie(number) }
 }
 
@@ -43,7 +44,7 @@ fn asked() -> oauth::Ask {
     }
 }
 
-fn sign_in(user: UserId, number: u8, presented: Option<Presented>) -> oauth::SignIn {
+pub(crate) fn sign_in(user: UserId, number: u8, presented: Option<Presented>) -> oauth::SignIn {
     oauth::SignIn {
         user,
         credential_revision: 1,
@@ -57,7 +58,7 @@ fn sign_in(user: UserId, number: u8, presented: Option<Presented>) -> oauth::Sig
     }
 }
 
-fn further(presented: Presented, code: u8) -> oauth::Continue {
+pub(crate) fn further(presented: Presented, code: u8) -> oauth::Continue {
     oauth::Continue { presented, ask: asked(), code: digest(code), max_age_s: None }
 }
 
@@ -65,11 +66,11 @@ fn ask(world: &mut World, command: oauth::Command) -> Result {
     world.result(Principal::Anonymous, ACME, Command::Oauth(command))
 }
 
-fn begin(world: &mut World, sign_in: oauth::SignIn) -> Result {
+pub(crate) fn begin(world: &mut World, sign_in: oauth::SignIn) -> Result {
     ask(world, oauth::Command::SignIn(Box::new(sign_in)))
 }
 
-fn go_on(world: &mut World, further: oauth::Continue) -> Result {
+pub(crate) fn go_on(world: &mut World, further: oauth::Continue) -> Result {
     ask(world, oauth::Command::Continue(Box::new(further)))
 }
 
@@ -111,6 +112,8 @@ fn a_session_goes_on_to_a_client_and_remembers_it() {
     let create =
         identity::clients::Command::Create { id: client, settings, secret: Some(digest(2)) };
     world.done(operator(), ACME, Command::Clients(create));
+    let own = consents::Command::Require { client, expected: None, required: false };
+    world.done(operator(), ACME, Command::Consents(own));
     world.now_ms += 1000;
     let ask = oauth::Ask { client, ..asked() };
     go_on(&mut world, oauth::Continue { ask, ..further(shown(1), 2) }).unwrap();

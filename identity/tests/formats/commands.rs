@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use identity::{
     attempts, clients, cluster,
     command::{Command, Denials},
+    consents,
     keys::{self, Algorithm},
     oauth::{self, refresh},
     passwords,
@@ -82,6 +83,10 @@ labels!(label, LABELS, Command, {
     Command::Oauth(oauth::Command::DenyToken { .. }) => "oauth-deny-token",
     Command::Oauth(oauth::Command::SignIn(_)) => "oauth-sign-in",
     Command::Oauth(oauth::Command::Continue(_)) => "oauth-continue",
+    Command::Oauth(oauth::Command::Allow(_)) => "oauth-allow",
+    Command::Consents(consents::Command::Withdraw { .. }) => "consents-withdraw",
+    Command::Consents(consents::Command::Require { .. }) => "consents-require",
+    Command::Consents(consents::Command::WithdrawOwn { .. }) => "consents-withdraw-own",
     Command::Sessions(sessions::Command::End { .. }) => "sessions-end",
     Command::Sessions(sessions::Command::EndAll { .. }) => "sessions-end-all",
     Command::Sessions(sessions::Command::SetRules { .. }) => "sessions-set-rules",
@@ -203,6 +208,17 @@ fn sign_ins() -> Vec<Command> {
             code: digest(5),
             max_age_s: Some(300),
         })),
+        oauth::Command::Allow(Box::new(oauth::Continue {
+            presented,
+            ask: oauth::SignIn::from(&login()).ask,
+            code: digest(5),
+            max_age_s: None,
+        })),
+    ];
+    let consents = [
+        consents::Command::Withdraw { id: consents::id_of(USER, CLIENT), expected: Some(3) },
+        consents::Command::Require { client: CLIENT, expected: Some(1), required: true },
+        consents::Command::WithdrawOwn { by: presented, id: consents::id_of(USER, CLIENT) },
     ];
     let by = Presented { session: SESSION, cookie: digest(11) };
     let sessions = [
@@ -214,6 +230,7 @@ fn sign_ins() -> Vec<Command> {
     ];
     let mut all: Vec<Command> = oauth.map(Command::Oauth).into();
     all.extend(sessions.map(Command::Sessions));
+    all.extend(consents.map(Command::Consents));
     all
 }
 

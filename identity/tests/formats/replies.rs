@@ -47,6 +47,7 @@ labels!(label, LABELS, Answer, {
     Err(Rejection::Issue(IssueRefusal::RedirectUri)) => "issue-redirect-uri",
     Err(Rejection::Issue(IssueRefusal::GrantEnded)) => "issue-grant-ended",
     Err(Rejection::Issue(IssueRefusal::LoginTooOld)) => "issue-login-too-old",
+    Err(Rejection::Issue(IssueRefusal::Consent)) => "issue-consent",
     Err(Rejection::Code(CodeRefusal::Unknown)) => "code-unknown",
     Err(Rejection::Code(CodeRefusal::Expired)) => "code-expired",
     Err(Rejection::Code(CodeRefusal::Client)) => "code-client",
@@ -122,6 +123,7 @@ fn answers() -> Vec<Answer> {
         IssueRefusal::RedirectUri,
         IssueRefusal::GrantEnded,
         IssueRefusal::LoginTooOld,
+        IssueRefusal::Consent,
     ];
     all.extend(issue.map(|refusal| Err(Rejection::Issue(refusal))));
     let refresh = [

@@ -5,7 +5,7 @@
 
 use actors::{
     Context,
-    account::{self, Act, Answer, Overview},
+    account::{self, Act, Allowed, Answer, Overview},
 };
 use axum::{
     Router,
@@ -22,8 +22,8 @@ use crate::http::{
     layer::Arrival,
     login, oauth,
     pages::{
-        Brand, Claim, Done, Language, LoggedOutPage, Moment, OwnAccountPage, ProfileField,
-        SessionView,
+        Brand, Claim, ConsentView, Done, Language, LoggedOutPage, Moment, OwnAccountPage,
+        ProfileField, SessionView,
     },
     refusal,
 };
@@ -33,6 +33,7 @@ pub fn routes(ctx: Context) -> Router {
     let router = oauth::at(Router::new(), "/account", get(show));
     let router = oauth::at(router, "/account/sessions/end", post(end));
     let router = oauth::at(router, "/account/sessions/end-all", post(end_others));
+    let router = oauth::at(router, "/account/consents/revoke", post(withdraw));
     oauth::at(router, "/account/sign-out", post(sign_out)).with_state(ctx)
 }
 
@@ -84,6 +85,7 @@ fn page(overview: &Overview, tenant: &Tenant, language: Language, done: Option<D
             current: place.current,
         })
         .collect();
+    let consents = Consents::of(overview);
     let page = OwnAccountPage {
         language,
         brand: Brand::default(),
@@ -95,9 +97,31 @@ fn page(overview: &Overview, tenant: &Tenant, language: Language, done: Option<D
         profile: &profile,
         password: None,
         sessions: &sessions,
-        consents: None,
+        consents: Some(&consents.views()),
     };
     page.respond()
+}
+
+/// What the views of consents borrow from.
+struct Consents<'a>(Vec<(String, Vec<&'a str>, &'a Allowed)>);
+
+impl<'a> Consents<'a> {
+    fn of(overview: &'a Overview) -> Self {
+        let parts = |allowed: &'a Allowed| {
+            let scopes = allowed.scopes.iter().map(String::as_str).collect();
+            (allowed.id.to_string(), scopes, allowed)
+        };
+        Self(overview.allowed.iter().map(parts).collect())
+    }
+
+    fn views(&self) -> Vec<ConsentView<'_>> {
+        let mut views = Vec::new();
+        for (id, scopes, allowed) in &self.0 {
+            let given = Moment(allowed.given_at_ms);
+            views.push(ConsentView { id, client_name: &allowed.client_name, scopes, given });
+        }
+        views
+    }
 }
 
 async fn signed_out(
@@ -143,6 +167,23 @@ async fn end_others(
 ) -> Response {
     let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
     let answer = posted.answer(Some(Done::SignedOutElsewhere), |_| Ok(Act::EndOthers));
+    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+}
+
+async fn withdraw(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    Source(source): Source,
+    headers: HeaderMap,
+    form: Result<Parameters, Failure>,
+) -> Response {
+    let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
+    let answer = posted.answer(Some(Done::ConsentRevoked), |form| {
+        let id = form.get("consent").and_then(|text| text.parse().ok());
+        let hint = "consent is missing or no consent id";
+        id.map(Act::Withdraw).ok_or_else(|| Failure::new(Class::INVALID_REQUEST).detail(hint))
+    });
     answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
 }
 

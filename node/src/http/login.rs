@@ -1,16 +1,19 @@
-//! The posted pages of the login: credentials, and the choice of an account.
+//! The posted pages of the login: credentials, the choice of an account, consent.
 //!
 //! Who may go on is decided by `actors::oauth::login`; here the form is read, another site's form
 //! is refused, and the answer becomes a page or a redirect. The form's `csrf` field is the sealed
 //! request itself, which only the browser that got the page can post back. What was typed is never
 //! logged.
 
+use std::collections::BTreeSet;
+
 use actors::{
     Context,
     oauth::login::{
-        self, Account, Answer, Asks, Choice, Granted, Next, Problem, Submission, Visit,
+        self, Account, Answer, Asks, Choice, Decision, Granted, Next, Problem, Submission, Verdict,
+        Visit,
     },
-    runtime::secret::Password,
+    runtime::secret::{Password, Token},
 };
 use axum::{
     Router,
@@ -27,7 +30,7 @@ use crate::http::{
     extract::{Parameters, Source, Tenant},
     layer::Arrival,
     oauth::{self, authorize, redirect},
-    pages::{AccountPage, Brand, Language, LoginPage, LoginProblem},
+    pages::{AccountPage, Brand, ConsentPage, Language, LoginPage, LoginProblem},
     refusal,
 };
 
@@ -37,7 +40,8 @@ const USERNAME_MAX: usize = 256;
 /// The login routes of every tenant.
 pub fn routes(ctx: Context) -> Router {
     let router = oauth::at(Router::new(), "/login", post(submit));
-    oauth::at(router, "/login/account", post(choose)).with_state(ctx)
+    let router = oauth::at(router, "/login/account", post(choose));
+    oauth::at(router, "/login/consent", post(decide)).with_state(ctx)
 }
 
 async fn submit(
@@ -90,6 +94,31 @@ async fn choose(
     answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
 }
 
+async fn decide(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    Source(source): Source,
+    headers: HeaderMap,
+    form: Result<Parameters, Failure>,
+) -> Response {
+    let answer = async {
+        let tenant = tenant?;
+        same_site(&headers, &ctx.settings().external_url)?;
+        let form = form?;
+        let verdict = match form.get("consent") {
+            Some("allow") => Some(Verdict::Allow),
+            Some("deny") => Some(Verdict::Deny),
+            Some(_) | None => None,
+        };
+        let decision = Decision { form: form.get("csrf").unwrap_or_default().to_owned(), verdict };
+        let visit = visit(&ctx, &headers, tenant.id, source);
+        let answer = login::decide(&ctx, tenant.id, &decision, &visit).await?;
+        respond(&ctx, &tenant, "", answer).await
+    };
+    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+}
+
 /// The cookies that the flow knows a browser by.
 pub(in crate::http) fn visit(
     ctx: &Context,
@@ -129,13 +158,54 @@ pub(in crate::http) async fn go_on(
     next: Next,
 ) -> Result<Response, Failure> {
     match next {
-        Next::Page(page) => Ok(match &page.asks {
-            Asks::Credentials => show(&page, tenant, &page.login_hint, None),
-            Asks::Account { name } => show_account(&page, tenant, name),
-        }),
+        Next::Page(page) => {
+            let response = match &page.asks {
+                Asks::Credentials => show(&page, tenant, &page.login_hint, None),
+                Asks::Account { name } => show_account(&page, tenant, name),
+                Asks::Consent { name, scopes } => show_consent(&page, tenant, name, scopes),
+            };
+            Ok(keep(ctx, tenant, (page.session.as_ref(), page.device.as_ref()), response))
+        }
         Next::Granted(granted) => welcome(ctx, tenant, &granted),
         Next::Refused(refusal) => authorize::refused(ctx, tenant, &refusal).await,
     }
+}
+
+/// With the new cookies of the session and of the known browser, if they changed.
+fn keep(
+    ctx: &Context,
+    tenant: &Tenant,
+    (session, device): (Option<&Token>, Option<&Token>),
+    mut response: Response,
+) -> Response {
+    for (kind, value) in [(cookie::Kind::Session, session), (cookie::Kind::Device, device)] {
+        if let Some(value) = value.and_then(|value| cookie::set(ctx, kind, tenant.id, value)) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+    response
+}
+
+fn show_consent(
+    page: &login::Page,
+    tenant: &Tenant,
+    name: &str,
+    scopes: &BTreeSet<String>,
+) -> Response {
+    let targets: Vec<&str> = page.form_targets.iter().map(String::as_str).collect();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let page = ConsentPage {
+        language: Language::current(page.ui_locales.as_deref()),
+        brand: Brand::default(),
+        tenant_name: &page.tenant_name,
+        client_name: &page.client_name,
+        account_name: name,
+        scopes: &scopes,
+        csrf_token: &page.form,
+        action: &tenant.path("/login/consent"),
+        form_targets: &targets,
+    };
+    page.respond()
 }
 
 fn show_account(page: &login::Page, tenant: &Tenant, name: &str) -> Response {
@@ -258,16 +328,8 @@ fn welcome(ctx: &Context, tenant: &Tenant, granted: &Granted) -> Result<Response
         ("state", granted.to.client_state.as_deref()),
         ("iss", Some(granted.issuer.as_str())),
     ];
-    let mut response = redirect::answer(&granted.to, &parameters)?;
-    let cookies =
-        [(cookie::Kind::Session, &granted.session), (cookie::Kind::Device, &granted.device)];
-    for (kind, value) in cookies {
-        let value = value.as_ref().and_then(|value| cookie::set(ctx, kind, tenant.id, value));
-        if let Some(value) = value {
-            response.headers_mut().append(header::SET_COOKIE, value);
-        }
-    }
-    Ok(response)
+    let response = redirect::answer(&granted.to, &parameters)?;
+    Ok(keep(ctx, tenant, (granted.session.as_ref(), granted.device.as_ref()), response))
 }
 
 #[cfg(test)]

@@ -44,6 +44,14 @@ impl Operation {
 
     /// A body that would be accepted.
     fn body(&self, name: &str) -> Value {
+        if self.path.ends_with("/consent-rules") {
+            return json!({ "required": true });
+        }
+        self.whole(name)
+    }
+
+    /// A body that would make one of the resource.
+    fn whole(&self, name: &str) -> Value {
         match self.resource() {
             "tenants" => json!({ "slug": name, "name": name }),
             "users" => user(name),
@@ -157,6 +165,7 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
     let foreign_keys = platform.read(&format!("{theirs}/keys")).await;
     let place = Place::of(theirs.clone()).await;
     let signed_in = place.someone(&platform).await;
+    let foreign_consent = place.allowed(&platform).await.1;
     let foreign_session = place.sessions(&platform, &signed_in).await.remove(0);
     let snapshot = || async {
         [
@@ -175,6 +184,7 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             "clients" => id_of(&foreign_client),
             "keys" => id_of(&foreign_keys["items"][0]),
             "sessions" => id_of(&foreign_session),
+            "consents" => id_of(&foreign_consent),
             "session-rules" | "password-rules" => RANDOM_ID,
             other => panic!("say what a foreign {other} is"),
         };
@@ -244,11 +254,13 @@ async fn whoever_may_is_let_in_everywhere() {
             let pending = |key: &&Value| key["state"] == "pending";
             let items = keys["items"].as_array().unwrap();
             id_of(items.iter().find(pending).unwrap()).to_owned()
+        } else if operation.has("id") && operation.resource() == "consents" {
+            id_of(&place.allowed(&bob).await.1).to_owned()
         } else if operation.has("id") && operation.resource() == "sessions" {
             let signed_in = place.someone(&bob).await;
             id_of(&place.sessions(&bob, &signed_in).await[0]).to_owned()
         } else if operation.has("id") {
-            id_of(&api.made(&collection, &body).await).to_owned()
+            id_of(&api.made(&collection, &operation.whole(&name)).await).to_owned()
         } else {
             String::new()
         };

@@ -59,10 +59,15 @@ fn every_operation_says_who_may_and_how_it_refuses() {
     for verb in ["list", "read", "delete", "list_of_user", "end_all_of_user"] {
         assert!(ids.contains(&format!("sessions.{verb}")), "{verb}");
     }
+    for verb in ["list", "read", "delete", "list_of_user"] {
+        assert!(ids.contains(&format!("consents.{verb}")), "{verb}");
+    }
+    assert!(ids.contains("clients.read_consent_rules"));
+    assert!(ids.contains("clients.replace_consent_rules"));
     assert!(ids.contains("sessions.read_rules") && ids.contains("sessions.replace_rules"));
     assert!(ids.contains("password-rules.read") && ids.contains("password-rules.replace"));
     assert!(ids.contains("users.failed_logins") && ids.contains("users.unlock"));
-    assert_eq!(ids.len(), 33);
+    assert_eq!(ids.len(), 39);
 }
 
 #[test]

@@ -35,6 +35,28 @@ impl Place {
         made
     }
 
+    /// Makes somebody and a third-party client, which is allowed what it asks for; returns both,
+    /// the person and the consent.
+    pub(crate) async fn allowed(&self, api: &Api) -> (Value, Value) {
+        let user = self.someone(api).await;
+        let client_id = unique("third-party");
+        let client = json!({
+            "client_id": client_id, "name": "Third Party", "authentication": "none", "native": true,
+            "grant_types": ["authorization_code"], "redirect_uris": ["http://127.0.0.1/callback"],
+        });
+        api.made(&format!("{}/clients", self.path), &client).await;
+        let ask = Ask::of(self.issuer.clone(), &client_id, REDIRECT).with("scope", "openid email");
+        let (mut visitor, _) = self.sign_in(user["username"].as_str().unwrap()).await;
+        let page = visitor.get(&ask.url()).await;
+        assert_eq!(page.page(), "consent", "{page:?}");
+        let form = [("csrf", page.hidden("csrf")), ("consent", "allow")];
+        let answer = visitor.post(&format!("{}/login/consent", self.issuer), &form).await;
+        assert!(answer.sent_back("code").is_some(), "{answer:?}");
+        let path = format!("{}/users/{}/consents", self.path, id_of(&user));
+        let consent = api.read(&path).await["items"][0].clone();
+        (user, consent)
+    }
+
     fn ask(&self) -> Ask {
         Ask::of(self.issuer.clone(), "vaultara-cli", REDIRECT).with("scope", "openid")
     }
@@ -151,4 +173,35 @@ async fn a_tenant_says_what_its_sessions_must_obey() {
     let (mut second, _) = place.sign_in(username).await;
     assert!(!place.knows(&mut first).await && place.knows(&mut second).await);
     assert_eq!(place.sessions(&api, &user).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_people_allowed_is_seen_and_withdrawn() {
+    let api = Api::platform().await;
+    let place = Place::of(api.own_tenant().await).await;
+    let (user, consent) = place.allowed(&api).await;
+    assert_eq!(consent["user_id"], user["id"]);
+    assert_eq!(consent["scopes"], json!(["email", "openid"]));
+    let rules =
+        format!("{}/clients/{}/consent-rules", place.path, consent["client_id"].as_str().unwrap());
+    assert_eq!(api.read(&rules).await, json!({ "required": true }));
+    let path = format!("{}/consents/{}", place.path, id_of(&consent));
+    assert_eq!(api.read(&path).await, consent);
+    let all = api.read(&format!("{}/consents", place.path)).await;
+    assert_eq!(all["items"], json!([consent]));
+    assert_eq!(api.delete(&path).await.status, 204);
+    assert_eq!(problem(&api.get(&path).await), (404, "not_found".into()));
+    assert_eq!(problem(&api.delete(&path).await), (404, "not_found".into()));
+    let all = api.read(&format!("{}/consents", place.path)).await;
+    assert_eq!(all["items"], json!([]));
+
+    let set = api.put(&rules, &json!({ "required": false })).await;
+    assert_eq!((set.status, set.json()), (200, json!({ "required": false })));
+    let stale = [("if-match", "\"1\"")];
+    let body = json!({ "required": true });
+    let answer = api.write(reqwest::Method::PUT, &rules, &stale, &body).await;
+    assert_eq!(problem(&answer), (412, "stale".into()));
+    let unknown = format!("{}/clients/{}/consent-rules", place.path, id_of(&user));
+    assert_eq!(problem(&api.get(&unknown).await), (404, "not_found".into()));
+    assert_eq!(problem(&api.put(&unknown, &body).await), (404, "not_found".into()));
 }

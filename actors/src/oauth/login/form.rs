@@ -41,6 +41,8 @@ pub(super) enum FormStep {
     Credentials,
     /// The choice of an account, in this session.
     Account(SessionId),
+    /// The consent page, in this session.
+    Consent(SessionId),
 }
 
 /// It never stands in the state; a form of an older layout is simply opened anew.
@@ -91,6 +93,8 @@ impl Flow<'_> {
             form,
             form_targets,
             asks,
+            session: None,
+            device: None,
         })
     }
 

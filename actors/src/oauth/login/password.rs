@@ -4,18 +4,20 @@
 
 use identity::{
     attempts::Use,
+    consents,
     id::{SessionId, TenantId},
     name,
     oauth::{
         self,
         error::{Code, Error as OAuthError},
+        prompt::Prompt,
     },
-    outcome::{IssueRefusal, Rejection},
+    outcome::{IssueRefusal, Outcome, Rejection},
     secret::Digest,
 };
 
 use super::{
-    Answer, Asks, Flow, Next, Problem, Visit, account, denied,
+    Answer, Asks, Flow, Next, Page, Problem, Visit, account, denied,
     form::{Form, FormStep},
     refused, session,
 };
@@ -75,14 +77,8 @@ pub async fn submit(
         result = attempt(&flow, &username, &submission.password, visit, before).await?;
     }
     match result {
-        Attempt::SignedIn { code, session, device } => {
-            let mut next = flow.granted(code, Some(session)).await?;
-            if let Next::Granted(granted) = &mut next {
-                granted.device = Some(device);
-            }
-            Ok(Answer::Next(next))
-        }
-        Attempt::Wrong | Attempt::Stale(_) => {
+        Attempt::SignedIn(signed_in) => welcome(flow, *signed_in).await,
+        Attempt::Wrong | Attempt::Stale(_) | Attempt::Unasked => {
             let what = ("oauth.login", "wrong_credentials");
             ctx.denials().count(tenant, &visit.source, what, ctx.0.clock.wall_ms());
             again(&flow, Problem::WrongCredentials).await
@@ -101,17 +97,45 @@ async fn again(flow: &Flow<'_>, problem: Problem) -> Result<Answer, Error> {
     Ok(Answer::Again(Box::new(page), problem))
 }
 
+/// Goes on with somebody who just signed in.
+async fn welcome(mut flow: Flow<'_>, signed_in: SignedIn) -> Result<Answer, Error> {
+    let SignedIn { code, cookie, device, session, name } = signed_in;
+    if let Some(code) = code {
+        let mut next = flow.granted(code, Some(cookie)).await?;
+        if let Next::Granted(granted) = &mut next {
+            granted.device = Some(device);
+        }
+        return Ok(Answer::Next(next));
+    }
+    // What was just done need not be done again.
+    let prompt = flow.request.prompt;
+    flow.request.prompt = Prompt { login: false, select_account: false, ..prompt };
+    flow.request.max_age_s = None;
+    let asks = Asks::Consent { name, scopes: flow.request.scopes.clone() };
+    let page = flow.page(FormStep::Consent(session), asks).await?;
+    let page = Page { session: Some(cookie), device: Some(device), ..page };
+    Ok(Answer::Next(Next::Page(Box::new(page))))
+}
+
+/// Somebody who just signed in.
+struct SignedIn {
+    /// None if the person has to be asked first.
+    code: Option<Token>,
+    cookie: Token,
+    device: Token,
+    session: SessionId,
+    name: String,
+}
+
 enum Attempt {
-    SignedIn {
-        code: Token,
-        session: Token,
-        device: Token,
-    },
+    SignedIn(Box<SignedIn>),
     Wrong,
     Stale(Box<Proof>),
     Refused(IssueRefusal),
     /// The password is right, but the request wants somebody else.
     Another,
+    /// The person has to be asked before there can be a code.
+    Unasked,
 }
 
 async fn attempt(
@@ -132,16 +156,37 @@ async fn attempt(
         return Ok(Attempt::Another);
     }
     let answer = complete(flow, proof.clone(), visit).await?;
-    if matches!(answer, Attempt::SignedIn { .. }) {
+    if matches!(answer, Attempt::SignedIn(_)) {
         proof.renew(ctx, tenant, password);
     }
     Ok(answer)
 }
 
+/// Signs a person in, with a code unless they have to be asked first.
 async fn complete(flow: &Flow<'_>, proof: Proof, visit: &Visit) -> Result<Attempt, Error> {
+    let given = {
+        let (reading, scopes) = (flow.ctx.local(), &flow.request.scopes);
+        consents::given(&reading.view()?, flow.tenant, flow.client.id, proof.user.id, scopes)?
+    };
+    if given && !flow.request.prompt.consent {
+        let code = flow.ctx.random().token(TokenKind::AuthorizationCode);
+        match sign_in(flow, proof.clone(), visit, Some(code)).await? {
+            // It was withdrawn between the look and the decision.
+            Attempt::Unasked => {}
+            attempt => return Ok(attempt),
+        }
+    }
+    sign_in(flow, proof, visit, None).await
+}
+
+async fn sign_in(
+    flow: &Flow<'_>,
+    proof: Proof,
+    visit: &Visit,
+    code: Option<Token>,
+) -> Result<Attempt, Error> {
     let (user, shown) = (&proof.user, visit.session.as_ref());
     let random = flow.ctx.random();
-    let code = random.token(TokenKind::AuthorizationCode);
     let secret = random.token(TokenKind::Session);
     let sign_in = oauth::SignIn {
         user: user.id,
@@ -152,20 +197,21 @@ async fn complete(flow: &Flow<'_>, proof: Proof, visit: &Visit) -> Result<Attemp
         address: flow.source.address.clone(),
         user_agent: flow.source.user_agent.clone(),
         ask: flow.ask(),
-        code: Some(code.digest()),
+        code: code.as_ref().map(Token::digest),
     };
     let command = proof.used(Use::Oauth(oauth::Command::SignIn(Box::new(sign_in))));
-    use identity::outcome::Outcome;
     Ok(match flow.propose(user.id, command).await? {
         Ok(Outcome::Written { id, .. }) => {
-            let session = session::cookie(SessionId::from_bytes(id), &secret);
+            let session = SessionId::from_bytes(id);
+            let (cookie, name) = (session::cookie(session, &secret), session::name_of(user));
             let device = visit.device.as_ref();
             let device = attempts::remember(flow.ctx, flow.tenant, user.id, device)?;
-            Attempt::SignedIn { code, session, device }
+            Attempt::SignedIn(Box::new(SignedIn { code, cookie, device, session, name }))
         }
         Ok(_) => return Err(Error::Internal("a sign-in answered with another outcome".into())),
         Err(Rejection::Stale) => Attempt::Stale(Box::new(proof)),
         Err(Rejection::Issue(IssueRefusal::UserDisabled)) => Attempt::Wrong,
+        Err(Rejection::Issue(IssueRefusal::Consent)) => Attempt::Unasked,
         Err(Rejection::Issue(refusal)) => Attempt::Refused(refusal),
         Err(rejection) => return Err(rejection.into()),
     })

@@ -33,18 +33,25 @@ pub(crate) struct Found {
     pub(crate) session: Session,
     pub(crate) user: User,
     pub(crate) presented: Presented,
+    /// Whether the client may have what it asks for; not so until somebody looked.
+    pub(super) consented: bool,
 }
 
 impl Found {
     pub(super) fn signed_in(&self) -> SignedIn {
         let authenticated_at_ms = self.session.authenticated_at_ms;
-        SignedIn { user: self.user.id, authenticated_at_ms }
+        SignedIn { user: self.user.id, authenticated_at_ms, consented: self.consented }
     }
 
     /// For people.
     pub(super) fn name(&self) -> String {
-        self.user.profile.get("name").unwrap_or(&self.user.username).clone()
+        name_of(&self.user)
     }
+}
+
+/// What people call a user.
+pub(super) fn name_of(user: &User) -> String {
+    user.profile.get("name").unwrap_or(&user.username).clone()
 }
 
 /// Looks up who is signed in.
@@ -66,7 +73,7 @@ pub(crate) fn find(
     };
     let user = table::record::<User>(tables, tenant, session.user.bytes())?;
     let user = user.filter(|user| session.counts(user, now_ms));
-    Ok(user.map(|user| Found { session, user, presented }))
+    Ok(user.map(|user| Found { session, user, presented, consented: false }))
 }
 
 #[cfg(test)]

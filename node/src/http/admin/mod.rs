@@ -10,6 +10,7 @@ pub mod answer;
 pub mod body;
 pub mod caller;
 pub mod clients;
+pub mod consents;
 pub mod cursor;
 pub mod describe;
 pub mod etag;
@@ -44,4 +45,5 @@ pub fn routes() -> Routes {
         .merge(sessions::routes())
         .merge(passwords::routes())
         .merge(failed_logins::routes())
+        .merge(consents::routes())
 }

@@ -33,7 +33,7 @@ use crate::{
             list::{self, Query},
             operations::{self, Id},
             resource::{Attribute, Column, Comparisons, Place},
-            users::Users,
+            users,
         },
         error::Failure,
     },
@@ -167,26 +167,19 @@ async fn propose(asking: Asking, command: sessions::Command) -> Result<u64, Erro
     Ok(reply.index)
 }
 
-/// The user of the path, if there is one.
-fn user<N>(caller: &Caller<N>, id: Id) -> Result<UserId, Failure> {
-    let reading = caller.reading();
-    let user = Users::find(&reading.view()?, caller.tenant(), id.0)?.filter(Users::exists);
-    Ok(user.ok_or(Rejection::NotFound)?.id)
-}
-
 /// `GET …/users/{id}/sessions`.
 async fn of_user(
     caller: Caller<Read<Sessions>>,
     id: Id,
     query: Query<Sessions>,
 ) -> Result<Response, Failure> {
-    let user = user(&caller, id)?;
+    let user = users::of_path(&caller, id)?;
     list::answer(&caller, &query.only("user_id", OF_USER, user.to_string())?)
 }
 
 /// `DELETE …/users/{id}/sessions`: those that begin later are not meant.
 async fn end_all(caller: Caller<Write<Sessions>>, id: Id) -> Result<Response, Failure> {
-    let user = user(&caller, id)?;
+    let user = users::of_path(&caller, id)?;
     let index = propose(caller.asking(None), sessions::Command::EndAll { user }).await?;
     Ok(answer::deleted(index))
 }

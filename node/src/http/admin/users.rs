@@ -10,6 +10,7 @@ use identity::{
     command::Command,
     id::{RoleId, UserId},
     name,
+    outcome::Rejection,
     stamp::Placement,
     table::Record as _,
     users::{self, Settings, User},
@@ -19,10 +20,14 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::{
-    http::admin::{
-        Asking, Done, Resource, Routes,
-        resource::{Attribute, Column, Comparisons, Place},
-        role,
+    http::{
+        admin::{
+            Asking, Caller, Done, Resource, Routes,
+            operations::Id,
+            resource::{Attribute, Column, Comparisons, Place},
+            role,
+        },
+        error::Failure,
     },
     telemetry::timestamp::Rfc3339,
 };
@@ -219,6 +224,16 @@ fn taken(input: Input) -> (Settings, Option<Password>) {
         roles: input.roles,
     };
     (settings, input.password)
+}
+
+/// The user that the path names, if there is one.
+///
+/// # Errors
+/// [`Rejection::NotFound`].
+pub(super) fn of_path<N>(caller: &Caller<N>, id: Id) -> Result<UserId, Failure> {
+    let reading = caller.reading();
+    let user = Users::find(&reading.view()?, caller.tenant(), id.0)?.filter(Users::exists);
+    Ok(user.ok_or(Rejection::NotFound)?.id)
 }
 
 /// The routes.

@@ -101,6 +101,7 @@ impl From<OAuthError> for Failure {
             | Code::RequestUriNotSupported
             | Code::InvalidTarget
             | Code::LoginRequired
+            | Code::ConsentRequired
             | Code::UnsupportedTokenType => Class::INVALID_REQUEST,
             Code::InvalidClient => Class::INVALID_CLIENT,
             Code::InvalidGrant => Class::INVALID_GRANT,
