@@ -31,6 +31,7 @@ test)
   need chromium chromium chromium-browser google-chrome google-chrome-stable
   need nodejs node
   need npm npm
+  need curl curl
   need strace strace
   ;;
 soak)
