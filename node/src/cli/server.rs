@@ -67,7 +67,7 @@ async fn serve(config: Config) -> Exit {
         reason = inside.fatal() => {
             tracing::error!(reason, "the node must stop");
             output::message(&format!("vaultara: the node must stop: {reason}"));
-            return Exit::Failure;
+            Exit::Failure.at_once();
         }
     }
     let end = async {
@@ -79,7 +79,7 @@ async fn serve(config: Config) -> Exit {
         exit = end => exit,
         () = signals.next() => {
             tracing::warn!("told twice to stop: ending at once");
-            Exit::Failure
+            Exit::Failure.at_once()
         }
     }
 }
