@@ -20,6 +20,12 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CC CXX CARGO_TARGET_DIR
 export PATH := $(BUILD_CACHE)/node/bin:$(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
+# Node's own binary trusts only what it brings; Debian's trusts the system's store, so both shall.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+NODE_EXTRA_CA_CERTS ?= /etc/ssl/certs/ca-certificates.crt
+export NODE_EXTRA_CA_CERTS
+endif
+
 # A ROCKSDB_LIB_DIR that is already set is honoured; otherwise the library is built once into the cache.
 ROCKSDB_LIB_DIR ?= $(shell $(prerequisites)/rocksdb.sh --where "$(BUILD_CACHE)")
 ROCKSDB_STATIC ?= 1
