@@ -37,8 +37,7 @@ fn many_files() -> io::Result<()> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
 }
 
-/// The allocator asks for huge pages, and an idle node would hold 24 MiB more of them than it uses;
-/// password hashes, the only large buffers, were not faster with them.
+/// The allocator asks for huge pages, and an idle node would hold 24 MiB more of them than it uses.
 #[cfg(target_os = "linux")]
 fn small_pages() -> io::Result<()> {
     Ok(rustix::thread::disable_transparent_huge_pages(true)?)
