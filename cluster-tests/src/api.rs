@@ -72,9 +72,17 @@ impl Api {
     /// # Errors
     /// The node does not answer as it should.
     pub async fn open(launch: &Launch) -> Result<Self, Failure> {
+        Self::on(launch.port, &launch.external_url).await
+    }
+
+    /// As [`Api::open`], for a node that was started otherwise.
+    ///
+    /// # Errors
+    /// As [`Api::open`].
+    pub async fn on(port: u16, external_url: &str) -> Result<Self, Failure> {
         let http = Client::builder().timeout(ANSWER_WITHIN).build().map_err(during("client"))?;
-        let base = format!("http://127.0.0.1:{}", launch.port);
-        let resource = format!("{}/api", launch.external_url);
+        let base = format!("http://127.0.0.1:{port}");
+        let resource = format!("{external_url}/api");
         let form = [
             ("grant_type", "client_credentials"),
             ("resource", resource.as_str()),
@@ -133,6 +141,12 @@ impl Api {
     /// Makes a user.
     pub async fn create(&self, username: &str, key: &str) -> Written {
         self.write(Method::POST, &self.users, key, &body(username, "0")).await
+    }
+
+    /// Makes a user who can sign in.
+    pub async fn create_person(&self, username: &str, password: &str) -> Written {
+        let body = json!({ "username": username, "password": password });
+        self.write(Method::POST, &self.users, username, &body).await
     }
 
     /// Replaces a user's content.

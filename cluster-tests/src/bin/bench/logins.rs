@@ -14,21 +14,26 @@ use vaultara_cluster_tests::{Failure, during};
 use crate::{
     figures::{Sample, cpu_seconds, line},
     limits::Limits,
+    people,
     server::{Launch, Server},
 };
 
 const VERIFIER: &str = "a-code-verifier-that-is-long-enough-for-the-rule";
 const REDIRECT: &str = "http://localhost:3000/callback";
+/// Name and password of who signs in alone.
+const ALICE: (&str, &str) = ("alice", demo::ALICE_PASSWORD);
 /// Concurrent people.
 const PEOPLE: [usize; 3] = [1, 8, 32];
 
 pub(crate) async fn measure(seconds: f64, limits: &Limits) -> Result<(), Failure> {
     let dir = tempfile::tempdir_in(".").map_err(during("make a folder"))?;
     let (server, _) = Launch::new(dir.path(), None)?.start().await?;
+    let names = people::make(&server, PEOPLE.into_iter().max().unwrap_or(1)).await?;
     line("logins: code + PKCE with password, ES256 access token, RS256 ID token");
     line("  people      /s   p50 ms   p99 ms   CPU ms   bound  ratio   drafts   Argon2id limit/s");
     for people in PEOPLE {
-        let mut sample = run(&server, people, seconds.max(3.0)).await?;
+        let names = names.iter().take(people).cloned();
+        let mut sample = run(&server, names, seconds.max(3.0)).await?;
         let drafts = sample.1 / sample.0.count.max(1) as f64;
         let (p50, p99) = (sample.0.quantile_ms(0.5), sample.0.quantile_ms(0.99));
         let cpu_ms = sample.0.cpu_us() / 1e3;
@@ -45,20 +50,25 @@ pub(crate) async fn measure(seconds: f64, limits: &Limits) -> Result<(), Failure
 }
 
 /// A sample, and the drafts proposed meanwhile.
-async fn run(server: &Server, people: usize, seconds: f64) -> Result<(Sample, f64), Failure> {
+async fn run(
+    server: &Server,
+    names: impl Iterator<Item = String>,
+    seconds: f64,
+) -> Result<(Sample, f64), Failure> {
     let drafts = server.metric("vaultara_proposer_drafts").await?;
     let cpu = cpu_seconds(server.pid());
     let began = Instant::now();
     let until = began + Duration::from_secs_f64(seconds);
     let (url, address) = (server.url.clone(), server.address);
-    let tasks: Vec<_> = (0..people)
-        .map(|_| {
+    let tasks: Vec<_> = names
+        .map(|name| {
             let url = url.clone();
             tokio::spawn(async move {
                 let mut latencies = Vec::new();
                 while Instant::now() < until {
                     let sent = Instant::now();
-                    whole(&url, address, "openid profile email").await?;
+                    let person = (name.as_str(), people::PASSWORD);
+                    whole(&url, address, person, "openid profile email").await?;
                     latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
                 }
                 Ok::<_, Failure>(latencies)
@@ -77,13 +87,13 @@ async fn run(server: &Server, people: usize, seconds: f64) -> Result<(Sample, f6
 
 /// Signs `alice` in and gives her access token.
 pub(crate) async fn login(server: &Server) -> Result<String, Failure> {
-    let tokens = whole(&server.url, server.address, "openid profile email").await?;
+    let tokens = whole(&server.url, server.address, ALICE, "openid profile email").await?;
     member(&tokens, "access_token")
 }
 
 /// Signs `alice` in without an ID token and gives her refresh token.
 pub(crate) async fn offline(server: &Server) -> Result<String, Failure> {
-    member(&whole(&server.url, server.address, "profile").await?, "refresh_token")
+    member(&whole(&server.url, server.address, ALICE, "profile").await?, "refresh_token")
 }
 
 fn member(answer: &serde_json::Value, name: &str) -> Result<String, Failure> {
@@ -92,7 +102,12 @@ fn member(answer: &serde_json::Value, name: &str) -> Result<String, Failure> {
 }
 
 /// One person with a browser of their own.
-async fn whole(url: &str, address: SocketAddr, scope: &str) -> Result<serde_json::Value, Failure> {
+async fn whole(
+    url: &str,
+    address: SocketAddr,
+    (username, password): (&str, &str),
+    scope: &str,
+) -> Result<serde_json::Value, Failure> {
     let issuer = format!("{url}/t/demo");
     let browser = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -124,7 +139,7 @@ async fn whole(url: &str, address: SocketAddr, scope: &str) -> Result<serde_json
     let html = page.text().await.map_err(during("read the page"))?;
     let action = between(&html, "action=\"", "\"")?;
     let csrf = between(&html, "name=\"csrf\" value=\"", "\"")?;
-    let form = [("csrf", csrf.as_str()), ("username", "alice"), ("password", demo::ALICE_PASSWORD)];
+    let form = [("csrf", csrf.as_str()), ("username", username), ("password", password)];
     let posted = browser.post(format!("{url}{action}")).form(&form);
     let posted = posted.header("cookie", cookies.join("; ")).send().await;
     let posted = posted.map_err(during("post the password"))?;

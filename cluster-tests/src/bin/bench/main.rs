@@ -13,6 +13,7 @@ mod hello;
 mod limits;
 mod load;
 mod logins;
+mod people;
 mod refreshes;
 mod requests;
 mod rig;
