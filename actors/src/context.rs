@@ -189,6 +189,15 @@ impl Context {
         self.0.directory.client(self, tenant, client_id).await
     }
 
+    /// Whether a live client of a tenant runs in pages of this origin (CORS), as new as everything
+    /// applied here.
+    ///
+    /// # Errors
+    /// Faults only.
+    pub async fn knows_origin(&self, tenant: TenantId, origin: &str) -> Result<bool, Error> {
+        self.0.directory.knows_origin(self, tenant, origin).await
+    }
+
     /// Proposes a command and waits until it is applied here.
     ///
     /// # Errors

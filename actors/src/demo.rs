@@ -64,6 +64,7 @@ pub async fn seed(ctx: &Context, bootstrap: Token) -> Result<(), Error> {
     let (demo, _) = tenants::create(ctx, &Asker::system(), new).await?;
     client(ctx, demo, web_client(), Some(WEB_SECRET)).await?;
     client(ctx, demo, native_client(), None).await?;
+    client(ctx, demo, browser_client(), None).await?;
     client(ctx, demo, service_client(), Some(SERVICE_SECRET)).await?;
     user(ctx, demo, alice(), ALICE_PASSWORD).await?;
     user(ctx, demo, bob(), ADMINISTRATOR_PASSWORD).await
@@ -143,6 +144,19 @@ fn native_client() -> clients::Settings {
         redirect_uris: vec!["http://127.0.0.1/callback".into()],
         grant_types: BTreeSet::from([GrantType::AuthorizationCode, GrantType::RefreshToken]),
         ..plain("native-demo", "Demo native application")
+    }
+}
+
+/// It runs in a page: no secret, and redirects to the page itself and to the frame that renews.
+fn browser_client() -> clients::Settings {
+    clients::Settings {
+        authentication: Authentication::None,
+        redirect_uris: vec![
+            "http://localhost:3001/".into(),
+            "http://localhost:3001/renewed".into(),
+        ],
+        grant_types: BTreeSet::from([GrantType::AuthorizationCode, GrantType::RefreshToken]),
+        ..plain("browser-demo", "Demo browser application")
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod apply;
 pub mod old;
+pub mod origins;
 
 use std::collections::BTreeSet;
 
@@ -25,6 +26,8 @@ pub(crate) use apply::{find, insert};
 
 /// Unique index over `client_id`.
 pub const BY_CLIENT_ID: u8 = 1;
+/// List of clients by the origins of their pages.
+pub const BY_ORIGIN: u8 = 2;
 
 /// Reading clients.
 pub const READ: Permission = Permission::read("clients");

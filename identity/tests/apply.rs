@@ -20,6 +20,8 @@ mod keys;
 mod login;
 #[path = "apply/mechanism.rs"]
 mod mechanism;
+#[path = "apply/origins.rs"]
+mod origins;
 #[path = "apply/passwords.rs"]
 mod passwords;
 #[path = "apply/records.rs"]

@@ -13,6 +13,8 @@ mod client_credentials;
 mod code;
 #[path = "oauth/consent.rs"]
 mod consent;
+#[path = "oauth/cross_origin.rs"]
+mod cross_origin;
 #[path = "oauth/discovery.rs"]
 mod discovery;
 #[path = "oauth/headers.rs"]

@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use identity::{clients::Client, id::TenantId, outcome::Rejection};
+use identity::{
+    clients::{Client, origins},
+    id::TenantId,
+    outcome::Rejection,
+};
 use ractor::{
     Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent, rpc::CallResult,
 };
@@ -171,6 +175,30 @@ impl Directory {
         };
         cell.clients.put(client_id.to_owned(), view.as_of()?, Arc::clone(&client));
         Ok(Some(client))
+    }
+
+    /// Whether a live client of a tenant runs at an origin: as new as everything applied here.
+    ///
+    /// # Errors
+    /// Faults only.
+    pub async fn knows_origin(
+        &self,
+        ctx: &Context,
+        tenant: TenantId,
+        origin: &str,
+    ) -> Result<bool, Error> {
+        let (cell, _) = self.live(tenant).await?;
+        let required = ctx.0.raft.freshness().required_of_clients(tenant);
+        if cell.origins.get(origin, required).is_some() {
+            return Ok(true);
+        }
+        let reading = ctx.local();
+        let view = reading.view()?;
+        let known = origins::registered(&view, tenant, origin)?;
+        if known {
+            cell.origins.put(origin.to_owned(), view.as_of()?, ());
+        }
+        Ok(known)
     }
 
     async fn live(&self, tenant: TenantId) -> Result<Live, Error> {

@@ -43,6 +43,9 @@ const MAILBOX_MAX: usize = 1024;
 /// Most clients kept in memory per tenant.
 const CLIENTS_MAX: usize = 4096;
 
+/// Most origins of clients kept in memory per tenant.
+const ORIGINS_MAX: usize = 1024;
+
 /// What a request needs of a tenant all the time.
 pub struct TenantSnapshot {
     /// Applied index of the view it was built from.
@@ -63,6 +66,8 @@ pub struct TenantCell {
     published: ArcSwapOption<TenantSnapshot>,
     /// Live clients by `client_id`.
     pub(super) clients: Kept<String, Arc<Client>>,
+    /// Origins at which live clients run.
+    pub(super) origins: Kept<String, ()>,
     used_boot_ms: AtomicU64,
     entrance: Semaphore,
 }
@@ -73,6 +78,7 @@ impl TenantCell {
             id,
             published: ArcSwapOption::empty(),
             clients: Kept::new(CLIENTS_MAX),
+            origins: Kept::new(ORIGINS_MAX),
             used_boot_ms: AtomicU64::new(0),
             entrance: Semaphore::new(MAILBOX_MAX),
         }

@@ -3,7 +3,7 @@
 
 use super::{
     Authentication, BY_CLIENT_ID, Client, Command, GrantType, REDIRECT_URIS_MAX, SCOPES_MAX,
-    Settings, WRITE,
+    Settings, WRITE, origins,
 };
 use crate::{
     applying::Applying,
@@ -42,6 +42,7 @@ impl Command {
                 at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
                 let after =
                     Client { deleted_at_ms: Some(at.now_ms), secret: None, ..client.clone() };
+                origins::list(at, Some(&client), &after);
                 Ok(at.update(&client, after))
             }
             Self::RegenerateSecret { id, secret } => {
@@ -89,6 +90,7 @@ fn update<T: TablesMut>(
         at.claim(Client::TABLE, BY_CLIENT_ID, &after.client_id, id, "client_id")?;
         at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
     }
+    origins::list(at, Some(client), &after);
     Ok(at.update(client, after))
 }
 
@@ -103,12 +105,13 @@ fn third_party<T: TablesMut>(at: &mut Applying<'_, T>, client: ClientId) -> Resu
     Ok(())
 }
 
-/// Writes a new client and its index row.
+/// Writes a new client and its index rows.
 pub(crate) fn insert<T: TablesMut>(
     at: &mut Applying<'_, T>,
     client: Client,
 ) -> Result<Outcome, Stop> {
     at.claim(Client::TABLE, BY_CLIENT_ID, &client.client_id, client.id.bytes(), "client_id")?;
+    origins::list(at, None, &client);
     at.create(client)
 }
 

@@ -32,7 +32,8 @@ fn development(url: &str) -> String {
          \x20 Demo tenant     {issuer}\n\
          \x20 Discovery       {issuer}/.well-known/openid-configuration\n\
          \x20 Sign in as      alice / {alice}\n\
-         \x20 Clients         web-demo ({web}), native-demo (public), service-demo\n\n\
+         \x20 Clients         web-demo ({web}), service-demo,\n\
+         \x20                 native-demo and browser-demo (public)\n\n\
          A token for a service:\n\n\
          curl -s -u service-demo:{service} -d grant_type=client_credentials \
          {issuer}/oauth/token\n\n\

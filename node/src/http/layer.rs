@@ -9,8 +9,10 @@ pub mod envelope;
 pub mod headers;
 pub mod meter;
 pub mod screen;
+pub mod sharing;
 
 pub use self::{
     arrival::Arrival,
     envelope::{Envelope, RequestIds},
+    sharing::Sharing,
 };

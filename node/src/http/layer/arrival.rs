@@ -6,7 +6,7 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use axum::{
@@ -16,7 +16,10 @@ use axum::{
 
 use crate::{
     config::Network,
-    http::pages::{Language, Wishes},
+    http::{
+        layer::Sharing,
+        pages::{Language, Wishes},
+    },
 };
 
 /// Header of the request id in both directions.
@@ -41,11 +44,13 @@ struct Details {
     request_id: String,
     source: IpAddr,
     wishes: Wishes,
+    sharing: OnceLock<Sharing>,
 }
 
 impl Arrival {
     pub(crate) fn new(request_id: String, source: IpAddr, wishes: Wishes) -> Self {
-        Self(Arc::new(Details { request_id, source, wishes }))
+        let sharing = OnceLock::new();
+        Self(Arc::new(Details { request_id, source, wishes, sharing }))
     }
 
     /// The id that the answer and every log line of this request carry.
@@ -56,6 +61,16 @@ impl Arrival {
     /// The address that sent the request, as far as trusted proxies tell.
     pub fn source(&self) -> IpAddr {
         self.0.source
+    }
+
+    /// Says who may read the answer, whatever becomes of the request; only the first word counts.
+    pub(crate) fn share(&self, sharing: Sharing) {
+        drop(self.0.sharing.set(sharing));
+    }
+
+    /// Who may read the answer; none means that it is no matter of other sites.
+    pub(crate) fn sharing(&self) -> Option<&Sharing> {
+        self.0.sharing.get()
     }
 
     /// The language of a page that answers it; `ui_locales` is what the authorization request

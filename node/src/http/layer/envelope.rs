@@ -189,6 +189,9 @@ impl Exchange {
         let mut response = self.rendered(response);
         let headers = response.headers_mut();
         headers::secure(headers, self.dialect, self.settings.transport);
+        if let Some(sharing) = self.arrival.sharing() {
+            sharing.write(headers);
+        }
         if let Ok(id) = HeaderValue::from_str(self.arrival.request_id()) {
             headers.insert(REQUEST_ID, id);
         }

@@ -30,7 +30,6 @@ const KEPT_MAX: usize = 1_024;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
-const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 
 /// The address of a request, not looked up.
 pub(super) struct Addressed(pub(super) Address);
@@ -137,7 +136,7 @@ impl Documents {
     }
 }
 
-/// A public document: any site may read it, any cache may keep it for a while.
+/// A public document: any cache may keep it for a while.
 pub(super) fn answer(document: Bytes) -> Response {
     let mut response = Response::new(Body::from(document));
     let headers = response.headers_mut();
@@ -145,6 +144,5 @@ pub(super) fn answer(document: Bytes) -> Response {
     headers.reserve(12);
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::CACHE_CONTROL, CACHED);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     response
 }

@@ -6,6 +6,7 @@
 //! cached.
 
 pub mod authorize;
+mod cross_origin;
 pub mod discovery;
 pub mod documents;
 pub mod introspect;
@@ -24,7 +25,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use self::documents::Documents;
+use self::{cross_origin::CrossOrigin, documents::Documents};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
@@ -32,19 +33,22 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub fn routes(ctx: Context) -> Router {
     let router = Router::new();
     let router = at(router, "/oauth/authorize", get(authorize::get).post(authorize::post));
-    let router = at(router, "/oauth/token", post(token::post));
+    let shared = |methods| CrossOrigin::clients(&ctx, methods);
+    let router = at(router, "/oauth/token", post(token::post).layer(shared("POST")));
     let router = at(router, "/oauth/introspect", post(introspect::post));
-    let router = at(router, "/oauth/revoke", post(revoke::post));
-    let router = at(router, "/oauth/userinfo", get(userinfo::answer).post(userinfo::answer));
+    let router = at(router, "/oauth/revoke", post(revoke::post).layer(shared("POST")));
+    let userinfo = get(userinfo::answer).post(userinfo::answer).layer(shared("GET, POST"));
+    let router = at(router, "/oauth/userinfo", userinfo);
     router.with_state(ctx.clone()).merge(public_documents(Documents::new(ctx)))
 }
 
 fn public_documents(documents: Documents) -> Router {
-    let router = at(Router::new(), "/.well-known/jwks.json", get(jwks::get));
+    let shared = CrossOrigin::everyone;
+    let router = at(Router::new(), "/.well-known/jwks.json", get(jwks::get).layer(shared()));
     let openid = "/.well-known/openid-configuration";
-    let router = in_both_styles(router, openid, get(discovery::openid));
+    let router = in_both_styles(router, openid, get(discovery::openid).layer(shared()));
     let oauth = "/.well-known/oauth-authorization-server";
-    in_both_styles(router, oauth, get(discovery::oauth)).with_state(documents)
+    in_both_styles(router, oauth, get(discovery::oauth).layer(shared())).with_state(documents)
 }
 
 /// A route of the default tenant and the same of every other.
