@@ -136,7 +136,8 @@ if compgen -G '/usr/local/share/ca-certificates/*' >/dev/null; then
   cp -r /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/"
   chroot "$root" update-ca-certificates >/dev/null
 fi
-for settings in .cargo/config.toml .npmrc; do
+[ ! -e /etc/pip.conf ] || cp --dereference /etc/pip.conf "$root/etc/"
+for settings in .cargo/config.toml .npmrc .config/pip/pip.conf; do
   [ -e "$HOME/$settings" ] || continue
   mkdir -p "$root/srv/home/$(dirname "$settings")"
   cp "$HOME/$settings" "$root/srv/home/$settings"

@@ -33,6 +33,7 @@ test)
   need npm npm
   need curl curl
   need strace strace
+  python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
   ;;
 soak)
   need xfsprogs mkfs.xfs

@@ -40,9 +40,13 @@ async function main() {
 
 /** One file at a time: each drives a browser of its own. */
 function testArguments() {
-  const files = readdirSync(here).filter((name) => name.endsWith('.test.mjs')).sort();
+  const isTest = (name) => name.endsWith('.test.mjs');
+  const [first, ...others] = process.argv.slice(2);
+  const alone = first !== undefined && isTest(first);
+  const files = alone ? [first] : readdirSync(here).filter(isTest).sort();
+  const given = alone ? others : process.argv.slice(2);
   const options = ['--test', '--test-concurrency=1', '--test-timeout=120000', '--test-reporter=spec'];
-  return [...options, ...process.argv.slice(2), ...files];
+  return [...options, ...given, ...files];
 }
 
 function ended(child) {

@@ -3,9 +3,11 @@
 #
 #   VAULTARA_BIN         a built server; without it the development build is made
 #   CHROMIUM_BIN         the browser; without it chromium, chromium-browser or google-chrome from PATH
+#   VAULTARA_PYTHON      Python with the packages of python/requirements.txt; without it they are installed
 #   VAULTARA_SCREENSHOTS where screenshots go; without it <target>/browser-screenshots
 #
 # Arguments are passed to node's test runner, for example: ./run.sh --test-name-pattern='wrong password'
+# A first argument that ends in .test.mjs runs that file alone.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -27,6 +29,12 @@ if ! cmp -s "$here/package-lock.json" "$stamp"; then
   cp "$here/package-lock.json" "$stamp"
 fi
 
+if [ -z "${VAULTARA_PYTHON:-}" ]; then
+  cache=${XDG_CACHE_HOME:-$HOME/.cache}/vaultara
+  "$root/deploy/prerequisites/python.sh" "$cache"
+  VAULTARA_PYTHON=$cache/python/bin/python
+fi
+
 target=${CARGO_TARGET_DIR:-$root/target}
 case $target in /*) ;; *) target="$root/$target" ;; esac
 if [ -z "${VAULTARA_BIN:-}" ]; then
@@ -34,6 +42,6 @@ if [ -z "${VAULTARA_BIN:-}" ]; then
   VAULTARA_BIN="$target/debug/vaultara"
 fi
 
-export VAULTARA_BIN
+export VAULTARA_BIN VAULTARA_PYTHON
 export VAULTARA_SCREENSHOTS=${VAULTARA_SCREENSHOTS:-$target/browser-screenshots}
 exec node "$here/run.mjs" "$@"
