@@ -30,23 +30,27 @@ export function findChromium() {
   throw new Error('no Chromium found: install the package chromium or set CHROMIUM_BIN');
 }
 
-/** A client's callback address: it only remembers who came. */
+/** A client's callback address: it only remembers who came and which forms were posted. */
 export async function openCallback() {
   const visits = [];
-  const server = createServer((request, response) => {
+  const posted = [];
+  const server = createServer(async (request, response) => {
     visits.push(`${request.method} ${request.url}`);
+    const body = Buffer.concat(await request.toArray()).toString();
+    if (request.method === 'POST') posted.push(body);
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', connection: 'close' });
     response.end('<!doctype html><link rel="icon" href="data:,"><title>Callback</title><p>Back at the client.');
   });
   await new Promise((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-  return { port: server.address().port, visits, close: () => new Promise((done) => server.close(done)) };
+  return { port: server.address().port, visits, posted, close: () => new Promise((done) => server.close(done)) };
 }
 
 /**
  * Chromium with `localhost:3000` leading to `webCallback`, so that the registered redirect URI is used
- * as it is, whatever else listens on that port of this machine.
+ * as it is, whatever else listens on that port of this machine; `hosts` are more such names with ports.
  */
-export function openBrowser(webCallback) {
+export function openBrowser(webCallback, hosts = {}) {
+  const places = Object.entries({ 'localhost:3000': webCallback.port, ...hosts });
   return chromium.launch({
     executablePath: findChromium(),
     args: [
@@ -56,7 +60,7 @@ export function openBrowser(webCallback) {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      `--host-resolver-rules=MAP localhost:3000 127.0.0.1:${webCallback.port}`,
+      `--host-resolver-rules=${places.map(([name, port]) => `MAP ${name} 127.0.0.1:${port}`).join(', ')}`,
     ],
   });
 }
