@@ -7,6 +7,7 @@ export const ISSUER = `${BASE}/t/demo`;
 
 export const WEB = { id: 'web-demo', secret: 'web-demo-secret-for-development-only' };
 export const NATIVE = { id: 'native-demo' };
+const ADMIN = { id: 'admin-demo', secret: 'admin-demo-secret-for-development-only' };
 export const SERVICE = { id: 'service-demo', secret: 'service-demo-secret-for-development-only' };
 
 /** Plain http is what development mode speaks; signatures are checked although the channel is direct. */
@@ -18,7 +19,11 @@ export function discoverWeb() {
 }
 
 export function discoverNative() {
-  return client.discovery(new URL(ISSUER), NATIVE.id, undefined, client.None(), options);
+  return discoverPublic(NATIVE.id);
+}
+
+export function discoverPublic(id) {
+  return client.discovery(new URL(ISSUER), id, undefined, client.None(), options);
 }
 
 export function discoverService(secret = SERVICE.secret) {
@@ -56,4 +61,20 @@ export function getUserinfo(config, accessToken) {
   return fetch(config.serverMetadata().userinfo_endpoint, {
     headers: { authorization: `Bearer ${accessToken}` },
   });
+}
+
+/** Asks the administration API with every right there is. */
+export async function administer(method, path, body) {
+  const authorization = `Basic ${Buffer.from(`${ADMIN.id}:${ADMIN.secret}`).toString('base64')}`;
+  const asking = { grant_type: 'client_credentials', resource: `${BASE}/api`, scope: 'read write platform' };
+  const given = await fetch(`${BASE}/oauth/token`, {
+    method: 'POST',
+    headers: { authorization },
+    body: new URLSearchParams(asking),
+  });
+  const { access_token: token } = await given.json();
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const answer = await fetch(`${BASE}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
 }

@@ -2,15 +2,12 @@
 // schemes, two languages. Each look is also a picture for people to look at.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { isAccessible } from './accessible.mjs';
 import { WEB_REDIRECT, openBrowser, openCallback, shownPage, submitLogin, visit } from './browser.mjs';
 import { BASE, authorizationRequest, discoverWeb } from './clients.mjs';
-
-const AXE = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 const PHONE = { width: 320, height: 640 };
 const DESKTOP = { width: 1280, height: 800 };
@@ -74,7 +71,6 @@ for (const [name, open] of Object.entries(PAGES)) {
         await open(page);
         assert.ok(name.startsWith(await shownPage(page)), `${name} is shown`);
         assert.equal(await page.locator('html').getAttribute('lang'), locale);
-        await page.evaluate(AXE);
         for (const { colorScheme, viewport } of looks) {
           await page.emulateMedia({ colorScheme });
           await page.setViewportSize(viewport);
@@ -108,7 +104,6 @@ test('a brand of any colour is readable in both schemes', async () => {
   await visit(browser, { ...STILL, viewport: DESKTOP }, async (page) => {
     for (const accent of ['0f766e', 'ffee00', '000000', 'ffffff', 'ff2d78']) {
       await page.goto(`${BASE}/gallery/consent?accent=${accent}&radius=2&logo=1`);
-      await page.evaluate(AXE);
       for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme });
         await isReadable(page, `${accent} ${colorScheme}`);
@@ -136,18 +131,6 @@ async function fits(page, shown) {
     return { scrollWidth, clientWidth };
   });
   assert.ok(widths.scrollWidth <= widths.clientWidth, `${shown}: ${JSON.stringify(widths)}`);
-}
-
-/** axe finds nothing: not WCAG 2.2 AA, not its advice. */
-async function isAccessible(page, shown) {
-  // Preloading would fetch, which the content policy of our pages forbids.
-  const found = await page.evaluate(
-    (values) => window.axe.run(document, { preload: false, runOnly: { type: 'tag', values } }),
-    RULES,
-  );
-  assert.ok(found.passes.length > 10, `${shown}: axe looked at ${found.passes.length} rules only`);
-  const told = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`);
-  assert.deepEqual(told, [], shown);
 }
 
 /** Text stands out from what it is on, also where axe cannot tell. */

@@ -5,7 +5,17 @@ import { after, before, test } from 'node:test';
 
 import * as client from 'openid-client';
 
-import { ALICE, WEB_REDIRECT, arrival, openBrowser, openCallback, shownPage, signIn, visit } from './browser.mjs';
+import {
+  ALICE,
+  WEB_REDIRECT,
+  arrival,
+  openBrowser,
+  openCallback,
+  shownPage,
+  signIn,
+  submitLogin,
+  visit,
+} from './browser.mjs';
 import { ISSUER, authorizationRequest, discoverNative, discoverWeb } from './clients.mjs';
 
 let callback;
@@ -40,6 +50,26 @@ for (const javaScriptEnabled of [true, false]) {
 
     const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
     assert.equal(userinfo.preferred_username, ALICE.username);
+  });
+
+  test(`an answer can be posted to the client with JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, async () => {
+    const config = await discoverWeb();
+    const request = await authorizationRequest(config, WEB_REDIRECT, (parameters) => {
+      parameters.response_mode = 'form_post';
+    });
+    callback.posted.splice(0);
+    await visit(browser, { javaScriptEnabled }, async (page) => {
+      await page.goto(request.url.href);
+      await submitLogin(page, ALICE);
+      if (!javaScriptEnabled) await page.locator('#form-post-submit').click();
+      const returned = await arrival(page, WEB_REDIRECT);
+      assert.equal(returned.search, '');
+    });
+    const [body] = callback.posted;
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const posted = new Request(WEB_REDIRECT, { method: 'POST', headers, body });
+    const tokens = await client.authorizationCodeGrant(config, posted, request.checks);
+    assert.equal(tokens.claims().nonce, request.checks.expectedNonce);
   });
 }
 

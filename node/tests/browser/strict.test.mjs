@@ -44,54 +44,56 @@ test('the OpenID and the OAuth metadata, in both path styles, say the same', asy
   assert.deepEqual(openidInserted, openid);
 });
 
-test('every answer of a sign-in passes the strict library', async () => {
-  const server = await discovered('oidc');
-  const registered = { client_id: WEB.id };
-  const authentication = oauth.ClientSecretPost(WEB.secret);
-  const verifier = oauth.generateRandomCodeVerifier();
-  const state = oauth.generateRandomState();
-  const nonce = oauth.generateRandomNonce();
+for (const javaScriptEnabled of [true, false]) {
+  test(`every answer of a sign-in passes the strict library with JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, async () => {
+    const server = await discovered('oidc');
+    const registered = { client_id: WEB.id };
+    const authentication = oauth.ClientSecretPost(WEB.secret);
+    const verifier = oauth.generateRandomCodeVerifier();
+    const state = oauth.generateRandomState();
+    const nonce = oauth.generateRandomNonce();
 
-  const url = new URL(server.authorization_endpoint);
-  url.search = new URLSearchParams({
-    client_id: WEB.id,
-    redirect_uri: WEB_REDIRECT,
-    response_type: 'code',
-    scope: 'openid profile email',
-    state,
-    nonce,
-    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
-    code_challenge_method: 'S256',
+    const url = new URL(server.authorization_endpoint);
+    url.search = new URLSearchParams({
+      client_id: WEB.id,
+      redirect_uri: WEB_REDIRECT,
+      response_type: 'code',
+      scope: 'openid profile email',
+      state,
+      nonce,
+      code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+    });
+    const returned = await visit(browser, { javaScriptEnabled }, (page) => signIn(page, url, WEB_REDIRECT));
+    const parameters = oauth.validateAuthResponse(server, registered, returned, state);
+
+    const tokenResponse = await oauth.authorizationCodeGrantRequest(
+      server, registered, authentication, parameters, WEB_REDIRECT, verifier, insecure,
+    );
+    assert.match(tokenResponse.headers.get('cache-control'), /no-store/);
+    const tokens = await oauth.processAuthorizationCodeResponse(server, registered, tokenResponse, {
+      expectedNonce: nonce,
+      requireIdToken: true,
+    });
+    await oauth.validateApplicationLevelSignature(server, tokenResponse, insecure);
+    const { sub } = oauth.getValidatedIdTokenClaims(tokens);
+
+    const userinfoResponse = await oauth.userInfoRequest(server, registered, tokens.access_token, insecure);
+    const userinfo = await oauth.processUserInfoResponse(server, registered, sub, userinfoResponse);
+    assert.equal(userinfo.sub, sub);
+
+    // RFC 9068 as a resource server checks it; which audience is ours to choose, that there is one is not.
+    const { aud } = decodeJwt(tokens.access_token);
+    const asked = new Request(ISSUER, { headers: { authorization: `Bearer ${tokens.access_token}` } });
+    const claims = await oauth.validateJwtAccessToken(server, asked, [aud].flat()[0], insecure);
+    assert.equal(claims.sub, sub);
+
+    const introspect = () => oauth
+      .introspectionRequest(server, registered, authentication, tokens.access_token, insecure)
+      .then((response) => oauth.processIntrospectionResponse(server, registered, response));
+    assert.equal((await introspect()).active, true);
+    const revocation = await oauth.revocationRequest(server, registered, authentication, tokens.access_token, insecure);
+    await oauth.processRevocationResponse(revocation);
+    assert.equal((await introspect()).active, false);
   });
-  const returned = await visit(browser, {}, (page) => signIn(page, url, WEB_REDIRECT));
-  const parameters = oauth.validateAuthResponse(server, registered, returned, state);
-
-  const tokenResponse = await oauth.authorizationCodeGrantRequest(
-    server, registered, authentication, parameters, WEB_REDIRECT, verifier, insecure,
-  );
-  assert.match(tokenResponse.headers.get('cache-control'), /no-store/);
-  const tokens = await oauth.processAuthorizationCodeResponse(server, registered, tokenResponse, {
-    expectedNonce: nonce,
-    requireIdToken: true,
-  });
-  await oauth.validateApplicationLevelSignature(server, tokenResponse, insecure);
-  const { sub } = oauth.getValidatedIdTokenClaims(tokens);
-
-  const userinfoResponse = await oauth.userInfoRequest(server, registered, tokens.access_token, insecure);
-  const userinfo = await oauth.processUserInfoResponse(server, registered, sub, userinfoResponse);
-  assert.equal(userinfo.sub, sub);
-
-  // RFC 9068 as a resource server checks it; which audience is ours to choose, that there is one is not.
-  const { aud } = decodeJwt(tokens.access_token);
-  const asked = new Request(ISSUER, { headers: { authorization: `Bearer ${tokens.access_token}` } });
-  const claims = await oauth.validateJwtAccessToken(server, asked, [aud].flat()[0], insecure);
-  assert.equal(claims.sub, sub);
-
-  const introspect = () => oauth
-    .introspectionRequest(server, registered, authentication, tokens.access_token, insecure)
-    .then((response) => oauth.processIntrospectionResponse(server, registered, response));
-  assert.equal((await introspect()).active, true);
-  const revocation = await oauth.revocationRequest(server, registered, authentication, tokens.access_token, insecure);
-  await oauth.processRevocationResponse(revocation);
-  assert.equal((await introspect()).active, false);
-});
+}
