@@ -4,6 +4,9 @@
 //! carries a sealed token that fits this one session. Invariant: nothing here reaches another
 //! person's account.
 
+pub mod password;
+pub mod sign_in;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use identity::{
@@ -12,7 +15,8 @@ use identity::{
     consents::{self, CONSENTS, Consent},
     fault::Fault,
     id::{ConsentId, SessionId, TenantId, UserId},
-    outcome::{Outcome, Rejection},
+    outcome::Rejection,
+    passwords,
     principal::{Principal, Source},
     sessions::{self, BY_USER, SESSIONS, Session},
     stamp::Placement,
@@ -47,6 +51,8 @@ pub struct Overview {
     pub places: Vec<Place>,
     /// What the person allowed.
     pub allowed: Vec<Allowed>,
+    /// Fewest characters of a new password; none for an account without one.
+    pub password_length_min: Option<u16>,
     /// The token of the page's forms.
     pub form: String,
 }
@@ -119,6 +125,10 @@ pub async fn open(
     let (now_ms, view) = (ctx.now_ms(), reading.view()?);
     let Some(found) = session::find(&view, tenant, cookie, now_ms)? else { return Ok(None) };
     let expires_at_ms = now_ms.saturating_add(PAGE_LIFETIME_MS);
+    let password_length_min = match &found.user.password {
+        Some(_) => Some(passwords::rules(&view, tenant)?.length_min),
+        None => None,
+    };
     let token = found.presented.cookie.bytes();
     let form = ctx
         .keyring()
@@ -131,6 +141,7 @@ pub async fn open(
         username: found.user.username,
         email: found.user.email,
         profile: found.user.profile,
+        password_length_min,
         form,
     }))
 }
@@ -202,30 +213,58 @@ pub async fn act(
     act: Act,
     source: Source,
 ) -> Result<Answer, Error> {
-    let found = {
-        let reading = ctx.fresh().await?;
-        session::find(&reading.view()?, tenant, cookie, ctx.now_ms())?
-    };
-    let Some(Found { user: User { id: user, .. }, session, presented: by, .. }) = found else {
-        return Ok(Answer::SignedOut);
-    };
-    let opened = ctx.keyring().open_cookie(CookiePurpose::Form, tenant, ctx.now_ms(), form);
-    if !opened.is_ok_and(|token| *token == by.cookie.bytes()) {
-        return Ok(Answer::NotGenuine);
-    }
+    let Found { user: User { id: user, .. }, session, presented: by, .. } =
+        match whose(ctx, tenant, cookie, form).await? {
+            Whose::Theirs(found) => *found,
+            Whose::SignedOut => return Ok(Answer::SignedOut),
+            Whose::NotGenuine => return Ok(Answer::NotGenuine),
+        };
     let command = match act {
         Act::End(id) => Command::Sessions(sessions::Command::EndOwn { by, id }),
         Act::SignOut => Command::Sessions(sessions::Command::EndOwn { by, id: session.id }),
         Act::EndOthers => Command::Sessions(sessions::Command::EndOthers { by }),
         Act::Withdraw(id) => Command::Consents(consents::Command::WithdrawOwn { by, id }),
     };
-    let asker = Asker { principal: Principal::Person { tenant, user }, source, idempotency: None };
+    let asker = themselves(tenant, user, source);
     let reply = ctx.propose(&asker, Placement::Tenant(tenant), command).await?;
     match reply.result {
-        Ok(Outcome::Refused(_)) | Ok(_) => Ok(Answer::Done),
+        Ok(_) => Ok(Answer::Done),
         // Somebody else's and one that has ended are the same to the person: it is not there.
         Err(Rejection::NotFound) => Ok(Answer::Done),
         Err(Rejection::Issue(_)) => Ok(Answer::SignedOut),
         Err(rejection) => Err(rejection.into()),
     }
+}
+
+/// Whose posted form it is.
+enum Whose {
+    /// Of the session that it came with.
+    Theirs(Box<Found>),
+    /// Nobody is signed in with this browser.
+    SignedOut,
+    /// It is too old, or of another session.
+    NotGenuine,
+}
+
+async fn whose(
+    ctx: &Context,
+    tenant: TenantId,
+    cookie: Option<&Token>,
+    form: &str,
+) -> Result<Whose, Error> {
+    let found = {
+        let reading = ctx.fresh().await?;
+        session::find(&reading.view()?, tenant, cookie, ctx.now_ms())?
+    };
+    let Some(found) = found else { return Ok(Whose::SignedOut) };
+    let opened = ctx.keyring().open_cookie(CookiePurpose::Form, tenant, ctx.now_ms(), form);
+    if !opened.is_ok_and(|token| *token == found.presented.cookie.bytes()) {
+        return Ok(Whose::NotGenuine);
+    }
+    Ok(Whose::Theirs(Box::new(found)))
+}
+
+/// A person who asks at their own account.
+const fn themselves(tenant: TenantId, user: UserId, source: Source) -> Asker {
+    Asker { principal: Principal::Person { tenant, user }, source, idempotency: None }
 }

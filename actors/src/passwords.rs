@@ -6,6 +6,8 @@
 
 mod common;
 
+use std::fmt;
+
 use identity::{
     command::Command,
     id::TenantId,
@@ -46,50 +48,93 @@ pub struct Owner<'a> {
 }
 
 impl Owner<'_> {
-    fn words(&self) -> [(&str, &'static str); 6] {
+    fn words(&self) -> [(&str, Word); 6] {
         let before_at = |text| str::split_once(text, '@').map_or("", |(local, _)| local);
         [
-            (self.username, "the user name"),
-            (before_at(self.username), "the user name"),
-            (before_at(self.email), "the e-mail address"),
-            (self.tenant_slug, "the tenant's name"),
-            (self.tenant_name, "the tenant's name"),
-            (PRODUCT, "the product's name"),
+            (self.username, Word::Username),
+            (before_at(self.username), Word::Username),
+            (before_at(self.email), Word::Email),
+            (self.tenant_slug, Word::Tenant),
+            (self.tenant_name, Word::Tenant),
+            (PRODUCT, Word::Product),
         ]
+    }
+}
+
+/// A word that everybody knows of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// The user name.
+    Username,
+    /// What stands before the `@` of the e-mail address.
+    Email,
+    /// Slug or name of the tenant.
+    Tenant,
+    /// The name of the product.
+    Product,
+}
+
+/// Which rule a new password breaks. It never repeats what was typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Violation {
+    /// It has fewer characters than this.
+    TooShort(u16),
+    /// It has more than [`PASSWORD_LEN_MAX`] bytes.
+    TooLong,
+    /// There are control characters in it.
+    Control,
+    /// There is a word in it that everybody knows of the account.
+    Holds(Word),
+    /// It is among the first that others would guess.
+    Common,
+}
+
+impl Violation {
+    /// As the rules say it of a field.
+    pub fn at(self, field: &str) -> Rejection {
+        Rejection::invalid(field, self.to_string())
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort(least) => write!(f, "must be at least {least} characters"),
+            Self::TooLong => write!(f, "must be at most {PASSWORD_LEN_MAX} bytes"),
+            Self::Control => f.write_str("must not hold control characters"),
+            Self::Holds(Word::Username) => f.write_str("must not hold the user name"),
+            Self::Holds(Word::Email) => f.write_str("must not hold the e-mail address"),
+            Self::Holds(Word::Tenant) => f.write_str("must not hold the tenant's name"),
+            Self::Holds(Word::Product) => f.write_str("must not hold the product's name"),
+            Self::Common => f.write_str("is among the first that others would guess"),
+        }
     }
 }
 
 /// Refuses a new password that the rules do not allow.
 ///
 /// # Errors
-/// [`Rejection::Invalid`] at `field`; the reason never repeats what was typed.
-pub fn check(
-    field: &str,
-    password: &Password,
-    rules: &Rules,
-    owner: Owner<'_>,
-) -> Result<(), Rejection> {
-    let refuse = |reason: String| Err(Rejection::invalid(field, reason));
+/// The first rule that it breaks.
+pub fn check(password: &Password, rules: &Rules, owner: Owner<'_>) -> Result<(), Violation> {
     let password = canonical(password);
     let text = password.expose();
-    let least = usize::from(rules.length_min);
-    if text.chars().count() < least {
-        return refuse(format!("must be at least {least} characters"));
+    if text.chars().count() < usize::from(rules.length_min) {
+        return Err(Violation::TooShort(rules.length_min));
     }
     if text.len() > PASSWORD_LEN_MAX {
-        return refuse(format!("must be at most {PASSWORD_LEN_MAX} bytes"));
+        return Err(Violation::TooLong);
     }
     if text.chars().any(char::is_control) {
-        return refuse("must not hold control characters".into());
+        return Err(Violation::Control);
     }
     let lower = Password::new(text.to_lowercase());
     for (word, what) in owner.words() {
         if word.chars().count() >= WORD_LEN_MIN && holds(lower.expose(), &word.to_lowercase()) {
-            return refuse(format!("must not hold {what}"));
+            return Err(Violation::Holds(what));
         }
     }
     if common::guessed_first(lower.expose()) {
-        return refuse("is among the first that others would guess".into());
+        return Err(Violation::Common);
     }
     Ok(())
 }
@@ -106,16 +151,16 @@ fn holds(text: &str, word: &str) -> bool {
     })
 }
 
-/// Checks a new password by the tenant's rules and hashes it.
+/// Checks a new password by the tenant's rules and hashes it, or says which rule it breaks.
 ///
 /// # Errors
-/// As [`check`] at `/password`; [`Error::Overloaded`].
+/// [`Error::Overloaded`].
 pub async fn hashed(
     ctx: &Context,
     tenant: TenantId,
     (username, email): (&str, &str),
     password: Password,
-) -> Result<PasswordHash, Error> {
+) -> Result<Result<PasswordHash, Violation>, Error> {
     let rules = passwords::rules(&ctx.fresh().await?.view()?, tenant)?;
     let snapshot = ctx.tenant(tenant).await?;
     let owner = Owner {
@@ -124,8 +169,10 @@ pub async fn hashed(
         tenant_slug: &snapshot.tenant.slug,
         tenant_name: &snapshot.tenant.name,
     };
-    check("/password", &password, &rules, owner)?;
-    Ok(ctx.hasher().hash(tenant, password).await?)
+    if let Err(violation) = check(&password, &rules, owner) {
+        return Ok(Err(violation));
+    }
+    Ok(Ok(ctx.hasher().hash(tenant, password).await?))
 }
 
 /// Replaces the hash of a password that was just verified against one of yesterday's parameters or
@@ -156,13 +203,13 @@ mod tests {
         tenant_name: "Looking Glass",
     };
 
-    fn verdict(text: &str, length_min: u16) -> Result<(), Rejection> {
+    fn verdict(text: &str, length_min: u16) -> Result<(), Violation> {
         let rules = Rules { length_min, ..Rules::default() };
-        check("/password", &Password::new(text.into()), &rules, OWNER)
+        check(&Password::new(text.into()), &rules, OWNER)
     }
 
     fn reason(text: &str, length_min: u16) -> String {
-        match verdict(text, length_min) {
+        match verdict(text, length_min).map_err(|violation| violation.at("/password")) {
             Err(Rejection::Invalid { field, reason }) if field == "/password" => reason,
             other => panic!("{text}: {other:?}"),
         }
@@ -211,6 +258,6 @@ mod tests {
     fn short_names_forbid_nothing() {
         let owner = Owner { username: "al", email: "", tenant_slug: "x", tenant_name: "Io" };
         let password = Password::new("always examine the radio".into());
-        assert_eq!(check("/password", &password, &Rules::default(), owner), Ok(()));
+        assert_eq!(check(&password, &Rules::default(), owner), Ok(()));
     }
 }

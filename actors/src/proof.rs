@@ -3,22 +3,23 @@
 use identity::{
     attempts::{Attempt, Proven, Use},
     command::Command,
-    id::{SessionId, TenantId, UserId},
+    id::TenantId,
     outcome::Rejection,
     principal::Source,
     stamp::Placement,
     table::{self, Record as _},
-    users::{self, User},
+    users::{self, OwnPassword, User},
 };
 
 use crate::{
     attempts::{self, Trying},
     context::{Asker, Context},
     error::Error,
-    passwords,
+    oauth::login::session::{self, Found},
+    passwords::{self, Violation},
     runtime::{
         hasher::Refused,
-        secret::{Password, Token},
+        secret::{Password, Token, TokenKind},
     },
 };
 
@@ -128,45 +129,43 @@ pub async fn prove(
 }
 
 /// A person's wish for another password.
-pub struct Change<'a> {
-    /// Whose.
-    pub user: UserId,
+pub(crate) struct Change<'a> {
+    /// Who, and the session it happens in: it goes on with another cookie, all others end.
+    pub(crate) found: &'a Found,
     /// The one they have, as typed: fresh authentication.
-    pub current: &'a Password,
+    pub(crate) current: &'a Password,
     /// The one they want.
-    pub new: Password,
-    /// The session it happens in, which goes on; all others end.
-    pub session: Option<SessionId>,
+    pub(crate) new: Password,
     /// What the browser shows as a known one.
-    pub device: Option<&'a Token>,
+    pub(crate) device: Option<&'a Token>,
 }
 
 /// What came of a wish for another password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changed {
-    /// Done.
-    Done,
+#[derive(Debug)]
+pub(crate) enum Changed {
+    /// Done; this is the session's new cookie.
+    Done(Token),
     /// The current password is wrong.
     Wrong,
+    /// The new one breaks a rule.
+    Violates(Violation),
+    /// The session ended meanwhile.
+    SignedOut,
 }
 
 /// Changes a person's own password. `asker` is that person; the current password is compared like
 /// one at the login page, and counted like one.
 ///
 /// # Errors
-/// A violated rule at `/password`; [`Error::Throttled`]; what kept the node from answering.
-pub async fn change(
+/// [`Error::Throttled`]; what kept the node from answering.
+pub(crate) async fn change(
     ctx: &Context,
     asker: &Asker,
     tenant: TenantId,
     change: Change<'_>,
 ) -> Result<Changed, Error> {
     const ACTION: &str = "users.change_password";
-    let user = {
-        let reading = ctx.fresh().await?;
-        table::record::<User>(&reading.view()?, tenant, change.user.bytes())?.filter(User::live)
-    };
-    let user = user.ok_or(Rejection::NotFound)?;
+    let Found { user, session, presented, .. } = change.found;
     let shown = Shown {
         username: &user.username,
         password: change.current,
@@ -174,25 +173,42 @@ pub async fn change(
         source: &asker.source,
     };
     let proof = prove(ctx, tenant, shown, ACTION, None).await?;
-    let Some(proof) = proof.filter(|proof| proof.user.id == change.user) else {
-        let what = (ACTION, "wrong_credentials");
-        ctx.denials().count(tenant, &asker.source, what, ctx.0.clock.wall_ms());
-        return Ok(Changed::Wrong);
+    let Some(proof) = proof.filter(|proof| proof.user.id == user.id) else {
+        return Ok(wrong(ctx, tenant, &asker.source, ACTION));
     };
     let owner = (user.username.as_str(), user.email.as_deref().unwrap_or_default());
     let password = match passwords::hashed(ctx, tenant, owner, change.new).await {
-        Ok(password) => password,
+        Ok(Ok(password)) => password,
+        Ok(Err(violation)) => {
+            proof.unused(ctx, tenant, &asker.source).await?;
+            return Ok(Changed::Violates(violation));
+        }
         Err(error) => {
             proof.unused(ctx, tenant, &asker.source).await?;
             return Err(error);
         }
     };
-    let command = proof.used(Use::Users(users::Command::ChangePassword {
-        id: change.user,
-        credential_revision: proof.user.credential_revision,
-        password,
-        session: change.session,
-    }));
-    ctx.write(asker, Placement::Tenant(tenant), command).await?;
-    Ok(Changed::Done)
+    let secret = ctx.random().token(TokenKind::Session);
+    let command =
+        proof.used(Use::Users(users::Command::ChangeOwnPassword(Box::new(OwnPassword {
+            by: *presented,
+            credential_revision: proof.user.credential_revision,
+            password,
+            cookie: secret.digest(),
+        }))));
+    match ctx.propose(asker, Placement::Tenant(tenant), command).await?.result {
+        Ok(_) => Ok(Changed::Done(session::cookie(session.id, &secret))),
+        // Somebody else changed it between the look and the decision.
+        Err(Rejection::Stale) => Ok(wrong(ctx, tenant, &asker.source, ACTION)),
+        Err(Rejection::Issue(_)) => {
+            proof.unused(ctx, tenant, &asker.source).await?;
+            Ok(Changed::SignedOut)
+        }
+        Err(rejection) => Err(rejection.into()),
+    }
+}
+
+fn wrong(ctx: &Context, tenant: TenantId, source: &Source, action: &'static str) -> Changed {
+    ctx.denials().count(tenant, source, (action, "wrong_credentials"), ctx.0.clock.wall_ms());
+    Changed::Wrong
 }

@@ -98,7 +98,8 @@ pub async fn perform(ctx: &Context, source: Source, request: Request) -> Result<
         tenant_slug: &request.slug,
         tenant_name: &request.tenant_name,
     };
-    passwords::check("/admin/password", &request.password, &Rules::default(), owner)?;
+    passwords::check(&request.password, &Rules::default(), owner)
+        .map_err(|violation| violation.at("/admin/password"))?;
     let body = Digest::from_bytes(ctx.keyring().mac(
         MacPurpose::Idempotency,
         TenantId::CLUSTER,

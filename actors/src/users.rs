@@ -64,5 +64,6 @@ async fn hashed(
         return Ok(None);
     };
     let owner = (settings.username.as_str(), settings.email.as_deref().unwrap_or_default());
-    Ok(Some(passwords::hashed(ctx, tenant, owner, password).await?))
+    let hashed = passwords::hashed(ctx, tenant, owner, password).await?;
+    Ok(Some(hashed.map_err(|violation| violation.at("/password"))?))
 }

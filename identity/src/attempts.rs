@@ -19,6 +19,7 @@ use crate::{
     oauth,
     outcome::{Outcome, Rejection, Stop},
     secret::Digest,
+    sessions,
     table::{self, Row, Table, Tables, TablesMut},
     users,
 };
@@ -135,6 +136,8 @@ pub enum Use {
     Oauth(oauth::Command),
     /// An account is changed.
     Users(users::Command),
+    /// Somebody signs in to their own account.
+    Sessions(sessions::Command),
 }
 
 impl Proven {
@@ -142,6 +145,7 @@ impl Proven {
         match &self.by {
             Use::Oauth(command) => command.name(),
             Use::Users(command) => command.name(),
+            Use::Sessions(command) => command.name(),
         }
     }
 
@@ -149,6 +153,7 @@ impl Proven {
         let outcome = match &self.by {
             Use::Oauth(command) => command.apply(at)?,
             Use::Users(command) => command.apply(at)?,
+            Use::Sessions(command) => command.apply(at)?,
         };
         // A refusal that is written down used nothing; the attempt stays counted.
         if !matches!(outcome, Outcome::Refused(_)) {

@@ -29,6 +29,13 @@ pub const CHANGES: &[Change] = &[
     },
     Change { number: 5, date: "2026-11-25", what: "attempts, password rules", feature_level: 1 },
     Change { number: 6, date: "2026-11-25", what: "consents", feature_level: 1 },
+    Change {
+        number: 7,
+        date: "2026-11-25",
+        what: "grants end with their user's epoch and need no session; people sign in to their own \
+               account and change their password under their session's cookie",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     applying::Applying,
     clients::{Client, GrantType},
-    codec::Persisted,
+    codec::{self, Persisted},
     consents,
     id::{ClientId, GrantId, SessionId, UserId},
     keys::Algorithm,
@@ -35,8 +35,10 @@ pub struct Grant {
     pub client: ClientId,
     /// By whom.
     pub user: UserId,
-    /// In which session.
-    pub session: SessionId,
+    /// In which session; none for one that no browser took part in.
+    pub session: Option<SessionId>,
+    /// The user's session epoch it began in.
+    pub epoch: u64,
     /// Scopes granted.
     pub scopes: BTreeSet<String>,
     /// When nothing issued from it can live any more, state time in milliseconds.
@@ -51,14 +53,60 @@ impl Grant {
         self.revoked_at_ms.is_none() && now_ms < self.expires_at_ms
     }
 
-    /// Whether it outlives the session it was made in (OIDC Core §11).
-    pub fn offline(&self) -> bool {
-        self.scopes.contains(OFFLINE_ACCESS)
+    /// The session it ends with; an offline one outlives the session it was made in (OIDC Core
+    /// §11).
+    pub fn bound_to(&self) -> Option<SessionId> {
+        self.session.filter(|_| !self.scopes.contains(OFFLINE_ACCESS))
+    }
+
+    /// Whether it counts for its user at a state time, but for the session it is bound to. One that
+    /// is bound to none ends when all sessions of the user do.
+    pub fn counts(&self, user: &User, now_ms: u64) -> bool {
+        let in_epoch = self.bound_to().is_some() || self.epoch == user.session_epoch;
+        self.user == user.id && user.live() && in_epoch && self.live(now_ms)
     }
 }
 
 impl Persisted for Grant {
     const KIND: [u8; 2] = *b"gr";
+    const VERSION: u16 = 2;
+
+    fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
+        match version {
+            1 => Ok(codec::body_from::<GrantV1>(body)?.into()),
+            _ => Err(codec::Error::Version { kind: Self::KIND, version }),
+        }
+    }
+}
+
+/// A grant before epochs; each was made in a session.
+#[derive(Serialize, Deserialize)]
+struct GrantV1 {
+    id: GrantId,
+    revision: u64,
+    client: ClientId,
+    user: UserId,
+    session: SessionId,
+    scopes: BTreeSet<String>,
+    expires_at_ms: u64,
+    revoked_at_ms: Option<u64>,
+}
+
+impl From<GrantV1> for Grant {
+    fn from(old: GrantV1) -> Self {
+        Self {
+            id: old.id,
+            revision: old.revision,
+            client: old.client,
+            user: old.user,
+            session: Some(old.session),
+            // Nobody knows: whoever ended all sessions since the beginning is taken at their word.
+            epoch: 0,
+            scopes: old.scopes,
+            expires_at_ms: old.expires_at_ms,
+            revoked_at_ms: old.revoked_at_ms,
+        }
+    }
 }
 
 impl Record for Grant {
@@ -209,13 +257,7 @@ pub(crate) fn authorize_asking<T: TablesMut>(
     at: &Applying<'_, T>,
     issue: Issue<'_>,
 ) -> Result<Parties, Stop> {
-    let tenant = tenants::own(at).map_err(|stop| match stop {
-        Stop::Rejected(_) => IssueRefusal::TenantDisabled.into(),
-        Stop::Fault(fault) => Stop::Fault(fault),
-    })?;
-    if !tenant.live() {
-        return Err(IssueRefusal::TenantDisabled.into());
-    }
+    let tenant = live_tenant(at)?;
     let client = at
         .record::<Client>(issue.client.bytes())?
         .filter(Client::live)
@@ -231,9 +273,7 @@ pub(crate) fn authorize_asking<T: TablesMut>(
         return Err(IssueRefusal::Scope.into());
     }
     let user = match issue.user {
-        Some(id) => Some(
-            at.record::<User>(id.bytes())?.filter(User::live).ok_or(IssueRefusal::UserDisabled)?,
-        ),
+        Some(id) => Some(live_user(at, id)?),
         None => None,
     };
     if let Some(id) = issue.session {
@@ -244,4 +284,28 @@ pub(crate) fn authorize_asking<T: TablesMut>(
         }
     }
     Ok(Parties { tenant, client, user })
+}
+
+/// What of the gate concerns the person, for a session that no client asked for.
+///
+/// # Errors
+/// As [`authorize_issue`].
+pub(crate) fn authorize_person<T: TablesMut>(
+    at: &Applying<'_, T>,
+    user: UserId,
+) -> Result<(Tenant, User), Stop> {
+    Ok((live_tenant(at)?, live_user(at, user)?))
+}
+
+fn live_tenant<T: TablesMut>(at: &Applying<'_, T>) -> Result<Tenant, Stop> {
+    let tenant = tenants::own(at).map_err(|stop| match stop {
+        Stop::Rejected(_) => IssueRefusal::TenantDisabled.into(),
+        Stop::Fault(fault) => Stop::Fault(fault),
+    })?;
+    if tenant.live() { Ok(tenant) } else { Err(IssueRefusal::TenantDisabled.into()) }
+}
+
+fn live_user<T: TablesMut>(at: &Applying<'_, T>, id: UserId) -> Result<User, Stop> {
+    let user = at.record::<User>(id.bytes())?.filter(User::live);
+    Ok(user.ok_or(IssueRefusal::UserDisabled)?)
 }

@@ -92,6 +92,15 @@ impl Session {
         self.ended_at_ms.is_none() && now_ms < self.ends_at_ms()
     }
 
+    /// As it is after its person proved once more who they are. The cookie is a new one, so that
+    /// whoever knew the old one gains nothing by it.
+    pub(crate) fn raised(&self, cookie: Digest, method: Method, now_ms: u64) -> Self {
+        let mut raised =
+            Self { cookie, authenticated_at_ms: now_ms, seen_at_ms: now_ms, ..self.clone() };
+        raised.methods.insert(method);
+        raised
+    }
+
     /// When it ends if it is not used any more, state time in milliseconds: what may have gone
     /// unrecorded is in its favor.
     pub const fn ends_at_ms(&self) -> u64 {
@@ -244,6 +253,25 @@ impl Presented {
     }
 }
 
+/// A person who proved who they are, for their own account: no client asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// Who.
+    pub user: UserId,
+    /// The credential revision the password was verified against.
+    pub credential_revision: u64,
+    /// The session's id, if a new one begins.
+    pub session: SessionId,
+    /// Digest of the session's new cookie.
+    pub cookie: Digest,
+    /// What the browser showed: this session goes on if it is the same person's, else it ends.
+    pub presented: Option<Presented>,
+    /// Address, for the session's own record.
+    pub address: String,
+    /// User agent, at most 256 bytes.
+    pub user_agent: String,
+}
+
 /// Changes of sessions. Variants are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -280,6 +308,8 @@ pub enum Command {
         /// What their browser showed.
         by: Presented,
     },
+    /// A person signs in to their own account.
+    SignIn(Box<SignIn>),
 }
 
 impl Command {
@@ -290,6 +320,7 @@ impl Command {
             Self::SetRules { .. } => "sessions.set_rules",
             Self::EndOwn { .. } => "sessions.end_own",
             Self::EndOthers { .. } => "sessions.end_others",
+            Self::SignIn(_) => "sessions.sign_in",
         }
     }
 }

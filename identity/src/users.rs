@@ -14,7 +14,8 @@ use crate::{
     authorize::Permission,
     codec::{self, Persisted},
     id::{RoleId, SessionId, UserId},
-    secret::PasswordHash,
+    secret::{Digest, PasswordHash},
+    sessions::Presented,
     table::Record,
 };
 
@@ -211,6 +212,19 @@ pub struct Settings {
     pub roles: BTreeSet<RoleId>,
 }
 
+/// A person's wish for another password, after the one they have was verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnPassword {
+    /// What their browser showed.
+    pub by: Presented,
+    /// The credential revision the old password was verified against.
+    pub credential_revision: u64,
+    /// Hash of the new password.
+    pub password: PasswordHash,
+    /// Digest of the session's new cookie.
+    pub cookie: Digest,
+}
+
 /// Changes of users. Variants are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -253,7 +267,8 @@ pub enum Command {
     },
     /// Forgets the failed attempts at an account.
     Unlock(UserId),
-    /// A person changes their own password; every session but the one they do it in ends.
+    /// A person changes their own password; every session but the one they do it in ends. Drafts of
+    /// before the session's cookie was shown and changed with it.
     ChangePassword {
         /// Whose.
         id: UserId,
@@ -264,6 +279,9 @@ pub enum Command {
         /// The session it happens in, which goes on.
         session: Option<SessionId>,
     },
+    /// A person changes their own password; every session but the one they do it in ends, and that
+    /// one gets another cookie: whoever knew the old one knows nothing any more.
+    ChangeOwnPassword(Box<OwnPassword>),
 }
 
 impl Command {
@@ -274,7 +292,7 @@ impl Command {
             Self::Delete { .. } => "users.delete",
             Self::Rehash { .. } => "users.rehash",
             Self::Unlock(_) => "users.unlock",
-            Self::ChangePassword { .. } => "users.change_password",
+            Self::ChangePassword { .. } | Self::ChangeOwnPassword(_) => "users.change_password",
         }
     }
 }

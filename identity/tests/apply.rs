@@ -22,6 +22,8 @@ mod login;
 mod mechanism;
 #[path = "apply/origins.rs"]
 mod origins;
+#[path = "apply/own_account.rs"]
+mod own_account;
 #[path = "apply/passwords.rs"]
 mod passwords;
 #[path = "apply/records.rs"]

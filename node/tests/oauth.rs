@@ -23,6 +23,8 @@ mod headers;
 mod keys;
 #[path = "oauth/login.rs"]
 mod login;
+#[path = "oauth/own_password.rs"]
+mod own_password;
 #[path = "oauth/passwords.rs"]
 mod passwords;
 #[path = "oauth/prompt.rs"]

@@ -8,7 +8,7 @@
 
 mod account;
 mod consent;
-mod form;
+pub(crate) mod form;
 mod password;
 pub(crate) mod session;
 

@@ -245,6 +245,7 @@ pub(crate) fn redeem<T: TablesMut>(
     let issued = Issued::to(&parties, code.scopes.clone(), code.api);
     let lifetime_ms = u64::from(issued.access_token_s).saturating_mul(1000);
     let of = refresh::Of { grant, api: code.api, authenticated_at_ms: code.authenticated_at_ms };
+    let user = parties.user.as_ref().ok_or(IssueRefusal::UserDisabled)?;
     let family_ends_at_ms = refresh::begin(at, &parties, redemption.refresh, of)?;
     // A grant lives as long as anything that hangs off it, the last access token included.
     let expires_at_ms = family_ends_at_ms.unwrap_or(at.now_ms).saturating_add(lifetime_ms);
@@ -253,7 +254,8 @@ pub(crate) fn redeem<T: TablesMut>(
         revision: 0,
         client: code.client,
         user: code.user,
-        session: code.session,
+        session: Some(code.session),
+        epoch: user.session_epoch,
         scopes: code.scopes.clone(),
         expires_at_ms,
         revoked_at_ms: None,

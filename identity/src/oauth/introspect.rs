@@ -9,7 +9,7 @@ use crate::{
     consents,
     fault::Fault,
     grants::{DeniedToken, Grant, denied_digest},
-    id::{ClientId, GrantId, SessionId, TenantId, UserId},
+    id::{ClientId, GrantId, TenantId},
     secret::Digest,
     sessions::Session,
     table::{Record, Tables, flow, record, unique},
@@ -132,20 +132,20 @@ fn of_grant(
     let Some(grant) = record::<Grant>(tables, tenant, id.bytes())? else {
         return Ok(None);
     };
-    if !grant.live(now_ms) || grant.client != client {
+    if grant.client != client {
         return Ok(None);
     }
     if !consents::given(tables, tenant, client, grant.user, &grant.scopes)? {
         return Ok(None);
     }
-    let Some(user) = record::<User>(tables, tenant, UserId::bytes(&grant.user))? else {
+    let user = record::<User>(tables, tenant, grant.user.bytes())?;
+    let Some(user) = user.filter(|user| grant.counts(user, now_ms)) else {
         return Ok(None);
     };
-    let counts = if grant.offline() {
-        user.live()
-    } else {
-        let session: Option<Session> = record(tables, tenant, SessionId::bytes(&grant.session))?;
-        session.is_some_and(|session| session.counts(&user, now_ms))
+    let counts = match grant.bound_to() {
+        Some(session) => record::<Session>(tables, tenant, session.bytes())?
+            .is_some_and(|session| session.counts(&user, now_ms)),
+        None => true,
     };
     Ok(if counts { Some((grant, user)) } else { None })
 }

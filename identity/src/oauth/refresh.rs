@@ -194,8 +194,8 @@ pub(crate) fn refresh<T: TablesMut>(
             Rotation::Always => rotate(at, shown, &row, &parties)?,
             Rotation::Never => keep(at, shown, &row, &parties),
         };
-        if let Some(session) = at.record::<Session>(grant.session.bytes())?
-            && !grant.offline()
+        if let Some(session) = grant.bound_to()
+            && let Some(session) = at.record::<Session>(session.bytes())?
         {
             sessions::seen(at, &session, grant.client);
         }
@@ -246,7 +246,7 @@ fn gate<T: TablesMut>(
         client: grant.client,
         grant_type: GrantType::RefreshToken,
         user: Some(grant.user),
-        session: (!grant.offline()).then_some(grant.session),
+        session: grant.bound_to(),
         scopes,
     };
     let parties = grants::authorize_issue(at, issue)?;
@@ -255,13 +255,16 @@ fn gate<T: TablesMut>(
     if user.credential_revision != row.credential_revision {
         return Err(RefreshRefusal::Credential.into());
     }
+    if !grant.counts(user, at.now_ms) {
+        return Err(IssueRefusal::GrantEnded.into());
+    }
     let issued = Issued::to(&parties, scopes.clone(), row.api);
     // An access token does not outlive its grant, which is what it is looked up by.
     let left_s = grant.expires_at_ms.saturating_sub(at.now_ms).div_ceil(1000);
     let issued = Issued {
         grant: Some(grant.id),
         user: Some(grant.user),
-        session: Some(grant.session),
+        session: grant.session,
         authenticated_at_ms: Some(row.authenticated_at_ms),
         access_token_s: issued.access_token_s.min(u32::try_from(left_s).unwrap_or(u32::MAX)),
         ..issued

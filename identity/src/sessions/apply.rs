@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{BY_USER, CLIENTS_MAX, Command, Method, Presented, Rules, SESSIONS, Session, WRITE};
+use super::{
+    BY_USER, CLIENTS_MAX, Command, Method, Presented, Rules, SESSIONS, Session, SignIn, WRITE,
+};
 use crate::{
     applying::Applying,
     fault::Fault,
+    grants,
     id::{ClientId, SessionId},
     outcome::{IssueRefusal, Outcome, Rejection, Stop},
     principal::Principal,
@@ -74,8 +77,29 @@ impl Command {
                 at.update(&user, User { session_epoch: epoch, ..user.clone() });
                 Ok(at.update(&session, Session { epoch, ..session.clone() }))
             }
+            Self::SignIn(sign_in) => self::sign_in(at, sign_in),
         }
     }
+}
+
+fn sign_in<T: TablesMut>(at: &mut Applying<'_, T>, sign_in: &SignIn) -> Result<Outcome, Stop> {
+    at.target(User::TABLE, sign_in.user.bytes());
+    let (tenant, user) = grants::authorize_person(at, sign_in.user)?;
+    if user.credential_revision != sign_in.credential_revision {
+        return Err(Rejection::Stale.into());
+    }
+    let beginning = Beginning {
+        user: &user,
+        session: sign_in.session,
+        cookie: sign_in.cookie,
+        presented: sign_in.presented,
+        address: &sign_in.address,
+        user_agent: &sign_in.user_agent,
+        method: Method::Password,
+        lifetime_s: tenant.lifetimes.session_s,
+    };
+    let session = begin(at, &beginning)?;
+    Ok(Outcome::Written { id: session.id.bytes(), revision: session.revision })
 }
 
 /// The session that a person asks from, and the person; nobody else may ask with it.
@@ -148,15 +172,11 @@ pub(crate) fn begin<T: TablesMut>(
     let now_ms = at.now_ms;
     if let Some(before) = before {
         if before.counts(user, now_ms) {
-            let mut after = Session {
-                cookie: beginning.cookie,
+            let after = Session {
                 address: beginning.address.to_owned(),
                 user_agent: beginning.user_agent.to_owned(),
-                authenticated_at_ms: now_ms,
-                seen_at_ms: now_ms,
-                ..before.clone()
+                ..before.raised(beginning.cookie, beginning.method, now_ms)
             };
-            after.methods.insert(beginning.method);
             at.update(&before, after.clone());
             return Ok(at.record(before.id.bytes())?.unwrap_or(after));
         }

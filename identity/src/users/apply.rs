@@ -1,7 +1,9 @@
 //! What the commands do to accounts, and the rules they obey: one validator for create and update,
 //! nobody grants or edits above themselves, the operator keeps an administrator.
 
-use super::{BY_EMAIL, BY_ROLE, BY_USERNAME, Command, PROFILE_CLAIMS, Settings, User, WRITE};
+use super::{
+    BY_EMAIL, BY_ROLE, BY_USERNAME, Command, OwnPassword, PROFILE_CLAIMS, Settings, User, WRITE,
+};
 use crate::{
     applying::Applying,
     attempts,
@@ -11,7 +13,7 @@ use crate::{
     outcome::{IssueRefusal, Outcome, Rejection, Stop},
     principal::Principal,
     secret::PasswordHash,
-    sessions,
+    sessions::{self, Method, Session},
     table::{FoundRow, Record, Span, TablesMut},
     tenants,
 };
@@ -41,6 +43,7 @@ impl Command {
             Self::ChangePassword { id, credential_revision, password, session } => {
                 change_password(at, *id, *credential_revision, (password, *session))
             }
+            Self::ChangeOwnPassword(own) => change_own_password(at, own),
             Self::Unlock(id) => {
                 find(at, *id, None)?;
                 attempts::forget(at, &attempts::account(*id))?;
@@ -63,20 +66,42 @@ fn change_password<T: TablesMut>(
     }
     let user =
         at.record::<User>(id.bytes())?.filter(User::live).ok_or(IssueRefusal::UserDisabled)?;
-    if user.credential_revision != credential_revision {
-        return Err(Rejection::Stale.into());
-    }
-    let after = User {
-        password: Some(password.clone()),
-        credential_revision: user.credential_revision.saturating_add(1),
-        session_epoch: user.session_epoch.saturating_add(1),
-        ..user.clone()
-    };
+    let after = with_password(&user, credential_revision, password)?;
     if let Some(session) = session {
         sessions::carry_over(at, session, &user, after.session_epoch)?;
     }
     attempts::forget(at, &attempts::account(id))?;
     Ok(at.update(&user, after))
+}
+
+/// As [`change_password`], by the cookie of the session, which is raised by it.
+fn change_own_password<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    own: &OwnPassword,
+) -> Result<Outcome, Stop> {
+    let (session, user) = sessions::asked_from(at, &own.by)?;
+    at.target(User::TABLE, user.id.bytes());
+    let after = with_password(&user, own.credential_revision, &own.password)?;
+    let raised = session.raised(own.cookie, Method::Password, at.now_ms);
+    at.update(&session, Session { epoch: after.session_epoch, ..raised });
+    attempts::forget(at, &attempts::account(user.id))?;
+    Ok(at.update(&user, after))
+}
+
+fn with_password(
+    user: &User,
+    credential_revision: u64,
+    password: &PasswordHash,
+) -> Result<User, Rejection> {
+    if user.credential_revision != credential_revision {
+        return Err(Rejection::Stale);
+    }
+    Ok(User {
+        password: Some(password.clone()),
+        credential_revision: user.credential_revision.saturating_add(1),
+        session_epoch: user.session_epoch.saturating_add(1),
+        ..user.clone()
+    })
 }
 
 /// The credential revision stays: nothing that was proven with the old hash ends.

@@ -6,12 +6,12 @@ use identity::{
     outcome::{IssueRefusal, Outcome, Rejection},
     passwords::{self, RULES_ID, Rules},
     principal::Principal,
-    sessions::Session,
-    users::{self, User},
+    sessions::{Presented, Session},
+    users::{self, OwnPassword, User},
 };
 
 use crate::login::login;
-use crate::world::{ACME, BOB, OTHER, OWN, ROOT, World, person, phc, user};
+use crate::world::{ACME, BOB, OTHER, OWN, ROOT, World, digest, person, phc, user};
 
 fn set(expected: Option<u64>, length_min: u16) -> Command {
     Command::Passwords(passwords::Command::Set { expected, length_min })
@@ -130,4 +130,58 @@ fn a_password_is_changed_by_its_owner_against_the_credential_that_was_proven() {
     world.done(bob, ACME, change(1, None));
     assert_eq!(world.result(bob, ACME, change(1, None)), Err(Rejection::Stale), "once");
     assert_eq!(world.result(Principal::Anonymous, ACME, login(2)), Err(Rejection::Stale));
+}
+
+fn own(by: Presented, credential_revision: u64) -> Command {
+    Command::Users(users::Command::ChangeOwnPassword(Box::new(OwnPassword {
+        by,
+        credential_revision,
+        password: phc("new"),
+        cookie: digest(0x77),
+    })))
+}
+
+/// What the browser of the session of a number shows.
+fn shown(number: u8) -> Presented {
+    Presented { session: SessionId::from_bytes([number; 16]), cookie: digest(0x50) }
+}
+
+#[test]
+fn a_password_changed_under_a_cookie_raises_that_session_and_ends_the_others() {
+    let mut world = World::ready();
+    for number in [1, 2] {
+        world.done(Principal::Anonymous, ACME, login(number));
+    }
+    world.now_ms += 5_000;
+    let bob = Principal::Person { tenant: ACME, user: BOB };
+    world.done(bob, ACME, own(shown(1), 1));
+    let user: User = world.record(ACME, BOB.bytes()).unwrap();
+    assert_eq!((user.credential_revision, user.password.clone()), (2, Some(phc("new"))));
+    let session = |number: u8| world.record::<Session>(ACME, [number; 16]).unwrap();
+    let counts = |number: u8| session(number).counts(&user, world.now_ms);
+    assert_eq!((counts(1), counts(2)), (true, false));
+    let raised = session(1);
+    assert_eq!((raised.cookie, raised.authenticated_at_ms), (digest(0x77), world.now_ms));
+    let ended = Err(Rejection::Issue(IssueRefusal::SessionEnded));
+    assert_eq!(world.result(bob, ACME, own(shown(1), 2)), ended, "the cookie of before");
+}
+
+#[test]
+fn a_password_is_changed_under_a_cookie_by_its_owner_and_once() {
+    let mut world = World::ready();
+    world.done(Principal::Anonymous, ACME, login(1));
+    let person = |tenant, user| Principal::Person { tenant, user };
+    let denied = Err(Rejection::Denied("account".into()));
+    let user = crate::world::person(ACME, BOB, OWN);
+    for other in [person(ACME, ROOT), person(OTHER, BOB), user, Principal::Anonymous] {
+        assert_eq!(world.result(other, ACME, own(shown(1), 1)), denied, "{other:?}");
+    }
+    let bob = person(ACME, BOB);
+    let ended = Err(Rejection::Issue(IssueRefusal::SessionEnded));
+    let stolen = Presented { cookie: digest(0x51), ..shown(1) };
+    assert_eq!(world.result(bob, ACME, own(stolen, 1)), ended);
+    assert_eq!(world.result(bob, ACME, own(shown(9), 1)), ended);
+    assert_eq!(world.result(bob, ACME, own(shown(1), 7)), Err(Rejection::Stale));
+    let unchanged: User = world.record(ACME, BOB.bytes()).unwrap();
+    assert_eq!((unchanged.credential_revision, unchanged.session_epoch), (1, 0));
 }

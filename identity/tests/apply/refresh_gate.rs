@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use identity::{
     clients,
     command::Command,
-    id::ClientId,
+    id::{ClientId, SessionId},
     oauth::{self, introspect},
     outcome::{IssueRefusal, Outcome, RefreshRefusal, Rejection},
     principal::Principal,
+    sessions::{self, Presented},
     users,
 };
 
@@ -105,6 +106,45 @@ fn only_an_offline_grant_outlives_its_session() {
     assert_eq!(use_of(&mut online, FIRST, 2), ended);
     let issued = refreshed(use_of(&mut offline, FIRST, 2));
     assert!(counts(&offline, &issued), "an offline access token counts without the session");
+}
+
+#[test]
+fn whoever_ends_all_sessions_of_a_user_ends_their_offline_grants_too() {
+    let everywhere = |world: &mut World| {
+        let all = Command::Sessions(sessions::Command::EndAll { user: BOB });
+        world.done(operator(), ACME, all);
+    };
+    let elsewhere = |world: &mut World| {
+        let by = Presented { session: SessionId::from_bytes([1; 16]), cookie: digest(0x50) };
+        let others = Command::Sessions(sessions::Command::EndOthers { by });
+        world.done(Principal::Person { tenant: ACME, user: BOB }, ACME, others);
+    };
+    let back_again = |world: &mut World| {
+        let off = users::Settings { enabled: false, ..user("bob") };
+        world.update_user(operator(), ACME, BOB, off).unwrap();
+        world.update_user(operator(), ACME, BOB, user("bob")).unwrap();
+    };
+    type Way = (&'static str, fn(&mut World));
+    let ways: [Way; 3] = [
+        ("everywhere", everywhere),
+        ("everywhere else", elsewhere),
+        ("disabled and enabled again", back_again),
+    ];
+    let grant_ended = Err(Rejection::Issue(IssueRefusal::GrantEnded));
+    for (way, end) in ways {
+        let mut world = offline();
+        let issued = refreshed(use_of(&mut world, FIRST, 2));
+        assert!(counts(&world, &issued), "{way}");
+        end(&mut world);
+        assert!(!counts(&world, &issued), "{way}");
+        assert_eq!(use_of(&mut world, 2, 3), grant_ended, "{way}");
+        assert_eq!(use_of(&mut world, FIRST, 3), grant_ended, "{way}, inside the grace");
+    }
+    // What hangs off the session that goes on goes on as well.
+    let mut world = online();
+    elsewhere(&mut world);
+    let issued = refreshed(use_of(&mut world, FIRST, 2));
+    assert!(counts(&world, &issued));
 }
 
 #[test]

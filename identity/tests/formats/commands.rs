@@ -63,6 +63,7 @@ labels!(label, LABELS, Command, {
     Command::Users(users::Command::Rehash { .. }) => "users-rehash",
     Command::Users(users::Command::Unlock(_)) => "users-unlock",
     Command::Users(users::Command::ChangePassword { .. }) => "users-change-password",
+    Command::Users(users::Command::ChangeOwnPassword(_)) => "users-change-own-password",
     Command::Clients(clients::Command::CreateV1 { .. }) => "clients-create",
     Command::Clients(clients::Command::Create { .. }) => "clients-create-2",
     Command::Clients(clients::Command::UpdateV1 { .. }) => "clients-update",
@@ -92,6 +93,7 @@ labels!(label, LABELS, Command, {
     Command::Sessions(sessions::Command::SetRules { .. }) => "sessions-set-rules",
     Command::Sessions(sessions::Command::EndOwn { .. }) => "sessions-end-own",
     Command::Sessions(sessions::Command::EndOthers { .. }) => "sessions-end-others",
+    Command::Sessions(sessions::Command::SignIn(_)) => "sessions-sign-in",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
@@ -196,6 +198,19 @@ fn login() -> oauth::Login {
     }
 }
 
+/// A sign-in to the own account.
+pub(crate) fn own_sign_in() -> sessions::SignIn {
+    sessions::SignIn {
+        user: USER,
+        credential_revision: 3,
+        session: SESSION,
+        cookie: digest(4),
+        presented: Some(Presented { session: SESSION, cookie: digest(11) }),
+        address: "192.0.2.1".into(),
+        user_agent: "browser".into(),
+    }
+}
+
 fn sign_ins() -> Vec<Command> {
     let presented = Presented { session: SESSION, cookie: digest(9) };
     let sign_in = oauth::SignIn { presented: Some(presented), ..oauth::SignIn::from(&login()) };
@@ -227,6 +242,7 @@ fn sign_ins() -> Vec<Command> {
         sessions::Command::SetRules { expected: Some(1), idle_s: 600, per_user_max: 5 },
         sessions::Command::EndOwn { by, id: SESSION },
         sessions::Command::EndOthers { by },
+        sessions::Command::SignIn(Box::new(own_sign_in())),
     ];
     let mut all: Vec<Command> = oauth.map(Command::Oauth).into();
     all.extend(sessions.map(Command::Sessions));

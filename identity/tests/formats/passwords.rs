@@ -5,12 +5,13 @@ use identity::{
     command::Command,
     oauth,
     passwords::{self, Rules},
+    sessions::{self, Presented},
     users,
 };
 
 use crate::{
     Sample,
-    commands::draft,
+    commands::{draft, own_sign_in},
     records::{AT, SESSION, USER, digest, hash},
     sample,
 };
@@ -41,12 +42,19 @@ pub(crate) fn attempt_commands() -> Vec<Command> {
         password: hash(),
         session: Some(SESSION),
     };
+    let own = users::OwnPassword {
+        by: Presented { session: SESSION, cookie: digest(11) },
+        credential_revision: 3,
+        password: hash(),
+        cookie: digest(12),
+    };
     let proven = Proven { attempt: attempt(), by: Use::Users(users::Command::Unlock(USER)) };
     let rehash = users::Command::Rehash { id: USER, credential_revision: 3, password: hash() };
     vec![
         Command::Users(rehash),
         Command::Users(users::Command::Unlock(USER)),
         Command::Users(change),
+        Command::Users(users::Command::ChangeOwnPassword(Box::new(own))),
         Command::Passwords(passwords::Command::Set { expected: Some(2), length_min: 20 }),
         Command::Proven(Box::new(proven)),
         Command::Attempts(attempts::Command::Reserve(attempt())),
@@ -57,7 +65,10 @@ pub(crate) fn attempt_commands() -> Vec<Command> {
 pub(crate) fn samples() -> Vec<Sample> {
     let by = oauth::Command::DenyToken { jti: digest(6), expires_at_ms: AT };
     let proven = Proven { attempt: attempt(), by: Use::Oauth(by) };
+    let own = sessions::Command::SignIn(Box::new(own_sign_in()));
+    let own = Proven { attempt: attempt(), by: Use::Sessions(own) };
     vec![
+        sample("draft-proven-sessions", draft(Command::Proven(Box::new(own)))),
         sample("attempt-counter", counter()),
         sample("password-rules", Rules { revision: 2, length_min: 20 }),
         sample("draft-proven-oauth", draft(Command::Proven(Box::new(proven)))),

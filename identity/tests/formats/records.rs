@@ -1,7 +1,5 @@
 //! One sample of every record, short-lived row and row of the mechanism.
 
-use std::collections::BTreeSet;
-
 use identity::{
     apply::Remembered,
     clients::{self, Authentication, Client, GrantType, old::SettingsV1},
@@ -225,7 +223,7 @@ fn session_1() -> Session {
         began_at_ms: AT,
         seen_at_ms: AT,
         idle_s: u32::MAX,
-        clients: BTreeSet::new(),
+        clients: Default::default(),
         ..session()
     }
 }
@@ -236,7 +234,8 @@ pub(crate) fn grant() -> Grant {
         revision: 2,
         client: CLIENT,
         user: USER,
-        session: SESSION,
+        session: Some(SESSION),
+        epoch: 4,
         scopes: ["openid".into(), "profile".into()].into(),
         expires_at_ms: AT + 60_000,
         revoked_at_ms: Some(AT + 4),
@@ -372,7 +371,9 @@ pub(crate) fn samples() -> Vec<Sample> {
         older("session", session_1()),
         sample("session-2", session()),
         sample("session-rules", Rules { revision: 3, idle_s: 600, ..Rules::of(TENANT) }),
-        sample("grant", grant()),
+        older("grant", Grant { epoch: 0, ..grant() }),
+        sample("grant-2", grant()),
+        sample("grant-2-of-no-session", Grant { session: None, revoked_at_ms: None, ..grant() }),
         sample("denied-token", DeniedToken { expires_at_ms: AT }),
         sample("authorization-code", code()),
         sample("refresh-token", refresh_token()),

@@ -1,7 +1,11 @@
 //! `/account`: a person's own account, opened by the session of their browser.
 //!
 //! `actors::account` decides what is shown and done; here forms are read and pages made. A form is
-//! answered by a redirect to the page, so that reloading it repeats nothing.
+//! answered by a redirect to the page, so that reloading it repeats nothing; one that is refused by
+//! the page and why.
+
+mod password;
+mod sign_in;
 
 use actors::{
     Context,
@@ -23,7 +27,7 @@ use crate::http::{
     login, oauth,
     pages::{
         Brand, Claim, ConsentView, Done, Language, LoggedOutPage, Moment, OwnAccountPage,
-        ProfileField, SessionView,
+        PasswordForm, PasswordProblem, ProfileField, SessionView,
     },
     refusal,
 };
@@ -34,6 +38,9 @@ pub fn routes(ctx: Context) -> Router {
     let router = oauth::at(router, "/account/sessions/end", post(end));
     let router = oauth::at(router, "/account/sessions/end-all", post(end_others));
     let router = oauth::at(router, "/account/consents/revoke", post(withdraw));
+    let router = oauth::at(router, "/account/password", post(password::change));
+    let router = oauth::at(router, "/account/sign-in", post(sign_in::submit));
+    let router = oauth::at(router, "/account/signed-out", get(signed_out));
     oauth::at(router, "/account/sign-out", post(sign_out)).with_state(ctx)
 }
 
@@ -49,8 +56,11 @@ async fn show(
         let tenant = tenant?;
         let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
         match account::open(&ctx, tenant.id, session.as_ref()).await? {
-            Some(overview) => Ok(page(&overview, &tenant, language, done(&uri))),
-            None => signed_out(&ctx, &tenant, language).await,
+            Some(overview) => {
+                let said = Said { done: done(&uri), ..Said::default() };
+                Ok(page(&overview, &tenant, language, &said))
+            }
+            None => sign_in::show(&ctx, &tenant, &headers, language).await,
         }
     };
     answer.await.unwrap_or_else(|failure: Failure| refusal::page(failure, &arrival))
@@ -62,7 +72,14 @@ fn done(uri: &Uri) -> Option<Done> {
     pairs.find_map(|(name, value)| Done::parse(&value).filter(|_| name == "done"))
 }
 
-fn page(overview: &Overview, tenant: &Tenant, language: Language, done: Option<Done>) -> Response {
+/// What the page says of the form that was posted last.
+#[derive(Default)]
+struct Said {
+    done: Option<Done>,
+    password: Option<PasswordProblem>,
+}
+
+fn page(overview: &Overview, tenant: &Tenant, language: Language, said: &Said) -> Response {
     let value = |claim: Claim| match claim {
         Claim::Email => overview.email.as_deref(),
         other => overview.profile.get(other.name()).map(String::as_str),
@@ -93,9 +110,11 @@ fn page(overview: &Overview, tenant: &Tenant, language: Language, done: Option<D
         path: &tenant.path("/account"),
         csrf_token: &overview.form,
         username: &overview.username,
-        done,
+        done: said.done,
         profile: &profile,
-        password: None,
+        password: overview
+            .password_length_min
+            .map(|length_min| PasswordForm { length_min, problem: said.password }),
         sessions: &sessions,
         consents: Some(&consents.views()),
     };
@@ -124,20 +143,26 @@ impl<'a> Consents<'a> {
     }
 }
 
+/// Where signing out leads to; it is only said here, whoever asks.
 async fn signed_out(
-    ctx: &Context,
-    tenant: &Tenant,
-    language: Language,
-) -> Result<Response, Failure> {
-    let snapshot = ctx.tenant(tenant.id).await?;
-    let page = LoggedOutPage {
-        language,
-        brand: Brand::default(),
-        tenant_name: &snapshot.tenant.name,
-        back: None,
-        frames: &[],
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+) -> Response {
+    let answer = async {
+        let tenant = tenant?;
+        let snapshot = ctx.tenant(tenant.id).await?;
+        let name = snapshot.tenant.name.as_str();
+        let page = LoggedOutPage {
+            language: arrival.language(None),
+            brand: Brand::default(),
+            tenant_name: name,
+            back: Some((name, &tenant.path("/account"))),
+            frames: &[],
+        };
+        Ok(page.respond())
     };
-    Ok(page.respond())
+    answer.await.unwrap_or_else(|failure: Failure| refusal::page(failure, &arrival))
 }
 
 async fn end(
@@ -222,16 +247,37 @@ impl Posted<'_> {
         let token = form.get("csrf").unwrap_or_default();
         let session = cookie::read(ctx, self.headers, cookie::Kind::Session, tenant.id);
         let answer = account::act(ctx, tenant.id, session.as_ref(), token, act, self.source);
-        let path = tenant.path("/account");
-        let location = match (answer.await?, done) {
-            (Answer::Done, Some(done)) => format!("{path}?done={}", done.word()),
-            (Answer::Done, None) | (Answer::SignedOut, _) => path,
-            (Answer::NotGenuine, _) => {
-                return Err(Failure::new(Class::DENIED)
-                    .detail("the form is too old or of another session")
-                    .cause("error-cause-form"));
+        match (answer.await?, done) {
+            (Answer::Done, Some(done)) => Ok(said(&tenant, done)),
+            (Answer::Done, None) => {
+                let mut response = see(tenant.path("/account/signed-out"));
+                if let Some(value) = cookie::forget(ctx, cookie::Kind::Session, tenant.id) {
+                    response.headers_mut().append(header::SET_COOKIE, value);
+                }
+                Ok(response)
             }
-        };
-        Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+            (Answer::SignedOut, _) => Ok(back(&tenant)),
+            (Answer::NotGenuine, _) => Err(not_genuine()),
+        }
     }
+}
+
+/// Back to the page.
+fn back(tenant: &Tenant) -> Response {
+    see(tenant.path("/account"))
+}
+
+/// Back to the page, which says what was done.
+fn said(tenant: &Tenant, done: Done) -> Response {
+    see(format!("{}?done={}", tenant.path("/account"), done.word()))
+}
+
+fn see(location: String) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+/// Of a form that fits no session, or not this one.
+fn not_genuine() -> Failure {
+    let hint = "the form is too old or of another session";
+    Failure::new(Class::DENIED).detail(hint).cause("error-cause-form")
 }

@@ -76,6 +76,12 @@ pub(crate) fn set(
     Some(header)
 }
 
+/// The `Set-Cookie` header that makes the browser forget it (RFC 6265 §3.1).
+pub(crate) fn forget(ctx: &Context, kind: Kind, tenant: TenantId) -> Option<HeaderValue> {
+    let secure = ctx.settings().secure_cookies;
+    header_of(&kind.name(tenant, secure), "; Max-Age=0", secure)
+}
+
 /// A value for [`Kind::Browser`]: 256 random bits.
 pub(crate) fn new_browser(ctx: &Context) -> Token {
     Token::new(URL_SAFE_NO_PAD.encode(ctx.random().bytes::<32>()))
@@ -156,5 +162,8 @@ mod tests {
         let expected = format!("__Host-x={VALUE}; Path=/; HttpOnly; SameSite=Lax; Secure");
         assert_eq!(header, expected.as_str());
         assert!(!header_of("x", VALUE, false).unwrap().to_str().unwrap().contains("Secure"));
+        // One that is forgotten has the same attributes, or it would be another one.
+        let expected = "__Host-x=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure";
+        assert_eq!(header_of("__Host-x", "; Max-Age=0", true).unwrap(), expected);
     }
 }

@@ -143,7 +143,9 @@ async fn respond(
 ) -> Result<Response, Failure> {
     match answer {
         Answer::Next(next) => go_on(ctx, tenant, next).await,
-        Answer::Again(page, problem) => again(&page, tenant, username, problem),
+        Answer::Again(page, problem) => {
+            again(problem, |problem| show(&page, tenant, username, Some(problem)))
+        }
         Answer::Lost(problem) => Err(lost(problem)),
     }
 }
@@ -172,7 +174,7 @@ pub(in crate::http) async fn go_on(
 }
 
 /// With the new cookies of the session and of the known browser, if they changed.
-fn keep(
+pub(in crate::http) fn keep(
     ctx: &Context,
     tenant: &Tenant,
     (session, device): (Option<&Token>, Option<&Token>),
@@ -262,16 +264,18 @@ pub(in crate::http) fn same_site(headers: &HeaderMap, external_url: &str) -> Res
 }
 
 /// The name as typed, without what no name has.
-fn typed_name(form: &Parameters) -> &str {
+pub(in crate::http) fn typed_name(form: &Parameters) -> &str {
     let typed = form.get("username").unwrap_or_default();
     typed.get(..typed.floor_char_boundary(USERNAME_MAX)).unwrap_or_default()
 }
 
-fn again(
-    page: &login::Page,
-    tenant: &Tenant,
-    username: &str,
+/// The page once more, with what went wrong.
+///
+/// # Errors
+/// A problem that the page cannot be shown with.
+pub(in crate::http) fn again(
     problem: Problem,
+    show: impl FnOnce(LoginProblem) -> Response,
 ) -> Result<Response, Failure> {
     let retry_after_s = match problem {
         Problem::Busy => Some(2),
@@ -286,7 +290,7 @@ fn again(
         Problem::Throttled { .. } => LoginProblem::Throttled,
         Problem::NotGenuine => return Err(lost(problem)),
     };
-    let mut response = show(page, tenant, username, Some(problem));
+    let mut response = show(problem);
     if let Some(seconds) = retry_after_s {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -305,7 +309,7 @@ fn busy(error: actors::Error) -> Failure {
 }
 
 /// Nothing is left to show the page again from.
-fn lost(problem: Problem) -> Failure {
+pub(in crate::http) fn lost(problem: Problem) -> Failure {
     let failure = Failure::new(Class::INVALID_REQUEST);
     match problem {
         Problem::Expired => failure

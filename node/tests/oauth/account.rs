@@ -1,12 +1,14 @@
 //! A person's own account: seen, and sessions ended from it.
 
+use actors::demo::ALICE_PASSWORD;
+
 use crate::support::{
-    self, Answer, Visitor,
+    self, Answer, TestNode, Visitor,
     login::{self, Ask, alice_stays},
 };
 
 /// As a browser sends our form: no referrer, so no origin.
-const OURS: [(&str, &str); 2] = [("sec-fetch-site", "same-origin"), ("origin", "null")];
+pub(crate) const OURS: [(&str, &str); 2] = [("sec-fetch-site", "same-origin"), ("origin", "null")];
 
 /// The ids of the sessions that the page offers to end.
 fn offered(page: &Answer) -> Vec<&str> {
@@ -15,7 +17,17 @@ fn offered(page: &Answer) -> Vec<&str> {
 }
 
 async fn signed_out(visitor: &mut Visitor, url: &str) -> bool {
-    visitor.get(url).await.page() == "logged-out"
+    visitor.get(url).await.page() == "login"
+}
+
+async fn sign_in(
+    node: &TestNode,
+    visitor: &mut Visitor,
+    csrf: &str,
+    (username, password): (&str, &str),
+) -> Answer {
+    let form = [("csrf", csrf), ("username", username), ("password", password)];
+    visitor.send_form(&node.demo_at("/account/sign-in"), &OURS, &form).await
 }
 
 #[tokio::test]
@@ -73,7 +85,13 @@ async fn people_sign_out_everywhere_else_and_then_here() {
     assert!(!signed_out(&mut here, &url).await);
     let out = node.demo_at("/account/sign-out");
     let answer = here.send_form(&out, &OURS, &form).await;
-    assert_eq!((answer.status, answer.header("location")), (303, "/t/demo/account"));
+    assert_eq!((answer.status, answer.header("location")), (303, "/t/demo/account/signed-out"));
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.starts_with("vlt-session-") && cookie.contains("=; Max-Age=0; "), "{cookie}");
+    assert!(!here.cookies.keys().any(|name| name.starts_with("vlt-session-")));
+    let page = here.get(&node.at(answer.header("location"))).await;
+    assert_eq!((page.status, page.page()), (200, "logged-out"), "{page:?}");
+    assert!(page.body.contains("href=\"/t/demo/account\""), "{page:?}");
     assert!(signed_out(&mut here, &url).await);
     let page = login::open(&mut here, &ask).await;
     assert_eq!(page.page(), "login");
@@ -90,4 +108,64 @@ async fn a_stranger_sees_no_account_and_ends_nothing() {
     assert_eq!((answer.status, answer.header("location")), (303, "/t/demo/account"));
     let foreign = stranger.get(&node.demo_at("/account/absent")).await;
     assert_eq!((foreign.status, foreign.page()), (404, "error"));
+}
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_signs_in_and_is_back_at_their_account() {
+    let node = support::start(support::Content::Demo);
+    let url = node.demo_at("/account");
+    let mut visitor = Visitor::new();
+    let page = visitor.get(&url).await;
+    assert_eq!((page.status, page.page()), (200, "login"), "{page:?}");
+    assert!(page.body.contains("action=\"/t/demo/account/sign-in\""), "{page:?}");
+    let csrf = page.hidden("csrf");
+    let alice = ("alice", ALICE_PASSWORD);
+
+    // The page is this browser's, this tenant's, and no page of an authorization request.
+    let mut other = Visitor::new();
+    other.get(&url).await;
+    assert_eq!(sign_in(&node, &mut other, csrf, alice).await.status, 400);
+    assert_eq!(sign_in(&node, &mut visitor, "x", alice).await.status, 400);
+    let elsewhere = [("csrf", csrf), ("username", "alice"), ("password", ALICE_PASSWORD)];
+    let answer = visitor.send_form(&node.demo_at("/login"), &OURS, &elsewhere).await;
+    assert_eq!((answer.status, answer.page()), (400, "error"));
+    let asked = visitor.get(&Ask::web(&node).url()).await;
+    assert_eq!(sign_in(&node, &mut visitor, asked.hidden("csrf"), alice).await.status, 400);
+    let foreign = [("sec-fetch-site", "cross-site")];
+    let answer = visitor.send_form(&node.demo_at("/account/sign-in"), &foreign, &elsewhere).await;
+    assert_eq!((answer.status, answer.page()), (403, "error"));
+
+    for (credentials, status, words) in [
+        (("alice", ""), 400, "Enter your user name and your password."),
+        (("alice", "a guess"), 403, "is not correct."),
+        (("nobody", "a guess"), 403, "is not correct."),
+    ] {
+        let page = sign_in(&node, &mut visitor, csrf, credentials).await;
+        assert_eq!((page.status, page.page()), (status, "login"), "{page:?}");
+        assert!(page.body.contains(words), "{page:?}");
+    }
+    let answer = sign_in(&node, &mut visitor, csrf, alice).await;
+    assert_eq!((answer.status, answer.header("location")), (303, "/t/demo/account"), "{answer:?}");
+    let page = visitor.get(&url).await;
+    assert_eq!((page.status, page.page()), (200, "own-account"), "{page:?}");
+    // It is a session like any other: applications go on with it, and it is known from now on.
+    let silent = visitor.get(&Ask::web(&node).with("prompt", "none").url()).await;
+    assert!(silent.sent_back("code").is_some());
+    assert!(visitor.cookies.keys().any(|name| name.starts_with("vlt-device-")));
+}
+
+#[tokio::test]
+async fn guesses_at_the_account_are_slowed_like_those_at_the_login_page() {
+    let node = support::start(support::Content::Demo);
+    let mut visitor = Visitor::new();
+    let page = visitor.get(&node.demo_at("/account")).await;
+    for _ in 0..5 {
+        let answer = sign_in(&node, &mut visitor, page.hidden("csrf"), ("alice", "a guess")).await;
+        assert_eq!(answer.status, 403, "{answer:?}");
+    }
+    let alice = ("alice", ALICE_PASSWORD);
+    let answer = sign_in(&node, &mut visitor, page.hidden("csrf"), alice).await;
+    assert_eq!((answer.status, answer.page()), (429, "login"), "{answer:?}");
+    assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+    assert!(signed_out(&mut visitor, &node.demo_at("/account")).await);
 }

@@ -1,19 +1,12 @@
 //! Passwords as people type them, and hashes that are renewed behind them.
 
-use actors::{
-    Asker, Error,
-    demo::ALICE_PASSWORD,
-    proof::{self, Change, Changed},
-    runtime::secret::Password,
-};
+use actors::Asker;
 use identity::{
     command::Command,
-    id::{ClientId, TenantId, UserId},
-    outcome::Rejection,
-    principal::{ApiScopes, Principal, Source},
+    id::{TenantId, UserId},
     secret::PasswordHash,
     stamp::Placement,
-    table::{self, Record as _},
+    table,
     users::{self, User},
 };
 
@@ -97,46 +90,4 @@ async fn an_old_hash_is_renewed_at_the_next_sign_in_and_then_takes_every_spellin
         assert_eq!(status(&node, ("colette", password)).await, 303, "{password}");
     }
     assert_eq!(stored(&node, id).revision, after.revision, "one renewal was enough");
-}
-
-/// Alice of the demo tenant, as the account page would ask for her.
-async fn change_own(node: &TestNode, current: &str, new: &str) -> Result<Changed, Error> {
-    let tenant = demo_tenant(node);
-    let user = by_name(node, "alice");
-    let (client, scopes) = (ClientId::from_bytes([0; 16]), ApiScopes::default());
-    let principal = Principal::User { tenant, user, client, scopes };
-    let source = Source { address: "192.0.2.77".into(), ..Source::default() };
-    let asker = Asker { principal, source, idempotency: None };
-    let (current, new) = (Password::new(current.into()), Password::new(new.into()));
-    let wish = Change { user, current: &current, new, session: None, device: None };
-    proof::change(&node.context, &asker, tenant, wish).await
-}
-
-fn by_name(node: &TestNode, username: &str) -> UserId {
-    let reading = node.context.local();
-    let view = reading.view().unwrap();
-    let index = (User::TABLE, users::BY_USERNAME);
-    let found = table::unique(&view, demo_tenant(node), index.0, index.1, username.as_bytes());
-    UserId::from_bytes(found.unwrap().unwrap())
-}
-
-#[tokio::test]
-async fn a_person_changes_their_password_with_the_one_they_have() {
-    let node = support::start(support::Content::Demo);
-    let new = "a password that is new here";
-    let token = login::tokens(&node).await.text("access_token");
-    assert_eq!(login::userinfo(&node, &token).await.status, 200);
-    let refused = change_own(&node, ALICE_PASSWORD, "too short").await;
-    assert!(matches!(refused, Err(Error::Rejected(Rejection::Invalid { .. }))), "{refused:?}");
-    assert_eq!(change_own(&node, ALICE_PASSWORD, new).await.unwrap(), Changed::Done);
-    assert_eq!(login::userinfo(&node, &token).await.status, 401, "its session has ended");
-    assert_eq!(status(&node, ("alice", ALICE_PASSWORD)).await, 403);
-    assert_eq!(status(&node, ("alice", new)).await, 303);
-    // Guesses are counted here as at the login page.
-    for _ in 0..5 {
-        assert_eq!(change_own(&node, "a guess", new).await.unwrap(), Changed::Wrong);
-    }
-    let refused = change_own(&node, new, ALICE_PASSWORD).await;
-    assert!(matches!(refused, Err(Error::Throttled { .. })), "{refused:?}");
-    assert_eq!(status(&node, ("alice", new)).await, 429);
 }

@@ -89,7 +89,11 @@ impl Visitor {
         for line in headers.get_all(header::SET_COOKIE) {
             let pair = line.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
-            self.cookies.insert(name.to_owned(), value.to_owned());
+            let gone = line.to_str().unwrap().contains("; Max-Age=0;");
+            match gone {
+                true => self.cookies.remove(name),
+                false => self.cookies.insert(name.to_owned(), value.to_owned()),
+            };
         }
         Answer { status, headers, body: response.text().await.unwrap() }
     }

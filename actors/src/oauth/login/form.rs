@@ -60,16 +60,37 @@ impl Form {
         browser: Option<&Token>,
     ) -> Result<Self, Problem> {
         let browser = browser.ok_or(Problem::NotGenuine)?;
-        let bytes = ctx
-            .keyring()
-            .open_cookie(CookiePurpose::Login, tenant, ctx.now_ms(), text)
-            .map_err(|refused| match refused {
-                CookieRefused::Expired => Problem::Expired,
-                CookieRefused::NotGenuine => Problem::NotGenuine,
-            })?;
-        let form: Self = codec::decode(&bytes).map_err(|_| Problem::NotGenuine)?;
+        let form: Self = opened(ctx, tenant, text)?;
         if browser.matches(&form.browser) { Ok(form) } else { Err(Problem::NotGenuine) }
     }
+}
+
+/// Seals what a page of a sign-in posts back.
+pub(crate) fn sealed(
+    ctx: &Context,
+    tenant: TenantId,
+    form: &impl Persisted,
+) -> Result<String, Error> {
+    let expires_at_ms = ctx.now_ms().saturating_add(PAGE_LIFETIME_MS);
+    ctx.keyring()
+        .seal_cookie(CookiePurpose::Login, tenant, expires_at_ms, &codec::encode(form))
+        .map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// Opens what a page of a sign-in posted.
+pub(crate) fn opened<F: Persisted>(
+    ctx: &Context,
+    tenant: TenantId,
+    text: &str,
+) -> Result<F, Problem> {
+    let bytes = ctx
+        .keyring()
+        .open_cookie(CookiePurpose::Login, tenant, ctx.now_ms(), text)
+        .map_err(|refused| match refused {
+            CookieRefused::Expired => Problem::Expired,
+            CookieRefused::NotGenuine => Problem::NotGenuine,
+        })?;
+    codec::decode(&bytes).map_err(|_| Problem::NotGenuine)
 }
 
 impl Flow<'_> {
@@ -79,12 +100,8 @@ impl Flow<'_> {
         let snapshot = ctx.tenant(self.tenant).await?;
         let mut form_targets = vec![request.to.redirect_uri.clone()];
         form_targets.extend(self.client.redirect_uris.iter().cloned());
-        let expires_at_ms = ctx.now_ms().saturating_add(PAGE_LIFETIME_MS);
         let form = Form { browser: self.browser, request: request.clone(), step };
-        let form = ctx
-            .keyring()
-            .seal_cookie(CookiePurpose::Login, self.tenant, expires_at_ms, &codec::encode(&form))
-            .map_err(|error| Error::Internal(error.to_string()))?;
+        let form = sealed(ctx, self.tenant, &form)?;
         Ok(Page {
             tenant_name: snapshot.tenant.name.clone(),
             client_name: self.client.name.clone(),

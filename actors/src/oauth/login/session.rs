@@ -17,12 +17,12 @@ use crate::{error::Error, runtime::secret::Token};
 const ID_LEN: usize = 36;
 
 /// Makes the cookie of a session.
-pub(super) fn cookie(session: SessionId, secret: &Token) -> Token {
+pub(crate) fn cookie(session: SessionId, secret: &Token) -> Token {
     Token::new(format!("{session}_{}", secret.expose()))
 }
 
 /// What a cookie says; none if it is not of our making.
-pub(super) fn presented(cookie: &Token) -> Option<Presented> {
+pub(crate) fn presented(cookie: &Token) -> Option<Presented> {
     let (id, secret) = cookie.expose().split_at_checked(ID_LEN)?;
     let secret = Token::new(secret.strip_prefix('_')?.to_owned());
     Some(Presented { session: id.parse().ok()?, cookie: secret.digest() })

@@ -83,6 +83,7 @@ fn problem(query: &str) -> Option<PasswordProblem> {
         "short" => Some(PasswordProblem::TooShort(15)),
         "common" => Some(PasswordProblem::Common),
         "different" => Some(PasswordProblem::Different),
+        "throttled" => Some(PasswordProblem::Throttled),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@
 //! Every change is a form of its own, so that all of it works without JavaScript; each carries the
 //! token `csrf`. Invariant: nothing on it but what the signed-in person may see of themselves.
 
+use actors::passwords::Word;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -189,31 +190,65 @@ pub(crate) enum PasswordProblem {
     Wrong,
     /// It has fewer characters than it must have.
     TooShort(u16),
+    /// It is longer than any that is taken.
+    TooLong,
+    /// There are control characters in it.
+    Control,
+    /// There is a word in it that everybody knows of the account.
+    Holds(Word),
     /// It is on the list of those that are guessed first.
     Common,
     /// The two new ones differ.
     Different,
+    /// A field was left empty.
+    Incomplete,
+    /// No password can be checked right now; the caller adds `Retry-After`.
+    Busy,
+    /// Too many attempts failed; the caller adds `Retry-After`.
+    Throttled,
 }
 
 impl PasswordProblem {
-    /// The field it is about.
-    const fn field(self) -> &'static str {
+    /// The field it is about, if it is about one.
+    const fn field(self) -> Option<&'static str> {
         match self {
-            Self::Wrong => "password-current",
-            Self::TooShort(_) | Self::Common => "password-new",
-            Self::Different => "password-again",
+            Self::Wrong => Some("password-current"),
+            Self::TooShort(_) | Self::TooLong | Self::Control | Self::Holds(_) | Self::Common => {
+                Some("password-new")
+            }
+            Self::Different => Some("password-again"),
+            Self::Incomplete | Self::Busy | Self::Throttled => None,
+        }
+    }
+
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Throttled => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }
 
     fn text(self, language: Language) -> String {
-        match self {
-            Self::Wrong => language.say("account-password-wrong").into_owned(),
+        let message = match self {
             Self::TooShort(least) => {
-                language.fill("account-password-short", &[("least", u64::from(least).into())])
+                let least = u64::from(least).into();
+                return language.fill("account-password-short", &[("least", least)]);
             }
-            Self::Common => language.say("account-password-common").into_owned(),
-            Self::Different => language.say("account-password-different").into_owned(),
-        }
+            Self::Wrong => "account-password-wrong",
+            Self::TooLong => "account-password-long",
+            Self::Control => "account-password-control",
+            Self::Holds(Word::Username) => "account-password-holds-username",
+            Self::Holds(Word::Email) => "account-password-holds-email",
+            Self::Holds(Word::Tenant) => "account-password-holds-tenant",
+            Self::Holds(Word::Product) => "account-password-holds-product",
+            Self::Common => "account-password-common",
+            Self::Different => "account-password-different",
+            Self::Incomplete => "account-password-incomplete",
+            Self::Busy => "login-busy",
+            Self::Throttled => "login-throttled",
+        };
+        language.say(message).into_owned()
     }
 }
 
@@ -227,7 +262,7 @@ pub(crate) struct PasswordForm {
 
 impl PasswordForm {
     fn concerns(&self, field: &str) -> bool {
-        self.problem.is_some_and(|problem| problem.field() == field)
+        self.problem.is_some_and(|problem| problem.field() == Some(field))
     }
 
     fn help(&self, language: Language) -> String {
@@ -265,9 +300,14 @@ pub(crate) struct OwnAccountPage<'a> {
 }
 
 impl OwnAccountPage<'_> {
-    /// The page with its headers; 200, or 422 when a form was refused.
+    /// The page with its headers; 200, or the status of what was refused.
     pub(crate) fn respond(&self) -> Response {
-        let status = if self.fails() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        let password = self.password.as_ref().and_then(|form| form.problem);
+        let status = match password.map(PasswordProblem::status) {
+            Some(status) => status,
+            None if self.fails() => StatusCode::UNPROCESSABLE_ENTITY,
+            None => StatusCode::OK,
+        };
         super::respond(self, status, &ContentPolicy::default())
     }
 
@@ -286,10 +326,6 @@ impl OwnAccountPage<'_> {
 
     fn editable(&self) -> bool {
         self.profile.iter().any(|field| field.editable)
-    }
-
-    fn elsewhere(&self) -> bool {
-        self.sessions.iter().any(|session| !session.current)
     }
 }
 

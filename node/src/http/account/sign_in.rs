@@ -1,0 +1,98 @@
+//! Whoever opens `/account` and is not signed in signs in there, and is back at `/account`.
+
+use actors::{
+    Context,
+    account::sign_in::{self, Answer, Page},
+    oauth::login::Submission,
+    runtime::secret::Password,
+};
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::Response,
+};
+
+use crate::http::{
+    cookie,
+    error::Failure,
+    extract::{Parameters, Source, Tenant},
+    layer::Arrival,
+    login,
+    pages::{Brand, Language, LoginPage, LoginProblem},
+    refusal,
+};
+
+/// The page to sign in at; a browser without the cookie that pages are bound to gets one.
+pub(super) async fn show(
+    ctx: &Context,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    language: Language,
+) -> Result<Response, Failure> {
+    let known = cookie::read(ctx, headers, cookie::Kind::Browser, tenant.id);
+    let browser = known.clone().unwrap_or_else(|| cookie::new_browser(ctx));
+    let open = sign_in::open(ctx, tenant.id, &browser).await?;
+    let mut response = page(&open, tenant, language, "", None);
+    if known.is_none()
+        && let Some(value) = cookie::set(ctx, cookie::Kind::Browser, tenant.id, &browser)
+    {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    Ok(response)
+}
+
+pub(super) async fn submit(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    Source(source): Source,
+    headers: HeaderMap,
+    form: Result<Parameters, Failure>,
+) -> Response {
+    let answer = async {
+        let tenant = tenant?;
+        login::same_site(&headers, &ctx.settings().external_url)?;
+        let form = form?;
+        let submission = Submission {
+            username: login::typed_name(&form).to_owned(),
+            password: Password::new(form.get("password").unwrap_or_default().to_owned()),
+            form: form.get("csrf").unwrap_or_default().to_owned(),
+        };
+        let visit = login::visit(&ctx, &headers, tenant.id, source);
+        match sign_in::submit(&ctx, tenant.id, &submission, &visit).await? {
+            Answer::Welcome { session, device } => {
+                let cookies = (Some(&session), Some(&device));
+                Ok(login::keep(&ctx, &tenant, cookies, super::back(&tenant)))
+            }
+            Answer::Again(open, problem) => {
+                let language = arrival.language(None);
+                login::again(problem, |problem| {
+                    page(&open, &tenant, language, &submission.username, Some(problem))
+                })
+            }
+            Answer::Lost(problem) => Err(login::lost(problem)),
+        }
+    };
+    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+}
+
+fn page(
+    open: &Page,
+    tenant: &Tenant,
+    language: Language,
+    username: &str,
+    problem: Option<LoginProblem>,
+) -> Response {
+    let page = LoginPage {
+        language,
+        brand: Brand::default(),
+        tenant_name: &open.tenant_name,
+        client_name: None,
+        username,
+        problem,
+        csrf_token: &open.form,
+        action: &tenant.path("/account/sign-in"),
+        form_targets: &[],
+    };
+    page.respond()
+}
