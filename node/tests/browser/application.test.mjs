@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { ELSEWHERE, HOME, openApplication } from './application.mjs';
-import { ALICE, arrival, fillLogin, openBrowser, openCallback, shownPage, visit } from './browser.mjs';
-import { ISSUER } from './clients.mjs';
+import { ACROSS, ELSEWHERE, HOME, openApplication, signInByRedirect } from './application.mjs';
+import { ALICE, fillLogin, openBrowser, openCallback, visit } from './browser.mjs';
+import { ISSUER, register } from './clients.mjs';
 
 let application;
 let callback;
@@ -23,19 +23,6 @@ after(async () => {
   await application?.close();
 });
 
-/** Signs in by redirect and returns the user as the library has it. */
-async function signInByRedirect(page) {
-  await page.goto(HOME);
-  // Not waited for: the page is gone before it could tell.
-  await page.evaluate(() => { manager.signinRedirect(); });
-  await page.waitForURL(`${ISSUER}/**`);
-  assert.equal(await shownPage(page), 'login');
-  await fillLogin(page, ALICE);
-  await page.locator('#login-submit').click();
-  await arrival(page, `${HOME}/`);
-  return page.evaluate(async () => plain(await manager.signinRedirectCallback()));
-}
-
 /** A visitor of the application, and what the page asked the server for. */
 function atHome(act) {
   return visit(browser, {}, async (page, context) => {
@@ -43,11 +30,7 @@ function atHome(act) {
     context.on('request', (request) => {
       if (request.url().startsWith(ISSUER)) requests.push(request);
     });
-    // What can be handed to a test of a user.
-    await context.addInitScript(() => {
-      window.plain = (user) => user && JSON.parse(user.toStorageString());
-    });
-    return act(page, requests, context);
+    return act(page, requests);
   });
 }
 
@@ -175,5 +158,20 @@ test('a page of an origin that no client has reads public documents and nothing 
     const post = { method: 'POST', headers: form, body: 'client_id=browser-demo&token=x' };
     assert.equal(await read('/oauth/revoke', post), 'TypeError');
     assert.equal(await read('/oauth/token', post), 'TypeError');
+  });
+});
+
+test('on another site the refresh token renews, and a hidden frame is told that nobody is there', async () => {
+  await register(ACROSS.client, 'Across', [`${ACROSS.origin}/`, `${ACROSS.origin}/renewed`]);
+  await atHome(async (page) => {
+    const first = await signInByRedirect(page, ACROSS.origin);
+    const second = await page.evaluate(async () => plain(await manager.signinSilent()));
+    assert.notEqual(second.access_token, first.access_token);
+    assert.equal(second.profile.sub, first.profile.sub);
+    // Browsers keep cookies from frames of other sites; the answer is OpenID Connect's, not a page.
+    const refused = await page.evaluate(() => (
+      manager.signinSilent({ forceIframeAuth: true }).then(() => null, (error) => error.error)
+    ));
+    assert.equal(refused, 'login_required');
   });
 });

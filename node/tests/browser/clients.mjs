@@ -78,3 +78,20 @@ export async function administer(method, path, body) {
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   return answer.json();
 }
+
+/** Where the administration API has the demo tenant. */
+export async function demoTenant() {
+  const { items } = await administer('GET', '/tenants?limit=100');
+  return `/tenants/${items.find((tenant) => tenant.slug === 'demo').id}`;
+}
+
+/** Registers a public client of the demo tenant; what an administrator registers is third-party. */
+export async function register(id, name, redirectUris) {
+  return administer('POST', `${await demoTenant()}/clients`, {
+    client_id: id,
+    name,
+    authentication: 'none',
+    redirect_uris: redirectUris,
+    grant_types: ['authorization_code', 'refresh_token'],
+  });
+}

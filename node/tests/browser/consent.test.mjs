@@ -7,35 +7,20 @@ import * as client from 'openid-client';
 
 import { isAccessible } from './accessible.mjs';
 import { ALICE, WEB_REDIRECT, arrival, openBrowser, openCallback, shownPage, submitLogin, visit } from './browser.mjs';
-import { ISSUER, administer, authorizationRequest, discoverPublic, getUserinfo } from './clients.mjs';
+import { ISSUER, authorizationRequest, discoverPublic, getUserinfo, register } from './clients.mjs';
 
 let callback;
 let browser;
-let clients;
 
 before(async () => {
   callback = await openCallback();
   browser = await openBrowser(callback);
-  const { items } = await administer('GET', '/tenants?limit=100');
-  clients = `/tenants/${items.find((tenant) => tenant.slug === 'demo').id}/clients`;
 });
 
 after(async () => {
   await browser?.close();
   await callback?.close();
 });
-
-/** A client that an administrator registers is third-party. */
-async function register(id, name) {
-  await administer('POST', clients, {
-    client_id: id,
-    name,
-    authentication: 'none',
-    redirect_uris: [WEB_REDIRECT],
-    grant_types: ['authorization_code', 'refresh_token'],
-  });
-  return discoverPublic(id);
-}
 
 /** Sends the visitor to the client's sign-in. */
 async function open(page, config) {
@@ -49,7 +34,9 @@ for (const javaScriptEnabled of [true, false]) {
 
   test(`people allow, deny and take back what a third-party client gets, with JavaScript ${way}`, async () => {
     const name = `Photo prints ${way}`;
-    const config = await register(`photo-prints-${way}`, name);
+    const id = `photo-prints-${way}`;
+    await register(id, name, [WEB_REDIRECT]);
+    const config = await discoverPublic(id);
 
     const revoked = await visit(browser, { javaScriptEnabled }, async (page) => {
       const first = await open(page, config);

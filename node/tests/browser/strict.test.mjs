@@ -88,6 +88,13 @@ for (const javaScriptEnabled of [true, false]) {
     const claims = await oauth.validateJwtAccessToken(server, asked, [aud].flat()[0], insecure);
     assert.equal(claims.sub, sub);
 
+    const refreshResponse = await oauth.refreshTokenGrantRequest(
+      server, registered, authentication, tokens.refresh_token, insecure,
+    );
+    const refreshed = await oauth.processRefreshTokenResponse(server, registered, refreshResponse);
+    await oauth.validateApplicationLevelSignature(server, refreshResponse, insecure);
+    assert.equal(oauth.getValidatedIdTokenClaims(refreshed).sub, sub);
+
     const introspect = () => oauth
       .introspectionRequest(server, registered, authentication, tokens.access_token, insecure)
       .then((response) => oauth.processIntrospectionResponse(server, registered, response));

@@ -132,3 +132,22 @@ test('revoking what is no token succeeds and introspecting it says inactive', as
   await client.tokenRevocation(config, 'not-a-token');
   assert.deepEqual(await client.tokenIntrospection(config, 'not-a-token'), { active: false });
 });
+
+test('a refresh brings new tokens for the same person, and a revoked one ends them all', async () => {
+  const first = await freshTokens();
+  const second = await client.refreshTokenGrant(config, first.refresh_token);
+  assert.notEqual(second.refresh_token, first.refresh_token);
+  assert.equal(second.claims().sub, first.claims().sub);
+  assert.equal(second.claims().auth_time, first.claims().auth_time);
+  const subject = first.claims().sub;
+  assert.equal((await client.fetchUserInfo(config, second.access_token, subject)).sub, subject);
+  const third = await client.refreshTokenGrant(config, second.refresh_token);
+
+  await assert.rejects(client.refreshTokenGrant(config, first.refresh_token), { error: 'invalid_grant' });
+  assert.equal((await getUserinfo(config, third.access_token)).status, 200, 'a late repetition harms nobody');
+  await client.tokenRevocation(config, third.refresh_token);
+  await assert.rejects(client.refreshTokenGrant(config, third.refresh_token), { error: 'invalid_grant' });
+  for (const { access_token: token } of [first, second, third]) {
+    assert.equal((await getUserinfo(config, token)).status, 401);
+  }
+});
