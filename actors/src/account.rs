@@ -28,7 +28,7 @@ use crate::{
     context::{Asker, Context},
     error::Error,
     oauth::login::session::{self, Found},
-    runtime::{sealer::CookiePurpose, secret::Token},
+    runtime::{sealer::CookiePurpose, secret::Token, session::Purpose},
 };
 
 /// How long the page may stay open, milliseconds.
@@ -122,8 +122,12 @@ pub async fn open(
 ) -> Result<Option<Overview>, Error> {
     let reading = ctx.fresh().await?;
     let snapshot = ctx.tenant(tenant).await?;
-    let (now_ms, view) = (ctx.now_ms(), reading.view()?);
-    let Some(found) = session::find(&view, tenant, cookie, now_ms)? else { return Ok(None) };
+    let now_ms = ctx.now_ms();
+    let Some(found) = session::find(&reading.view()?, tenant, cookie, now_ms)? else {
+        return Ok(None);
+    };
+    ctx.seen(tenant, &found.session).await;
+    let view = reading.view()?;
     let expires_at_ms = now_ms.saturating_add(PAGE_LIFETIME_MS);
     let password_length_min = match &found.user.password {
         Some(_) => Some(passwords::rules(&view, tenant)?.length_min),
@@ -226,7 +230,15 @@ pub async fn act(
         Act::Withdraw(id) => Command::Consents(consents::Command::WithdrawOwn { by, id }),
     };
     let asker = themselves(tenant, user, source);
+    let (session, purpose) = match act {
+        // Nobody keeps others waiting in a session that is not theirs.
+        Act::End(id) if owns(ctx, tenant, user, id)? => (id, Purpose::End),
+        Act::End(_) | Act::EndOthers | Act::SignOut => (session.id, Purpose::End),
+        Act::Withdraw(_) => (session.id, Purpose::Use),
+    };
+    let turn = ctx.turn(tenant, session, purpose).await?;
     let reply = ctx.propose(&asker, Placement::Tenant(tenant), command).await?;
+    drop(turn);
     match reply.result {
         Ok(_) => Ok(Answer::Done),
         // Somebody else's and one that has ended are the same to the person: it is not there.
@@ -267,4 +279,10 @@ async fn whose(
 /// A person who asks at their own account.
 const fn themselves(tenant: TenantId, user: UserId, source: Source) -> Asker {
     Asker { principal: Principal::Person { tenant, user }, source, idempotency: None }
+}
+
+fn owns(ctx: &Context, tenant: TenantId, user: UserId, id: SessionId) -> Result<bool, Error> {
+    let reading = ctx.local();
+    let session = table::record::<Session>(&reading.view()?, tenant, id.bytes())?;
+    Ok(session.is_some_and(|session| session.user == user))
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use identity::{
     clients::Client,
     command::Command,
-    id::TenantId,
+    id::{SessionId, TenantId},
     outcome::{Outcome, Reply},
     principal::{Principal, Source},
+    sessions::Session,
     stamp::{Draft, Idempotency, Placement},
 };
 use storage::{Pinned, View};
@@ -26,6 +27,7 @@ use crate::{
         keyring::Keyring,
         proposer::{self, Proposer},
         random::Random,
+        session::{self, Purpose, Turn},
         signer::RsaPool,
         tenant::TenantSnapshot,
     },
@@ -198,6 +200,40 @@ impl Context {
         self.0.directory.knows_origin(self, tenant, origin).await
     }
 
+    /// A turn in a session, for a proposal that concerns it; to be held until that is answered.
+    /// Only who proved to be at home in the session may come here: they can keep others waiting.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] when too many wait there; never for an end.
+    pub async fn turn(
+        &self,
+        tenant: TenantId,
+        session: SessionId,
+        purpose: Purpose,
+    ) -> Result<Turn, Error> {
+        self.0.directory.turn(self, tenant, session, purpose).await
+    }
+
+    /// Has it recorded, behind the answer, that a session was used without any other write.
+    pub async fn seen(&self, tenant: TenantId, session: &Session) {
+        if let Err(error) = self.0.directory.seen(self, tenant, session).await {
+            // The next use is recorded.
+            tracing::debug!(%error, "a sign of life is lost");
+        }
+    }
+
+    /// What the actor of a session is doing on this node, if it has one here.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the tenant's actor cannot be started.
+    pub async fn observe_session(
+        &self,
+        tenant: TenantId,
+        session: SessionId,
+    ) -> Result<Option<session::Observed>, Error> {
+        self.0.directory.observe_session(tenant, session).await
+    }
+
     /// Proposes a command and waits until it is applied here.
     ///
     /// # Errors
@@ -261,6 +297,7 @@ impl Context {
             proposer: self.0.proposer.observe(),
             hasher: self.0.hasher.observe(),
             tenants_alive: self.0.directory.alive(),
+            sessions_alive: self.0.directory.sessions_alive(),
         }
     }
 }
@@ -276,4 +313,6 @@ pub struct Observed {
     pub hasher: hasher::Observed,
     /// Tenants with an actor on this node.
     pub tenants_alive: usize,
+    /// Sessions with an actor on this node.
+    pub sessions_alive: usize,
 }

@@ -6,6 +6,7 @@ use identity::{
     id::TenantId,
     outcome::Rejection,
     principal::Source,
+    sessions::Presented,
     stamp::Placement,
     table::{self, Record as _},
     users::{self, OwnPassword, User},
@@ -20,6 +21,7 @@ use crate::{
     runtime::{
         hasher::Refused,
         secret::{Password, Token, TokenKind},
+        session::Turn,
     },
 };
 
@@ -62,6 +64,25 @@ impl Proof {
         source: &Source,
     ) -> Result<(), Error> {
         attempts::release(ctx, tenant, source, self.attempt).await
+    }
+
+    /// A turn in the session that the browser has, for the command that uses the proof. If it does
+    /// not come in time the attempt is given back.
+    ///
+    /// # Errors
+    /// As [`Context::turn`].
+    pub(crate) async fn turn(
+        &self,
+        ctx: &Context,
+        tenant: TenantId,
+        presented: Option<Presented>,
+        source: &Source,
+    ) -> Result<Option<Turn>, Error> {
+        let turn = session::turn(ctx, tenant, presented).await;
+        if turn.is_err() {
+            self.clone().unused(ctx, tenant, source).await?;
+        }
+        turn
     }
 
     /// Renews the hash if it needs it, behind the answer; to be called once the proof was used.
@@ -196,7 +217,10 @@ pub(crate) async fn change(
             password,
             cookie: secret.digest(),
         }))));
-    match ctx.propose(asker, Placement::Tenant(tenant), command).await?.result {
+    let turn = proof.turn(ctx, tenant, Some(*presented), &asker.source).await?;
+    let result = ctx.propose(asker, Placement::Tenant(tenant), command).await?.result;
+    drop(turn);
+    match result {
         Ok(_) => Ok(Changed::Done(session::cookie(session.id, &secret))),
         // Somebody else changed it between the look and the decision.
         Err(Rejection::Stale) => Ok(wrong(ctx, tenant, &asker.source, ACTION)),

@@ -33,6 +33,8 @@ use crate::{
 const RSA_KEYS_READY: usize = 4;
 /// A tenant unused for this long is passivated, milliseconds.
 const TENANT_IDLE_MS: u64 = 5 * 60 * 1000;
+/// Most sessions with an actor; one costs about 7 KB.
+const SESSIONS_MAX: usize = 16_384;
 
 /// How a node is started.
 pub struct Config {
@@ -232,6 +234,7 @@ async fn services(
         random: random.clone(),
         clock: clock.clone(),
         idle_ms: TENANT_IDLE_MS,
+        sessions_max: SESSIONS_MAX,
     })
     .await
     .map_err(failed)?;

@@ -36,6 +36,12 @@ pub const CHANGES: &[Change] = &[
                account and change their password under their session's cookie",
         feature_level: 1,
     },
+    Change {
+        number: 8,
+        date: "2026-11-25",
+        what: "signs of life of a session alone",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

@@ -6,6 +6,7 @@
 //! user's epoch moves. Invariant: whether it counts is only asked through [`Session::counts`].
 
 mod apply;
+mod rules;
 
 use std::collections::BTreeSet;
 
@@ -14,14 +15,15 @@ use serde::{Deserialize, Serialize};
 use crate::{
     authorize::Permission,
     codec::{self, Persisted},
-    id::{ClientId, SessionId, TenantId, UserId},
-    outcome::Rejection,
+    id::{ClientId, SessionId, UserId},
     secret::Digest,
     table::{Record, Table},
     users::User,
 };
 
 pub(crate) use apply::{Beginning, asked_from, begin, carry_over, presented, seen};
+
+pub use rules::Rules;
 
 /// List of live sessions by user id.
 pub const BY_USER: u8 = 1;
@@ -109,6 +111,11 @@ impl Session {
         if idle_at_ms < self.expires_at_ms { idle_at_ms } else { self.expires_at_ms }
     }
 
+    /// Whether a sign of life at a state time is to be recorded.
+    pub const fn unrecorded(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.seen_at_ms) >= self.window_ms()
+    }
+
     /// How long signs of life are left unrecorded, so that not every use is a write.
     pub const fn window_ms(&self) -> u64 {
         let tenth_ms = (self.idle_s as u64).saturating_mul(100);
@@ -181,59 +188,6 @@ impl From<SessionV1> for Session {
             ended_at_ms: old.ended_at_ms,
             clients: BTreeSet::new(),
         }
-    }
-}
-
-/// What a tenant wants of its sessions. Their absolute lifetime stands with the other lifetimes of
-/// the tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rules {
-    /// Whose.
-    pub tenant: TenantId,
-    /// One more with every write.
-    pub revision: u64,
-    /// How long a session may go unused, seconds.
-    pub idle_s: u32,
-    /// Most sessions of one user; one more ends the oldest.
-    pub per_user_max: u16,
-}
-
-impl Rules {
-    /// The rules of a tenant that has set none.
-    pub const fn of(tenant: TenantId) -> Self {
-        Self { tenant, revision: 0, idle_s: 2 * 3600, per_user_max: 100 }
-    }
-
-    /// Every rule about them.
-    ///
-    /// # Errors
-    /// [`Rejection::Invalid`] at the first field that breaks one.
-    pub fn check(&self) -> Result<(), Rejection> {
-        if !(60..=30 * 86_400).contains(&self.idle_s) {
-            return Err(Rejection::invalid("/idle_s", "must be 60 to 2592000 seconds"));
-        }
-        if !(1..=200).contains(&self.per_user_max) {
-            return Err(Rejection::invalid("/per_user_max", "must be 1 to 200"));
-        }
-        Ok(())
-    }
-}
-
-impl Persisted for Rules {
-    const KIND: [u8; 2] = *b"sr";
-}
-
-impl Record for Rules {
-    fn key(&self) -> [u8; 16] {
-        self.tenant.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
     }
 }
 
@@ -310,6 +264,11 @@ pub enum Command {
     },
     /// A person signs in to their own account.
     SignIn(Box<SignIn>),
+    /// One was used without anything else being written.
+    Seen {
+        /// Which.
+        id: SessionId,
+    },
 }
 
 impl Command {
@@ -321,6 +280,7 @@ impl Command {
             Self::EndOwn { .. } => "sessions.end_own",
             Self::EndOthers { .. } => "sessions.end_others",
             Self::SignIn(_) => "sessions.sign_in",
+            Self::Seen { .. } => "sessions.seen",
         }
     }
 }
@@ -375,22 +335,6 @@ mod tests {
         ];
         for (user, counts) in table {
             assert_eq!(session.counts(&user, 1_000_000), counts, "{user:?}");
-        }
-    }
-
-    #[test]
-    fn rules_stay_within_their_bounds() {
-        let rules = Rules::of(TenantId::from_bytes([1; 16]));
-        for (idle_s, per_user_max, fine) in [
-            (60, 1, true),
-            (2_592_000, 200, true),
-            (59, 1, false),
-            (2_592_001, 1, false),
-            (60, 0, false),
-            (60, 201, false),
-        ] {
-            let rules = Rules { idle_s, per_user_max, ..rules.clone() };
-            assert_eq!(rules.check().is_ok(), fine, "{rules:?}");
         }
     }
 }

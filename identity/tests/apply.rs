@@ -32,6 +32,8 @@ mod records;
 mod refresh;
 #[path = "apply/refresh_gate.rs"]
 mod refresh_gate;
+#[path = "apply/seen.rs"]
+mod seen;
 #[path = "apply/sessions.rs"]
 mod sessions;
 #[path = "apply/setup.rs"]

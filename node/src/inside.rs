@@ -167,6 +167,7 @@ fn measures(ctx: &Context) {
     set("vaultara_argon2_queue_depth", now.hasher.queue_len as u64);
     set("vaultara_argon2_shed", now.hasher.shed_total);
     set("vaultara_tenants_in_use", now.tenants_alive as u64);
+    set("vaultara_sessions_in_use", now.sessions_alive as u64);
 }
 
 fn egress(config: &Config) -> Result<fetcher::Policy, system::StartError> {

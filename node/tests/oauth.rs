@@ -40,3 +40,5 @@ mod sso;
 mod support;
 #[path = "oauth/tokens.rs"]
 mod tokens;
+#[path = "oauth/turns.rs"]
+mod turns;

@@ -151,17 +151,21 @@ async fn begin(
 ) -> Result<Begun, Error> {
     let (user, random) = (&proof.user, ctx.random());
     let secret = random.token(TokenKind::Session);
+    let presented = visit.session.as_ref().and_then(session::presented);
     let command = proof.used(Use::Sessions(sessions::Command::SignIn(Box::new(SignIn {
         user: user.id,
         credential_revision: user.credential_revision,
         session: random.id(SessionId::from_bytes),
         cookie: secret.digest(),
-        presented: visit.session.as_ref().and_then(session::presented),
+        presented,
         address: visit.source.address.clone(),
         user_agent: visit.source.user_agent.clone(),
     }))));
     let asker = themselves(tenant, user.id, visit.source.clone());
-    match ctx.propose(&asker, Placement::Tenant(tenant), command).await?.result {
+    let turn = proof.turn(ctx, tenant, presented, &visit.source).await?;
+    let result = ctx.propose(&asker, Placement::Tenant(tenant), command).await?.result;
+    drop(turn);
+    match result {
         Ok(Outcome::Written { id, .. }) => {
             let session = session::cookie(SessionId::from_bytes(id), &secret);
             let device = attempts::remember(ctx, tenant, user.id, visit.device.as_ref())?;

@@ -39,6 +39,7 @@ use crate::{
     error::Error,
     runtime::{
         secret::{Token, TokenKind},
+        session::Purpose,
         verifier::ExpectedType,
     },
 };
@@ -254,7 +255,10 @@ async fn issue(
     };
     let command = Command::Oauth(how(Box::new(further)));
     use IssueRefusal as No;
-    match flow.propose(found.user.id, command).await? {
+    let turn = flow.ctx.turn(flow.tenant, found.session.id, Purpose::Use).await?;
+    let result = flow.propose(found.user.id, command).await?;
+    drop(turn);
+    match result {
         Ok(_) => flow.granted(code, None).await,
         // It ended between the look and the decision.
         Err(Rejection::Issue(No::SessionEnded | No::LoginTooOld)) if !flow.request.prompt.none => {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use identity::{
     clients::{Client, GrantType},
+    grants::Grant,
     id::TenantId,
     oauth::{
         self, authorize,
@@ -15,14 +16,17 @@ use identity::{
         scope::SCOPE_MAX,
     },
     principal::Source,
-    table::flow,
+    table::{self, flow},
 };
 
 use super::token::{self, Answer, error};
 use crate::{
     context::Context,
     error::Error,
-    runtime::secret::{Token, TokenKind},
+    runtime::{
+        secret::{Token, TokenKind},
+        session::{Purpose, Turn},
+    },
 };
 
 /// Exchanges a refresh token.
@@ -62,7 +66,9 @@ pub(super) async fn exchange(
         sealed,
     }));
     let asker = token::as_client(tenant, client, source);
+    let turn = turn(ctx, tenant, &presented, Purpose::Use).await?;
     let agreed = token::agreed(ctx, &asker, tenant, command).await?;
+    drop(turn);
     let held = match &agreed.handover {
         Some(Handover::Rotated(sealed) | Handover::SameSuccessor(sealed)) => keyring
             .unseal_successor(tenant, &presented, sealed)
@@ -101,6 +107,32 @@ pub(super) async fn plausible(
         ctx.denials().count(tenant, source, what, ctx.0.clock.wall_ms());
     }
     Ok(known)
+}
+
+/// A turn in the session that a token was given in, as far as this node knows it.
+///
+/// # Errors
+/// As [`Context::turn`].
+pub(super) async fn turn(
+    ctx: &Context,
+    tenant: TenantId,
+    presented: &Token,
+    purpose: Purpose,
+) -> Result<Option<Turn>, Error> {
+    let grant = {
+        let (reading, digest) = (ctx.local(), presented.digest().bytes());
+        let view = reading.view()?;
+        match flow::<RefreshToken>(&view, tenant, digest)? {
+            Some(row) => table::record::<Grant>(&view, tenant, row.grant.bytes())?,
+            None => None,
+        }
+    };
+    // What has ended is refused at once, and keeps nobody waiting.
+    let live = grant.filter(|grant| grant.live(ctx.now_ms()));
+    match live.and_then(|grant| grant.session) {
+        Some(session) => ctx.turn(tenant, session, purpose).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 fn exists(

@@ -21,9 +21,10 @@ use crate::{
     clients::{self, Credentials},
     context::Context,
     error::Error,
-    oauth::{refresh::plausible, token::as_client},
+    oauth::{refresh, token::as_client},
     runtime::{
         secret::{Token, TokenKind},
+        session::Purpose,
         verifier::ExpectedType,
     },
 };
@@ -77,12 +78,14 @@ async fn family(
     token: &Token,
     source: Source,
 ) -> Result<(), Error> {
-    if !plausible(ctx, tenant, client, token, &source).await? {
+    if !refresh::plausible(ctx, tenant, client, token, &source).await? {
         return Ok(());
     }
     let asker = as_client(tenant, client, source);
     let command = oauth::Command::RevokeRefresh { token: token.digest(), client: client.id };
+    let turn = refresh::turn(ctx, tenant, token, Purpose::End).await?;
     let reply = ctx.propose(&asker, Placement::Tenant(tenant), Command::Oauth(command)).await?;
+    drop(turn);
     match reply.result {
         Err(Rejection::Refresh(RefreshRefusal::Client)) => {
             let hint = "the token was issued to another client";

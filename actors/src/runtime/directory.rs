@@ -4,11 +4,9 @@
 //! idle one go through this actor, which supervises them. Invariant: at most one live actor per
 //! tenant.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+mod sessions;
+
+use std::{sync::Arc, time::Duration};
 
 use identity::{
     clients::{Client, origins},
@@ -18,8 +16,10 @@ use identity::{
 use ractor::{
     Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent, rpc::CallResult,
 };
+use tokio::sync::Semaphore;
 
 use super::{
+    alive::{self, Alive},
     clock::Clock,
     kept::Kept,
     keyring::Keyring,
@@ -38,37 +38,16 @@ const ADDRESSES_MAX: usize = 16_384;
 /// How often idle tenants are looked for.
 const PASSIVATE_EVERY: Duration = Duration::from_secs(30);
 
-type Live = (Arc<TenantCell>, ActorRef<tenant::Message>);
-
-#[derive(Default)]
-struct Cells(RwLock<HashMap<TenantId, Live>>);
-
-impl Cells {
-    fn get(&self, tenant: TenantId) -> Option<Live> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
-    }
-
-    fn put(&self, tenant: TenantId, live: Live) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, live);
-    }
-
-    fn remove_where(&self, gone: impl Fn(&Live) -> bool) -> Vec<Live> {
-        let mut cells = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let tenants: Vec<TenantId> =
-            cells.iter().filter(|(_, live)| gone(live)).map(|(tenant, _)| *tenant).collect();
-        tenants.iter().filter_map(|tenant| cells.remove(tenant)).collect()
-    }
-
-    fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
-    }
-}
+type Live = alive::Live<TenantCell, tenant::Message>;
+type Cells = Alive<TenantId, TenantCell, tenant::Message>;
 
 /// The handle requests use. Cheap to clone.
 #[derive(Clone)]
 pub struct Directory {
     cells: Arc<Cells>,
     addresses: Arc<Kept<Address, TenantId>>,
+    /// Places for sessions with an actor, and how many there are.
+    sessions: (Arc<Semaphore>, usize),
     actor: ActorRef<Message>,
 }
 
@@ -76,7 +55,7 @@ pub struct Directory {
 pub enum Message {
     /// Starts a tenant's actor unless it runs.
     Start(TenantId, RpcReplyPort<()>),
-    /// Stops tenants that were idle for long.
+    /// Stops tenants, and in the others sessions, that were idle for long.
     Passivate,
 }
 
@@ -86,6 +65,7 @@ pub struct DirectoryActor;
 /// What the actor keeps.
 pub struct DirectoryState {
     cells: Arc<Cells>,
+    sessions: Arc<Semaphore>,
     parts: Parts,
 }
 
@@ -102,6 +82,8 @@ pub struct Parts {
     pub clock: Clock,
     /// A tenant unused for this long is passivated, milliseconds.
     pub idle_ms: u64,
+    /// Most sessions with an actor; those beyond go without.
+    pub sessions_max: usize,
 }
 
 impl Directory {
@@ -111,10 +93,12 @@ impl Directory {
     /// When the actor cannot be spawned.
     pub async fn start(parts: Parts) -> Result<Self, ractor::SpawnErr> {
         let cells = Arc::new(Cells::default());
-        let state = DirectoryState { cells: Arc::clone(&cells), parts };
+        let sessions = (Arc::new(Semaphore::new(parts.sessions_max)), parts.sessions_max);
+        let (cells_of, places) = (Arc::clone(&cells), Arc::clone(&sessions.0));
+        let state = DirectoryState { cells: cells_of, sessions: places, parts };
         let (actor, _) = Actor::spawn(None, DirectoryActor, state).await?;
         actor.send_interval(PASSIVATE_EVERY, || Message::Passivate);
-        Ok(Self { cells, addresses: Arc::new(Kept::new(ADDRESSES_MAX)), actor })
+        Ok(Self { cells, addresses: Arc::new(Kept::new(ADDRESSES_MAX)), sessions, actor })
     }
 
     /// A tenant's hot state, at least as new as everything applied here.
@@ -221,7 +205,13 @@ impl Directory {
         self.cells.len()
     }
 
-    /// Looks for idle tenants now instead of at the next interval.
+    /// How many sessions have an actor on this node.
+    pub fn sessions_alive(&self) -> usize {
+        let (places, sessions_max) = &self.sessions;
+        sessions_max.saturating_sub(places.available_permits())
+    }
+
+    /// Looks for idle tenants and sessions now instead of at the next interval.
     pub fn passivate(&self) {
         drop(self.actor.cast(Message::Passivate));
     }
@@ -257,7 +247,7 @@ impl Actor for DirectoryActor {
         match message {
             Message::Start(tenant, reply) => {
                 if state.cells.get(tenant).is_none() {
-                    let live = spawn(&me, tenant, &state.parts).await?;
+                    let live = spawn(&me, tenant, state).await?;
                     state.cells.put(tenant, live);
                 }
                 drop(reply.send(()));
@@ -268,6 +258,9 @@ impl Actor for DirectoryActor {
                 let idle = |live: &Live| now.saturating_sub(live.0.used_boot_ms()) > idle_ms;
                 for (_, actor) in state.cells.remove_where(idle) {
                     actor.stop(Some("idle".into()));
+                }
+                for (_, actor) in state.cells.all() {
+                    drop(actor.cast(tenant::Message::Passivate));
                 }
             }
         }
@@ -292,13 +285,17 @@ impl Actor for DirectoryActor {
 async fn spawn(
     me: &ActorRef<Message>,
     tenant: TenantId,
-    parts: &Parts,
+    DirectoryState { sessions, parts, .. }: &DirectoryState,
 ) -> Result<Live, ActorProcessingErr> {
     let cell = Arc::new(TenantCell::new(tenant));
     let Parts { raft, keyring, random, clock, .. } = parts.clone();
+    let alive = Arc::clone(sessions);
     // A cell that was never read must not look idle.
     drop(cell.usable(u64::MAX, clock.boot_ms()));
-    let state = TenantState { cell: Arc::clone(&cell), raft, keyring, random, clock };
+    let state = TenantState { cell: Arc::clone(&cell), raft, keyring, random, clock, alive };
     let (actor, _) = Actor::spawn_linked(None, TenantActor, state, me.get_cell()).await?;
     Ok((cell, actor))
 }
+
+#[cfg(test)]
+mod tests;

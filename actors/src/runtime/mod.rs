@@ -1,9 +1,10 @@
 //! Effects and actors: clocks, entropy, hashing, sealing, signing, the way out; the proposer;
-//! tenants in use; housekeeping.
+//! tenants and sessions in use; housekeeping.
 //!
 //! Time is read only in `clock`, randomness only in `random`; plaintext secrets exist only as the
 //! types of `secret`.
 
+mod alive;
 pub mod clock;
 pub mod denials;
 pub mod directory;
@@ -16,6 +17,7 @@ pub mod proposer;
 pub mod random;
 pub mod sealer;
 pub mod secret;
+pub mod session;
 pub mod signer;
 pub mod supervisor;
 pub mod tenant;

@@ -16,22 +16,24 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use identity::{
     clients::Client,
-    id::TenantId,
+    id::{SessionId, TenantId},
     keys::{self, Algorithm, State},
     outcome::Rejection,
     table::{self, Tables},
     tenants::Tenant,
 };
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
+    alive::Alive,
     clock::Clock,
     kept::Kept,
     keyring::Keyring,
     random::Random,
     sealer::Field,
+    session::{self, Purpose, SessionActor, SessionCell},
     signer::SigningKey,
     verifier::{KeySet, VerifyingKey},
 };
@@ -68,6 +70,8 @@ pub struct TenantCell {
     pub(super) clients: Kept<String, Arc<Client>>,
     /// Origins at which live clients run.
     pub(super) origins: Kept<String, ()>,
+    /// Sessions in use.
+    sessions: Alive<SessionId, SessionCell, session::Message>,
     used_boot_ms: AtomicU64,
     entrance: Semaphore,
 }
@@ -79,6 +83,7 @@ impl TenantCell {
             published: ArcSwapOption::empty(),
             clients: Kept::new(CLIENTS_MAX),
             origins: Kept::new(ORIGINS_MAX),
+            sessions: Alive::default(),
             used_boot_ms: AtomicU64::new(0),
             entrance: Semaphore::new(MAILBOX_MAX),
         }
@@ -94,12 +99,55 @@ impl TenantCell {
     pub(super) fn used_boot_ms(&self) -> u64 {
         self.used_boot_ms.load(Ordering::Relaxed)
     }
+
+    /// Comes to the actor of a session. Who is in keeps it alive.
+    pub(super) fn enter(&self, id: SessionId, purpose: Purpose, boot_ms: u64) -> Entered {
+        self.used_boot_ms.store(boot_ms, Ordering::Relaxed);
+        self.sessions.look(id, |live| match live {
+            Some((cell, actor)) => match cell.enter(purpose, boot_ms) {
+                Some(place) => Entered::In(actor.clone(), place),
+                None => Entered::Full,
+            },
+            None => Entered::Absent,
+        })
+    }
+
+    /// The actor of a session, if it is alive.
+    pub(super) fn session(&self, id: SessionId) -> Option<ActorRef<session::Message>> {
+        self.sessions.get(id).map(|(_, actor)| actor)
+    }
+
+    /// Forgets a session's actor that does not answer any more.
+    pub(super) fn forget(&self, actor: &ActorRef<session::Message>) {
+        self.sessions.remove_where(|live| live.1.get_id() == actor.get_id());
+    }
+}
+
+/// What came of coming to the actor of a session.
+pub(super) enum Entered {
+    /// A place among those who are there.
+    In(ActorRef<session::Message>, OwnedSemaphorePermit),
+    /// Too many are there.
+    Full,
+    /// It has none.
+    Absent,
 }
 
 /// What the actor is asked.
 pub enum Message {
     /// A snapshot at least as new as everything applied when it is built.
     Refresh(RpcReplyPort<Result<Arc<TenantSnapshot>, Error>>),
+    /// Starts the actor of a session unless it runs or too many do.
+    Start {
+        /// Which.
+        session: SessionId,
+        /// Its absolute end, boot clock milliseconds.
+        ends_boot_ms: u64,
+        /// When that is done.
+        reply: RpcReplyPort<()>,
+    },
+    /// Stops the actors of sessions that are over or were idle for long.
+    Passivate,
 }
 
 /// The actor's definition.
@@ -112,6 +160,8 @@ pub struct TenantState {
     pub(super) keyring: Keyring,
     pub(super) random: Random,
     pub(super) clock: Clock,
+    /// Places on this node for sessions with an actor.
+    pub(super) alive: Arc<Semaphore>,
 }
 
 impl Actor for TenantActor {
@@ -129,24 +179,76 @@ impl Actor for TenantActor {
 
     async fn handle(
         &self,
-        _me: ActorRef<Message>,
+        me: ActorRef<Message>,
         message: Message,
         state: &mut TenantState,
     ) -> Result<(), ActorProcessingErr> {
-        let Message::Refresh(reply) = message;
-        let required = state.raft.freshness().required(state.cell.id);
-        let boot_ms = state.clock.boot_ms();
-        // Requests that queued behind one rebuild are answered by it.
-        let answer = match state.cell.usable(required, boot_ms) {
-            Some(snapshot) => Ok(snapshot),
-            None => state.rebuild(),
-        };
-        drop(reply.send(answer));
+        match message {
+            Message::Refresh(reply) => drop(reply.send(state.refresh())),
+            Message::Start { session, ends_boot_ms, reply } => {
+                state.start(&me, session, ends_boot_ms).await;
+                drop(reply.send(()));
+            }
+            Message::Passivate => {
+                let boot_ms = state.clock.boot_ms();
+                state.stop_where(|cell| cell.over(boot_ms));
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _me: ActorRef<Message>,
+        event: SupervisionEvent,
+        state: &mut TenantState,
+    ) -> Result<(), ActorProcessingErr> {
+        // Whoever waited there goes on without it; the next one starts it anew.
+        if let SupervisionEvent::ActorFailed(who, error) = event {
+            tracing::error!(%error, "a session's actor failed");
+            state.cell.sessions.remove_where(|live| live.1.get_id() == who.get_id());
+        }
         Ok(())
     }
 }
 
 impl TenantState {
+    fn refresh(&self) -> Result<Arc<TenantSnapshot>, Error> {
+        let required = self.raft.freshness().required(self.cell.id);
+        // Requests that queued behind one rebuild are answered by it.
+        match self.cell.usable(required, self.clock.boot_ms()) {
+            Some(snapshot) => Ok(snapshot),
+            None => self.rebuild(),
+        }
+    }
+
+    async fn start(&self, me: &ActorRef<Message>, id: SessionId, ends_boot_ms: u64) {
+        if self.cell.session(id).is_some() {
+            return;
+        }
+        let Some(place) = self.place() else { return };
+        let cell = SessionCell::new(place, ends_boot_ms, self.clock.boot_ms());
+        match Actor::spawn_linked(None, SessionActor, (), me.get_cell()).await {
+            Ok((actor, _)) => self.cell.sessions.put(id, (Arc::new(cell), actor)),
+            Err(error) => tracing::warn!(%error, "a session's actor could not be started"),
+        }
+    }
+
+    /// A place for one more session with an actor; who uses none gives way to who would.
+    fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let place = || Arc::clone(&self.alive).try_acquire_owned().ok();
+        place().or_else(|| {
+            self.stop_where(SessionCell::free);
+            place()
+        })
+    }
+
+    fn stop_where(&self, gone: impl Fn(&SessionCell) -> bool) {
+        for (_, actor) in self.cell.sessions.remove_where(|(cell, _)| gone(cell)) {
+            actor.stop(None);
+        }
+    }
+
     fn rebuild(&self) -> Result<Arc<TenantSnapshot>, Error> {
         let pinned = self.raft.pin();
         let view = pinned.view()?;
@@ -193,6 +295,21 @@ fn build(
 /// Where a private signing key is sealed to.
 pub fn private_field(tenant: TenantId, key: identity::id::SigningKeyId) -> Field<'static> {
     Field { tenant, table: keys::KEYS, record: key.bytes(), name: "private" }
+}
+
+/// Has the actor of a session started. When too many ask, or the tenant's actor is restarting, it
+/// goes without.
+pub(super) async fn start_session(
+    cell: &TenantCell,
+    actor: &ActorRef<Message>,
+    session: SessionId,
+    ends_boot_ms: u64,
+) {
+    let Ok(_entered) = cell.entrance.try_acquire() else { return };
+    let start = |reply| Message::Start { session, ends_boot_ms, reply };
+    if let Err(error) = actor.call(start, None).await {
+        tracing::debug!(%error, "a session's actor was not started");
+    }
 }
 
 /// Asks a tenant's actor for a new snapshot, refusing when too many ask.

@@ -206,7 +206,7 @@ fn issue_code<T: TablesMut>(
     };
     let gone_at_ms = code.expires_at_ms.saturating_add(REPLAY_MEMORY_MS);
     at.put_flow(digest.bytes(), &code, gone_at_ms);
-    sessions::seen(at, session, ask.client)
+    sessions::seen(at, session, Some(ask.client))
 }
 
 /// Exchanges a code once; a second time revokes the grant of the first.

@@ -197,7 +197,7 @@ pub(crate) fn refresh<T: TablesMut>(
         if let Some(session) = grant.bound_to()
             && let Some(session) = at.record::<Session>(session.bytes())?
         {
-            sessions::seen(at, &session, grant.client);
+            sessions::seen(at, &session, Some(grant.client));
         }
         return Ok(Outcome::Refreshed(Box::new(Refreshed { issued, token })));
     };

@@ -78,6 +78,16 @@ impl Command {
                 Ok(at.update(&session, Session { epoch, ..session.clone() }))
             }
             Self::SignIn(sign_in) => self::sign_in(at, sign_in),
+            Self::Seen { id } => {
+                at.target(SESSIONS, id.bytes());
+                at.require_system()?;
+                let session = at.record::<Session>(id.bytes())?.ok_or(Rejection::NotFound)?;
+                let user = at.record::<User>(session.user.bytes())?;
+                if !user.is_some_and(|user| session.counts(&user, at.now_ms)) {
+                    return Err(Rejection::NotFound.into());
+                }
+                Ok(seen(at, &session, None))
+            }
         }
     }
 }
@@ -227,19 +237,19 @@ pub(crate) fn presented<T: TablesMut>(
     }
 }
 
-/// Records that a session was used for a client. Nothing is written when the client is known and
-/// the last sign of life is recent.
+/// Records that a session was used, for a client if there is one. Nothing is written when the
+/// client is known and the last sign of life is recent.
 pub(crate) fn seen<T: TablesMut>(
     at: &mut Applying<'_, T>,
     session: &Session,
-    client: ClientId,
+    client: Option<ClientId>,
 ) -> Outcome {
     let mut after = session.clone();
-    if at.now_ms.saturating_sub(session.seen_at_ms) >= session.window_ms() {
+    if session.unrecorded(at.now_ms) {
         after.seen_at_ms = at.now_ms;
     }
     if after.clients.len() < CLIENTS_MAX {
-        after.clients.insert(client);
+        after.clients.extend(client);
     }
     at.update(session, after)
 }

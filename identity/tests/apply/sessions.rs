@@ -20,7 +20,7 @@ use crate::{
     world::{ACME, BOB, CALLBACK, OTHER, ROOT, WEB, World, digest, operator, phc, user},
 };
 
-type Result = std::result::Result<Outcome, Rejection>;
+pub(crate) type Result = std::result::Result<Outcome, Rejection>;
 
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
@@ -74,17 +74,17 @@ pub(crate) fn go_on(world: &mut World, further: oauth::Continue) -> Result {
     ask(world, oauth::Command::Continue(Box::new(further)))
 }
 
-fn administer(world: &mut World, by: Principal, command: sessions::Command) -> Result {
+pub(crate) fn administer(world: &mut World, by: Principal, command: sessions::Command) -> Result {
     world.result(by, ACME, Command::Sessions(command))
 }
 
-fn signed_in() -> World {
+pub(crate) fn signed_in() -> World {
     let mut world = World::ready();
     begin(&mut world, sign_in(BOB, 1, None)).unwrap();
     world
 }
 
-fn session(world: &World, number: u8) -> Session {
+pub(crate) fn session(world: &World, number: u8) -> Session {
     world.record(ACME, [number; 16]).unwrap()
 }
 
@@ -128,21 +128,6 @@ fn a_session_goes_on_to_a_client_and_remembers_it() {
             assert!(found.authenticated_at_ms < world.now_ms);
         }
         other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn signs_of_life_are_recorded_once_in_a_window() {
-    let mut world = signed_in();
-    let began = session(&world, 1);
-    assert_eq!(began.window_ms(), 60_000);
-    for (later_ms, seen_ms) in [(0, 0), (59_999, 0), (60_000, 60_000), (119_999, 60_000)] {
-        world.now_ms = began.seen_at_ms + later_ms;
-        go_on(&mut world, further(shown(1), 9)).unwrap();
-        let found = session(&world, 1);
-        assert_eq!(found.seen_at_ms, began.seen_at_ms + seen_ms, "{later_ms}");
-        let writes = u64::from(seen_ms > 0);
-        assert_eq!(found.revision, began.revision + writes, "{later_ms}");
     }
 }
 

@@ -94,6 +94,7 @@ labels!(label, LABELS, Command, {
     Command::Sessions(sessions::Command::EndOwn { .. }) => "sessions-end-own",
     Command::Sessions(sessions::Command::EndOthers { .. }) => "sessions-end-others",
     Command::Sessions(sessions::Command::SignIn(_)) => "sessions-sign-in",
+    Command::Sessions(sessions::Command::Seen { .. }) => "sessions-seen",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
@@ -243,6 +244,7 @@ fn sign_ins() -> Vec<Command> {
         sessions::Command::EndOwn { by, id: SESSION },
         sessions::Command::EndOthers { by },
         sessions::Command::SignIn(Box::new(own_sign_in())),
+        sessions::Command::Seen { id: SESSION },
     ];
     let mut all: Vec<Command> = oauth.map(Command::Oauth).into();
     all.extend(sessions.map(Command::Sessions));

@@ -185,7 +185,8 @@ async fn sign_in(
     visit: &Visit,
     code: Option<Token>,
 ) -> Result<Attempt, Error> {
-    let (user, shown) = (&proof.user, visit.session.as_ref());
+    let user = &proof.user;
+    let presented = visit.session.as_ref().and_then(session::presented);
     let random = flow.ctx.random();
     let secret = random.token(TokenKind::Session);
     let sign_in = oauth::SignIn {
@@ -193,14 +194,17 @@ async fn sign_in(
         credential_revision: user.credential_revision,
         session: random.id(SessionId::from_bytes),
         cookie: secret.digest(),
-        presented: shown.and_then(session::presented),
+        presented,
         address: flow.source.address.clone(),
         user_agent: flow.source.user_agent.clone(),
         ask: flow.ask(),
         code: code.as_ref().map(Token::digest),
     };
     let command = proof.used(Use::Oauth(oauth::Command::SignIn(Box::new(sign_in))));
-    Ok(match flow.propose(user.id, command).await? {
+    let turn = proof.turn(flow.ctx, flow.tenant, presented, flow.source).await?;
+    let result = flow.propose(user.id, command).await?;
+    drop(turn);
+    Ok(match result {
         Ok(Outcome::Written { id, .. }) => {
             let session = SessionId::from_bytes(id);
             let (cookie, name) = (session::cookie(session, &secret), session::name_of(user));

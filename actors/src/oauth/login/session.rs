@@ -11,7 +11,14 @@ use identity::{
     users::User,
 };
 
-use crate::{error::Error, runtime::secret::Token};
+use crate::{
+    context::Context,
+    error::Error,
+    runtime::{
+        secret::Token,
+        session::{Purpose, Turn},
+    },
+};
 
 /// Length of an id as text.
 const ID_LEN: usize = 36;
@@ -74,6 +81,26 @@ pub(crate) fn find(
     let user = table::record::<User>(tables, tenant, session.user.bytes())?;
     let user = user.filter(|user| session.counts(user, now_ms));
     Ok(user.map(|user| Found { session, user, presented, consented: false }))
+}
+
+/// A turn in the session that a browser has, if it has one.
+///
+/// # Errors
+/// As [`Context::turn`].
+pub(crate) async fn turn(
+    ctx: &Context,
+    tenant: TenantId,
+    shown: Option<Presented>,
+) -> Result<Option<Turn>, Error> {
+    let Some(shown) = shown else { return Ok(None) };
+    let session = {
+        let reading = ctx.local();
+        table::record::<Session>(&reading.view()?, tenant, shown.session.bytes())?
+    };
+    match session.filter(|session| shown.opens(session)) {
+        Some(session) => ctx.turn(tenant, session.id, Purpose::Use).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 #[cfg(test)]
