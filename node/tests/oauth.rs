@@ -5,6 +5,8 @@
 
 #[path = "oauth/account.rs"]
 mod account;
+#[path = "oauth/assurance.rs"]
+mod assurance;
 #[path = "oauth/attempts.rs"]
 mod attempts;
 #[path = "oauth/client_credentials.rs"]
