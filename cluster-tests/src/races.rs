@@ -1,16 +1,16 @@
-//! Many who do the same at the same moment on one node: codes, refresh tokens, and what ends them.
+//! Many who do the same at the same moment on one node: codes, refresh tokens (`tokens`), and what
+//! ends them (`ends`).
 //!
 //! The node runs in this process and its clock stands still, so a grace lasts until the race moves
 //! the time. Invariant: what is raced for is made anew for every round.
 
+mod ends;
+mod tokens;
+
 use std::{
-    collections::BTreeSet,
     fmt,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -18,8 +18,8 @@ use actors::{
     Asker, Context, bearer,
     clients::Credentials,
     demo,
-    oauth::{revoke, token},
-    runtime::{clock::Clock, housekeeper, secret::ClientSecret},
+    oauth::token,
+    runtime::{clock::Clock, secret::ClientSecret},
     system::{Config, System},
 };
 use identity::{
@@ -28,18 +28,18 @@ use identity::{
     id::{ClientId, SessionId, TenantId, UserId},
     oauth::{self, authorize::Parameters},
     principal::Source,
-    secret::{Digest, PasswordHash},
+    secret::Digest,
     stamp::Placement,
     table::{self, Record as _},
-    users::{self, BY_USERNAME, User},
+    users::{BY_USERNAME, User},
 };
 use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::{Failure, during};
 
+/// How many there are.
+const RACES: usize = 7;
 const REDIRECT: &str = "http://localhost:3000/callback";
-/// Longer than the grace of the demo tenant, milliseconds.
-const AFTER_THE_GRACE_MS: u64 = 10_000;
 
 /// How often, and how many at once.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,11 @@ pub struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Plan { rounds, fold } = self.plan;
-        write!(f, "5 races, {rounds} rounds of {fold} at once each, {} s", self.took.as_secs())
+        write!(
+            f,
+            "{RACES} races, {rounds} rounds of {fold} at once each, {} s",
+            self.took.as_secs()
+        )
     }
 }
 
@@ -81,7 +85,9 @@ pub async fn run(folder: &Path, plan: Plan) -> Result<Report, Failure> {
         race.inside_the_grace(plan.fold).await.map_err(within)?;
         race.after_the_grace(plan.fold).await.map_err(within)?;
         race.revocation(plan.fold).await.map_err(within)?;
+        race.session_end(plan.fold).await.map_err(within)?;
         race.password_change(plan.fold).await.map_err(within)?;
+        race.password_change_at_login(plan.fold).await.map_err(within)?;
     }
     system.stop().await;
     Ok(Report { plan, took: began.elapsed() })
@@ -113,6 +119,12 @@ struct Race {
     tenant: TenantId,
     client: ClientId,
     user: UserId,
+}
+
+/// A session and the code it began with.
+struct Begun {
+    session: SessionId,
+    code: String,
 }
 
 type Tokens = Result<token::Answer, actors::Error>;
@@ -149,14 +161,15 @@ impl Race {
         done.map(drop).map_err(during("write"))
     }
 
-    /// A code for `alice`, who just proved who she is.
-    async fn code(&self, scope: &str) -> Result<String, Failure> {
+    /// A login of `alice`, who proved who she is when her credential had this revision.
+    async fn login(&self, scope: &str, credential_revision: u64) -> Result<Begun, actors::Error> {
         let random = self.ctx.random();
+        let session = random.id(SessionId::from_bytes);
         let code = format!("vlt_ac_{}", random.request_id());
         let login = oauth::Login {
             user: self.user,
-            credential_revision: self.alice()?.credential_revision,
-            session: random.id(SessionId::from_bytes),
+            credential_revision,
+            session,
             cookie: Digest::of(&random.bytes::<32>()),
             address: String::new(),
             user_agent: String::new(),
@@ -168,8 +181,15 @@ impl Race {
             challenge: None,
             api: false,
         };
-        self.write(Command::Oauth(oauth::Command::CompleteLogin(Box::new(login)))).await?;
-        Ok(code)
+        let command = Command::Oauth(oauth::Command::CompleteLogin(Box::new(login)));
+        self.ctx.write(&Asker::system(), Placement::Tenant(self.tenant), command).await?;
+        Ok(Begun { session, code })
+    }
+
+    /// A login of `alice`, who just proved who she is.
+    async fn begun(&self, scope: &str) -> Result<Begun, Failure> {
+        let revision = self.alice()?.credential_revision;
+        self.login(scope, revision).await.map_err(during("sign in"))
     }
 
     fn credentials() -> Credentials {
@@ -192,9 +212,9 @@ impl Race {
         self.ask(&[("grant_type", "refresh_token"), ("refresh_token", token)]).await
     }
 
-    async fn begun(&self, scope: &str) -> Result<String, Failure> {
-        let code = self.code(scope).await?;
-        held(&self.redeem(&code).await.map_err(during("exchange a code"))?)
+    /// The refresh token of a login.
+    async fn family(&self, begun: &Begun) -> Result<String, Failure> {
+        held(&self.redeem(&begun.code).await.map_err(during("exchange a code"))?)
     }
 
     async fn counts(&self, access_token: &str) -> bool {
@@ -225,172 +245,8 @@ impl Race {
         }
         Ok(answers)
     }
-
-    /// One code: at most one exchange, and its tokens die with the replays.
-    async fn one_code(&self, fold: usize) -> Result<(), Failure> {
-        let code = self.code("openid").await?;
-        let ask = |race: Self| {
-            let code = code.clone();
-            async move { race.redeem(&code).await }
-        };
-        let answers = self.all_at_once(fold, ask).await?;
-        let won: Vec<&token::Answer> = answers.iter().flatten().collect();
-        let [won] = won.as_slice() else {
-            return Err(format!("one code was exchanged {} times", won.len()));
-        };
-        all_refused(&answers, fold - 1)?;
-        if fold > 1 && self.counts(&won.access_token).await {
-            return Err("a replayed code's tokens still count".into());
-        }
-        Ok(())
-    }
-
-    /// One refresh token inside the grace: everybody gets the same successor, and it is good.
-    async fn inside_the_grace(&self, fold: usize) -> Result<(), Failure> {
-        let token = self.begun("openid").await?;
-        let answers = self.refreshed_by_all(fold, &token).await?;
-        let mut successors = BTreeSet::new();
-        for answer in answers {
-            let answer = answer.map_err(during("refresh inside the grace"))?;
-            successors.insert(held(&answer)?);
-            if !self.counts(&answer.access_token).await {
-                return Err("an access token from inside the grace does not count".into());
-            }
-        }
-        match successors.first() {
-            Some(one) if successors.len() == 1 => {
-                self.refresh(one).await.map(drop).map_err(during("use the successor"))
-            }
-            _ => Err(format!("the family forked into {}", successors.len())),
-        }
-    }
-
-    /// One refresh token after its grace: nobody gets anything, and the family has ended.
-    async fn after_the_grace(&self, fold: usize) -> Result<(), Failure> {
-        let token = self.begun("openid").await?;
-        let first = self.refresh(&token).await.map_err(during("refresh"))?;
-        self.clock.advance_ms(AFTER_THE_GRACE_MS);
-        // As each second: a node that slept must not trust its time before.
-        housekeeper::check_clock(&self.ctx);
-        all_refused(&self.refreshed_by_all(fold, &token).await?, fold)?;
-        if self.counts(&first.access_token).await {
-            return Err("an access token of an ended family counts".into());
-        }
-        match self.refresh(&held(&first)?).await {
-            Ok(_) => Err("the successor of an ended family is good".into()),
-            Err(_) => Ok(()),
-        }
-    }
-
-    async fn refreshed_by_all(&self, fold: usize, token: &str) -> Result<Vec<Tokens>, Failure> {
-        self.all_at_once(fold, |race| {
-            let token = token.to_owned();
-            async move { race.refresh(&token).await }
-        })
-        .await
-    }
-
-    /// A family is revoked while many refresh: no request that came after the answer succeeds, and
-    /// no token of the family counts any more.
-    async fn revocation(&self, fold: usize) -> Result<(), Failure> {
-        let token = self.begun("openid").await?;
-        let end = {
-            let (race, token) = (self.clone(), token.clone());
-            async move {
-                let credentials = Self::credentials();
-                let source = Source::default();
-                let done =
-                    revoke::revoke(&race.ctx, race.tenant, &credentials, Some(&token), source);
-                done.await.map_err(during("revoke"))
-            }
-        };
-        for answer in self.until_ended(fold, &token, end).await? {
-            if self.counts(&answer.access_token).await {
-                return Err("an access token counts after the revocation was answered".into());
-            }
-        }
-        Ok(())
-    }
-
-    /// The password changes while many refresh: no request that came after the answer succeeds.
-    async fn password_change(&self, fold: usize) -> Result<(), Failure> {
-        let token = self.begun("openid offline_access").await?;
-        let user = self.alice()?;
-        let settings = users::Settings {
-            username: user.username,
-            email: user.email,
-            email_verified: user.email_verified,
-            phone_number_verified: user.phone_number_verified,
-            profile: user.profile,
-            address: user.address,
-            enabled: user.enabled,
-            roles: user.roles,
-        };
-        let password = Some(PasswordHash::from_phc("$argon2id$another".into()));
-        let change = users::Command::Update { id: self.user, expected: None, settings, password };
-        let race = self.clone();
-        let end = async move { race.write(Command::Users(change)).await };
-        self.until_ended(fold, &token, end).await.map(drop)
-    }
-
-    /// Many present a token again and again until they are refused, while it is ended once.
-    async fn until_ended(
-        &self,
-        fold: usize,
-        token: &str,
-        end: impl Future<Output = Result<(), Failure>> + Send + 'static,
-    ) -> Result<Vec<token::Answer>, Failure> {
-        let ended = Arc::new(AtomicBool::new(false));
-        let start = Arc::new(Barrier::new(fold));
-        let mut tasks = JoinSet::new();
-        for _ in 1..fold {
-            let (race, token) = (self.clone(), token.to_owned());
-            let (ended, start) = (Arc::clone(&ended), Arc::clone(&start));
-            tasks.spawn(async move {
-                start.wait().await;
-                let mut got = Vec::new();
-                loop {
-                    let late = ended.load(Ordering::SeqCst);
-                    match race.refresh(&token).await {
-                        Ok(_) if late => return Err("a token after the end was answered".into()),
-                        Ok(answer) => got.push(answer),
-                        Err(_) if late => return Ok(got),
-                        // Refused before the end was answered: once more, after it.
-                        Err(_) => tokio::task::yield_now().await,
-                    }
-                }
-            });
-        }
-        start.wait().await;
-        let done = end.await;
-        ended.store(true, Ordering::SeqCst);
-        done?;
-        let mut all = Vec::new();
-        while let Some(got) = tasks.join_next().await {
-            let got: Result<Vec<token::Answer>, Failure> = got.map_err(during("refresh"))?;
-            all.extend(got?);
-        }
-        Ok(all)
-    }
 }
 
 fn held(answer: &token::Answer) -> Result<String, Failure> {
     answer.refresh_token.clone().ok_or_else(|| "no refresh token".to_owned())
-}
-
-fn all_refused(answers: &[Tokens], expected: usize) -> Result<(), Failure> {
-    use identity::oauth::error::Code;
-    let refused = |answer: &&Tokens| match answer {
-        Err(actors::Error::OAuth(error)) => error.code == Code::InvalidGrant,
-        Ok(_) | Err(_) => false,
-    };
-    let found = answers.iter().filter(refused).count();
-    if found == expected {
-        return Ok(());
-    }
-    let errors: Vec<String> = answers
-        .iter()
-        .filter_map(|answer| answer.as_ref().err().map(ToString::to_string))
-        .collect();
-    Err(format!("{found} of {expected} were refused as they should be: {errors:?}"))
 }
