@@ -1,8 +1,11 @@
 //! OAuth flows: read, decide, propose, sign. The decisions themselves live in `identity::oauth`.
 
+pub(crate) mod backchannel;
 pub mod discovery;
+mod hint;
 pub mod introspect;
 pub mod login;
+pub mod logout;
 pub mod refresh;
 pub mod revoke;
 pub mod token;

@@ -160,20 +160,47 @@ impl Api {
     /// # Errors
     /// The node does not do it.
     pub async fn patch_client(&self, client_id: &str, patch: &Value) -> Result<(), Failure> {
+        let request = self
+            .http
+            .patch(self.client(client_id).await?)
+            .bearer_auth(&self.token)
+            .header("content-type", "application/merge-patch+json")
+            .body(patch.to_string());
+        done(request).await
+    }
+
+    /// Replaces a part of a client, `logout-rules` or `consent-rules`.
+    ///
+    /// # Errors
+    /// The node does not do it.
+    pub async fn replace_part_of_client(
+        &self,
+        client_id: &str,
+        part: &str,
+        body: &Value,
+    ) -> Result<(), Failure> {
+        let url = format!("{}/{part}", self.client(client_id).await?);
+        done(self.http.put(url).bearer_auth(&self.token).json(body)).await
+    }
+
+    /// The address of a client.
+    async fn client(&self, client_id: &str) -> Result<String, Failure> {
         let path = format!("{}?filter=client_id%20eq%20%22{client_id}%22", self.clients);
         let (status, found) = self.get(&path).await?;
         let id = found.pointer("/items/0/id").and_then(Value::as_str);
         let id = id.ok_or_else(|| format!("no client {client_id}: {status} {found}"))?;
-        let request = self
-            .http
-            .patch(format!("{}{}/{id}", self.base, self.clients))
-            .bearer_auth(&self.token)
-            .header("content-type", "application/merge-patch+json")
-            .body(patch.to_string());
-        match send(request).await? {
-            (200, _) => Ok(()),
-            (status, answer) => Err(format!("the client was not changed: {status} {answer}")),
-        }
+        Ok(format!("{}{}/{id}", self.base, self.clients))
+    }
+
+    /// Ends all sessions of a user.
+    ///
+    /// # Errors
+    /// The node does not do it.
+    pub async fn end_sessions(&self, user: &str) -> Result<(), Failure> {
+        let url = format!("{}{}/{user}/sessions", self.base, self.users);
+        let response = self.http.delete(url).bearer_auth(&self.token).send().await;
+        let status = response.map_err(during("end sessions"))?.status();
+        if status.is_success() { Ok(()) } else { Err(format!("they were not ended: {status}")) }
     }
 
     /// Every user of the tenant, page by page.
@@ -195,6 +222,14 @@ impl Api {
                 None => return Ok(found),
             }
         }
+    }
+}
+
+/// A change that must be done.
+async fn done(request: RequestBuilder) -> Result<(), Failure> {
+    match send(request).await? {
+        (200, _) => Ok(()),
+        (status, answer) => Err(format!("nothing was changed: {status} {answer}")),
     }
 }
 

@@ -110,6 +110,9 @@ pub struct Touched {
     pub clients: bool,
     /// Which tenant an address names.
     pub directory: bool,
+    /// What clients are still to be told of ended sessions; nobody keeps it, but who tells them
+    /// must hear of it.
+    pub notices: bool,
 }
 
 impl Touched {
@@ -124,6 +127,7 @@ impl Touched {
             snapshot: has(&[*b"tn", *b"sk", *b"cs"]),
             clients: has(&[*b"cl"]),
             directory: has(&[*b"td", *b"cs"]),
+            notices: has(&[*b"ln", *b"le"]),
         }
     }
 }

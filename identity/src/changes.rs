@@ -42,6 +42,7 @@ pub const CHANGES: &[Change] = &[
         what: "signs of life of a session alone",
         feature_level: 1,
     },
+    Change { number: 9, date: "2026-11-25", what: "logout", feature_level: 1 },
 ];
 
 /// The highest feature level this program reads.

@@ -8,7 +8,7 @@ use crate::{
     applying::Applying,
     attempts, clients, cluster, codec, consents,
     event::{Checkpoint, Target},
-    keys, oauth,
+    keys, logout, oauth,
     outcome::{Outcome, Rejection, Stop},
     passwords, sessions, setup,
     sweep::Sweep,
@@ -51,6 +51,8 @@ pub enum Command {
     Proven(Box<attempts::Proven>),
     /// What people allowed clients.
     Consents(consents::Command),
+    /// The end of sessions as clients hear of it.
+    Logout(logout::Command),
 }
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -86,6 +88,7 @@ impl Command {
             Self::Attempts(command) => command.name(),
             Self::Proven(proven) => proven.name(),
             Self::Consents(command) => command.name(),
+            Self::Logout(command) => command.name(),
         }
     }
 
@@ -137,6 +140,7 @@ impl Command {
             Self::Attempts(command) => command.apply(at),
             Self::Proven(proven) => proven.apply(at),
             Self::Consents(command) => command.apply(at),
+            Self::Logout(command) => command.apply(at),
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     users::User,
 };
 
-pub(crate) use apply::{Beginning, asked_from, begin, carry_over, presented, seen};
+pub(crate) use apply::{Beginning, any_listed, asked_from, begin, carry_over, presented, seen};
 
 pub use rules::Rules;
 
@@ -269,6 +269,11 @@ pub enum Command {
         /// Which.
         id: SessionId,
     },
+    /// Ends, one by one, sessions of a user that ended all at once. By the cluster itself.
+    Settle {
+        /// Whose.
+        user: UserId,
+    },
 }
 
 impl Command {
@@ -281,6 +286,7 @@ impl Command {
             Self::EndOthers { .. } => "sessions.end_others",
             Self::SignIn(_) => "sessions.sign_in",
             Self::Seen { .. } => "sessions.seen",
+            Self::Settle { .. } => "sessions.settle",
         }
     }
 }

@@ -18,6 +18,8 @@ mod idempotency;
 mod keys;
 #[path = "apply/login.rs"]
 mod login;
+#[path = "apply/logout.rs"]
+mod logout;
 #[path = "apply/mechanism.rs"]
 mod mechanism;
 #[path = "apply/origins.rs"]

@@ -18,6 +18,8 @@ mod commands;
 mod consents;
 #[path = "formats/events.rs"]
 mod events;
+#[path = "formats/logout.rs"]
+mod logout;
 #[path = "formats/old.rs"]
 mod old;
 #[path = "formats/passwords.rs"]
@@ -83,6 +85,7 @@ fn samples() -> Vec<Sample> {
     all.extend(events::samples());
     all.extend(passwords::samples());
     all.extend(consents::samples());
+    all.extend(logout::samples());
     all.extend(replies::samples());
     all
 }

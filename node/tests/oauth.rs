@@ -9,6 +9,8 @@ mod account;
 mod assurance;
 #[path = "oauth/attempts.rs"]
 mod attempts;
+#[path = "oauth/back_channel.rs"]
+mod back_channel;
 #[path = "oauth/client_credentials.rs"]
 mod client_credentials;
 #[path = "oauth/code.rs"]
@@ -25,6 +27,8 @@ mod headers;
 mod keys;
 #[path = "oauth/login.rs"]
 mod login;
+#[path = "oauth/logout.rs"]
+mod logout;
 #[path = "oauth/own_password.rs"]
 mod own_password;
 #[path = "oauth/passwords.rs"]

@@ -92,9 +92,11 @@ impl Freshness {
 mod tests {
     use super::*;
 
-    const SNAPSHOT: Touched = Touched { snapshot: true, clients: false, directory: false };
-    const CLIENTS: Touched = Touched { snapshot: false, clients: true, directory: false };
-    const DIRECTORY: Touched = Touched { snapshot: false, clients: false, directory: true };
+    const NOTHING: Touched =
+        Touched { snapshot: false, clients: false, directory: false, notices: false };
+    const SNAPSHOT: Touched = Touched { snapshot: true, ..NOTHING };
+    const CLIENTS: Touched = Touched { clients: true, ..NOTHING };
+    const DIRECTORY: Touched = Touched { directory: true, ..NOTHING };
 
     #[test]
     fn what_is_kept_must_be_as_new_as_the_last_entry_that_touched_it() {

@@ -33,6 +33,7 @@ use crate::{
     read_index::ReadIndex,
     state_machine::StateMachine,
     types::{Binding, Payload, Peer, Raft},
+    wakes::Wakes,
 };
 
 /// How long a node may need to lead a cluster of one.
@@ -86,6 +87,7 @@ struct Inner {
     log: log::LogDb,
     shard_log: log::ShardLog,
     freshness: Arc<Freshness>,
+    wakes: Arc<Wakes>,
     last_stamp_ms: Arc<AtomicU64>,
     read_index: ReadIndex,
     fatal: watch::Receiver<Option<String>>,
@@ -146,6 +148,7 @@ impl Handle {
         let machine =
             Machine::new(Arc::clone(&store), Arc::clone(&freshness), Arc::clone(&last_stamp_ms))
                 .map_err(failed)?;
+        let wakes = Arc::clone(&machine.wakes);
         let raft = Raft::new(
             identity.node,
             config::config().map_err(failed)?,
@@ -172,6 +175,7 @@ impl Handle {
             log,
             shard_log,
             freshness,
+            wakes,
             last_stamp_ms,
             fatal,
             stopping: AtomicBool::new(false),
@@ -239,6 +243,11 @@ impl Handle {
     /// From which index on tenants' snapshots are new enough.
     pub fn freshness(&self) -> &Freshness {
         &self.0.freshness
+    }
+
+    /// Tenants whose clients are to be told of ended sessions.
+    pub fn wakes(&self) -> &Wakes {
+        &self.0.wakes
     }
 
     /// State time of the last applied entry, milliseconds.

@@ -22,7 +22,9 @@ mod state_machine;
 #[cfg(test)]
 mod tests;
 mod types;
+mod wakes;
 
 pub use error::{Error, StartError};
 pub use freshness::Freshness;
 pub use handle::{Handle, Observed, Options};
+pub use wakes::Wakes;

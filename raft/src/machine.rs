@@ -5,9 +5,12 @@
 //! wrote and answered. Invariants: rows, request answers and applied position are one batch;
 //! entries are applied without a gap.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -20,7 +23,7 @@ use identity::{
 };
 use storage::{Batch, Live, Mark, Overlay, Reads as _, Store};
 
-use crate::freshness::Freshness;
+use crate::{freshness::Freshness, wakes::Wakes};
 
 /// One entry to apply.
 pub(crate) struct Item {
@@ -46,6 +49,7 @@ pub(crate) enum Body {
 pub(crate) struct Machine {
     pub(crate) store: Arc<Store>,
     pub(crate) freshness: Arc<Freshness>,
+    pub(crate) wakes: Arc<Wakes>,
     pub(crate) last_stamp_ms: Arc<AtomicU64>,
     overlay: Option<Overlay<Live>>,
     feature_level: u16,
@@ -69,6 +73,7 @@ impl Machine {
         Ok(Self {
             store,
             freshness,
+            wakes: Arc::default(),
             last_stamp_ms,
             overlay: None,
             feature_level: meta.feature_level,
@@ -102,6 +107,7 @@ impl Machine {
         let before_ms = self.last_stamp_ms.load(Ordering::Acquire);
         let mut stamp_ms = before_ms;
         let (mut answers, mut membership, mut marks) = (Vec::new(), None, Vec::new());
+        let mut woken = BTreeSet::new();
         for item in items {
             let mut replies = Vec::new();
             match &item.body {
@@ -115,6 +121,9 @@ impl Machine {
                     for one in applied {
                         if one.touched.any() {
                             marks.push((one.tenant, one.touched, item.index));
+                        }
+                        if one.touched.notices {
+                            woken.insert(one.tenant);
                         }
                         replies.push(Bytes::from(one.reply));
                     }
@@ -132,6 +141,7 @@ impl Machine {
         let feature_level = self.feature_level;
         let mark = Mark { applied, last_stamp_ms: stamp_ms, feature_level, membership };
         self.store.commit(batch, &mark)?;
+        self.wakes.add(woken);
         self.last_stamp_ms.store(stamp_ms, Ordering::Release);
         self.overlay = Some(overlay);
         self.next = last.index.saturating_add(1);

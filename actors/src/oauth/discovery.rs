@@ -46,6 +46,11 @@ pub async fn document(ctx: &Context, tenant: TenantId, which: Document) -> Resul
     if let (Document::OpenId, Value::Object(map)) = (which, &mut document) {
         let openid = json!({
             "userinfo_endpoint": at("/oauth/userinfo"),
+            "end_session_endpoint": at("/oauth/logout"),
+            "frontchannel_logout_supported": true,
+            "frontchannel_logout_session_supported": true,
+            "backchannel_logout_supported": true,
+            "backchannel_logout_session_supported": true,
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256", "PS256", "EdDSA"],
             "claims_supported": [

@@ -22,7 +22,6 @@ use identity::{
     oauth::{
         self,
         authorize::{self, Parameters, Refusal, Request, ReturnTo},
-        claims,
         error::{Code, Error as OAuthError},
         prompt::{self, Step},
     },
@@ -30,17 +29,16 @@ use identity::{
     principal::Source,
     secret::Digest,
 };
-use serde::Deserialize;
 
 use self::{form::FormStep, session::Found};
 use crate::{
     clients,
     context::Context,
     error::Error,
+    oauth::hint,
     runtime::{
         secret::{Token, TokenKind},
         session::Purpose,
-        verifier::ExpectedType,
     },
 };
 
@@ -192,8 +190,8 @@ pub async fn start(
         return Err(Error::Internal("a request without a client was accepted".into()));
     };
     let subject = match parameters.get("id_token_hint") {
-        Some(hint) => match hinted(ctx, tenant, hint).await? {
-            Ok(subject) => Some(subject),
+        Some(hint) => match hint::read(ctx, tenant, hint).await? {
+            Ok(hint) => Some(hint.user),
             Err(error) => {
                 return Ok(Next::Refused(Refusal::Client { to: Box::new(request.to), error }));
             }
@@ -294,26 +292,4 @@ async fn credentials(flow: &Flow<'_>) -> Result<Next, Error> {
 
 async fn page(flow: &Flow<'_>, step: FormStep, asks: Asks) -> Result<Next, Error> {
     Ok(Next::Page(Box::new(flow.page(step, asks).await?)))
-}
-
-#[derive(Deserialize)]
-struct Hint {
-    iss: String,
-    sub: String,
-}
-
-/// Whom an `id_token_hint` names (OIDC Core §3.1.2.1): one that we signed, however old.
-async fn hinted(
-    ctx: &Context,
-    tenant: TenantId,
-    hint: &str,
-) -> Result<Result<identity::id::UserId, OAuthError>, Error> {
-    let snapshot = ctx.tenant(tenant).await?;
-    let kind = ExpectedType::Exactly(claims::ID_TOKEN_TYPE);
-    let payload = snapshot.verifiers.authenticate(hint, kind).ok();
-    let claims = payload.and_then(|bytes| serde_json::from_slice::<Hint>(&bytes).ok());
-    let ours = claims.filter(|hint| hint.iss == snapshot.tenant.issuer);
-    Ok(ours.and_then(|hint| hint.sub.parse().ok()).ok_or_else(|| {
-        OAuthError::new(Code::InvalidRequest, "id_token_hint is not an ID token of this issuer")
-    }))
 }

@@ -283,7 +283,7 @@ pub(super) async fn sign(
 }
 
 /// The active key of an algorithm; the first use of one makes it.
-async fn signer(
+pub(super) async fn signer(
     ctx: &Context,
     tenant: TenantId,
     algorithm: Algorithm,

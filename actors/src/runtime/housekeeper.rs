@@ -240,7 +240,10 @@ fn placement(tenant: TenantId) -> Placement {
 }
 
 /// The cluster and every tenant of the directory.
-fn placements(ctx: &Context) -> Result<Vec<TenantId>, Error> {
+///
+/// # Errors
+/// Faults only.
+pub(super) fn placements(ctx: &Context) -> Result<Vec<TenantId>, Error> {
     let reading = ctx.local();
     let view = reading.view()?;
     let mut tenants = vec![TenantId::CLUSTER];

@@ -1,11 +1,12 @@
 //! Effects and actors: clocks, entropy, hashing, sealing, signing, the way out; the proposer;
-//! tenants and sessions in use; housekeeping.
+//! tenants and sessions in use; housekeeping and deliveries.
 //!
 //! Time is read only in `clock`, randomness only in `random`; plaintext secrets exist only as the
 //! types of `secret`.
 
 mod alive;
 pub mod clock;
+pub mod deliverer;
 pub mod denials;
 pub mod directory;
 pub mod fetcher;

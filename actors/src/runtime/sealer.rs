@@ -70,6 +70,8 @@ pub enum CookiePurpose {
     Form,
     /// A browser that signed in to an account before.
     Device,
+    /// The question whether to sign out.
+    Logout,
 }
 
 impl CookiePurpose {
@@ -78,6 +80,7 @@ impl CookiePurpose {
             Self::Login => b"login",
             Self::Form => b"form",
             Self::Device => b"device",
+            Self::Logout => b"logout",
         }
     }
 }

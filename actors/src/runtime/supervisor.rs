@@ -1,42 +1,57 @@
-//! The root of the actor tree: starts the housekeeper and starts it again if it fails.
+//! The root of the actor tree: starts the housekeeper and the deliverer, and starts one again if
+//! it fails.
 //!
 //! The tenant directory supervises tenants itself. What must not be restarted in place (the log,
 //! the apply loop, the proposer's thread) is not an actor: its failure stops the node.
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use super::housekeeper::Housekeeper;
+use super::{deliverer::Deliverer, housekeeper::Housekeeper};
 use crate::context::Context;
 
 /// The actor's definition.
 pub struct NodeSupervisor;
+
+/// What the actor keeps.
+pub struct State {
+    ctx: Context,
+    deliverer: ActorId,
+}
 
 /// What the actor is asked: nothing yet.
 pub enum Message {}
 
 impl Actor for NodeSupervisor {
     type Msg = Message;
-    type State = Context;
+    type State = State;
     type Arguments = Context;
 
     async fn pre_start(
         &self,
         me: ActorRef<Message>,
         ctx: Context,
-    ) -> Result<Context, ActorProcessingErr> {
+    ) -> Result<State, ActorProcessingErr> {
         Actor::spawn_linked(None, Housekeeper, ctx.clone(), me.get_cell()).await?;
-        Ok(ctx)
+        let deliverer = Actor::spawn_linked(None, Deliverer, ctx.clone(), me.get_cell()).await?;
+        Ok(State { ctx, deliverer: deliverer.0.get_id() })
     }
 
     async fn handle_supervisor_evt(
         &self,
         me: ActorRef<Message>,
         event: SupervisionEvent,
-        ctx: &mut Context,
+        state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        if let SupervisionEvent::ActorFailed(_, error) = event {
-            tracing::error!(%error, "the housekeeper failed and is started again");
-            Actor::spawn_linked(None, Housekeeper, ctx.clone(), me.get_cell()).await?;
+        if let SupervisionEvent::ActorFailed(who, error) = event {
+            let (ctx, cell) = (state.ctx.clone(), me.get_cell());
+            if who.get_id() == state.deliverer {
+                tracing::error!(%error, "the deliverer failed and is started again");
+                let (deliverer, _) = Actor::spawn_linked(None, Deliverer, ctx, cell).await?;
+                state.deliverer = deliverer.get_id();
+            } else {
+                tracing::error!(%error, "the housekeeper failed and is started again");
+                Actor::spawn_linked(None, Housekeeper, ctx, cell).await?;
+            }
         }
         Ok(())
     }

@@ -6,7 +6,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::{grants::Issued, oauth::scope, users::User};
+use crate::{
+    grants::Issued,
+    id::{SessionId, UserId},
+    oauth::scope,
+    users::User,
+};
 
 /// `typ` of access tokens (RFC 9068 §2.1).
 pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
@@ -69,6 +74,52 @@ pub struct IdToken {
     pub amr: Vec<String>,
     /// Session id.
     pub sid: String,
+}
+
+/// Claims of a logout token (OpenID Connect Back-Channel Logout 1.0 §2.4): no `nonce`, so that
+/// nobody takes it for an ID token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogoutToken {
+    /// Issuer.
+    pub iss: String,
+    /// User id.
+    pub sub: String,
+    /// The OAuth `client_id`.
+    pub aud: String,
+    /// Seconds since 1970.
+    pub iat: u64,
+    /// Seconds since 1970.
+    pub exp: u64,
+    /// Unique id.
+    pub jti: String,
+    /// The one event, with an empty object.
+    pub events: Value,
+    /// Session id.
+    pub sid: String,
+}
+
+/// How long a logout token is good for, seconds (Back-Channel Logout 1.0 §4 advises two minutes).
+const LOGOUT_TOKEN_S: u64 = 120;
+
+/// Claims of the logout token that tells a client of the end of a session.
+pub fn logout_token(
+    issuer: &str,
+    client_id: &str,
+    (user, session): (UserId, SessionId),
+    jti: String,
+    at_ms: u64,
+) -> LogoutToken {
+    let iat = at_ms / 1000;
+    LogoutToken {
+        iss: issuer.to_owned(),
+        sub: user.to_string(),
+        aud: client_id.to_owned(),
+        iat,
+        exp: iat.saturating_add(LOGOUT_TOKEN_S),
+        jti,
+        events: json!({ "http://schemas.openid.net/event/backchannel-logout": {} }),
+        sid: session.to_string(),
+    }
 }
 
 /// Who signs what for whom.

@@ -10,16 +10,19 @@ use crate::{
     applying::Applying,
     fault::Fault,
     grants,
-    id::{ClientId, SessionId},
+    id::{ClientId, SessionId, UserId},
+    logout::{self, LEAVING, Leaving},
     outcome::{IssueRefusal, Outcome, Rejection, Stop},
     principal::Principal,
     secret::Digest,
-    table::{FoundRow, Record, Span, TablesMut},
+    table::{FoundRow, Record, Row, Span, TablesMut},
     users::{self, User},
 };
 
 /// Most listed sessions of a user that one beginning looks at; more than any tenant allows.
 const LISTED_MAX: usize = 250;
+/// Most sessions that one command ends one by one: each may have [`CLIENTS_MAX`] clients to tell.
+const ENDED_MAX: usize = 8;
 
 impl Command {
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
@@ -37,7 +40,7 @@ impl Command {
                 if let Some(user) = at.record::<User>(session.user.bytes())? {
                     users::outranked_by_nobody(at, &user)?;
                 }
-                Ok(end(at, &session))
+                end(at, &session)
             }
             Self::EndAll { user } => {
                 at.target(User::TABLE, user.bytes());
@@ -47,6 +50,7 @@ impl Command {
                     .filter(|user| user.deleted_at_ms.is_none())
                     .ok_or(Rejection::NotFound)?;
                 users::outranked_by_nobody(at, &user)?;
+                logout::leave(at, user.id)?;
                 let session_epoch = user.session_epoch.saturating_add(1);
                 Ok(at.update(&user, User { session_epoch, ..user.clone() }))
             }
@@ -68,11 +72,12 @@ impl Command {
                     .record::<Session>(id.bytes())?
                     .filter(|session| session.counts(&user, at.now_ms))
                     .ok_or(Rejection::NotFound)?;
-                Ok(end(at, &session))
+                end(at, &session)
             }
             Self::EndOthers { by } => {
                 let (session, user) = asked_from(at, by)?;
                 at.target(User::TABLE, user.id.bytes());
+                logout::leave(at, user.id)?;
                 let epoch = user.session_epoch.saturating_add(1);
                 at.update(&user, User { session_epoch: epoch, ..user.clone() });
                 Ok(at.update(&session, Session { epoch, ..session.clone() }))
@@ -88,6 +93,7 @@ impl Command {
                 }
                 Ok(seen(at, &session, None))
             }
+            Self::Settle { user } => settle(at, *user),
         }
     }
 }
@@ -191,7 +197,7 @@ pub(crate) fn begin<T: TablesMut>(
             return Ok(at.record(before.id.bytes())?.unwrap_or(after));
         }
         // Somebody else signs in with this browser: whoever was there is gone from it.
-        end(at, &before);
+        end(at, &before)?;
     }
     let rules = rules(at)?;
     make_room(at, user, usize::from(rules.per_user_max))?;
@@ -254,20 +260,27 @@ pub(crate) fn seen<T: TablesMut>(
     at.update(session, after)
 }
 
-/// Ends a session and takes it off the list; what hangs off it is refused from now on.
-fn end<T: TablesMut>(at: &mut Applying<'_, T>, session: &Session) -> Outcome {
+/// Ends a session, takes it off the list and leaves a notice; what hangs off it is refused from now
+/// on.
+fn end<T: TablesMut>(at: &mut Applying<'_, T>, session: &Session) -> Result<Outcome, Stop> {
+    logout::tell(at, session)?;
     at.unlist(SESSIONS, BY_USER, &session.user.to_string(), session.id.bytes());
-    at.update(session, Session { ended_at_ms: Some(at.now_ms), ..session.clone() })
+    Ok(at.update(session, Session { ended_at_ms: Some(at.now_ms), ..session.clone() }))
 }
 
-/// Ends the oldest of a user until one more is allowed. Ids are drawn in the order of time, so the
-/// list begins with the oldest, and those of an earlier epoch come before the others.
-fn make_room<T: TablesMut>(
-    at: &mut Applying<'_, T>,
-    user: &User,
-    per_user_max: usize,
-) -> Result<(), Stop> {
-    let text = user.id.to_string();
+/// Whether a user has a session in the list.
+pub(crate) fn any_listed<T: TablesMut>(at: &Applying<'_, T>, user: UserId) -> Result<bool, Fault> {
+    Ok(!listed(at, user, 1)?.is_empty())
+}
+
+/// Ids of a user's listed sessions. They are drawn in the order of time, so the list begins with
+/// the oldest, and those of an earlier epoch come before the others.
+fn listed<T: TablesMut>(
+    at: &Applying<'_, T>,
+    user: UserId,
+    limit: usize,
+) -> Result<Vec<[u8; 16]>, Fault> {
+    let text = user.to_string();
     let span = Span::Index {
         table: SESSIONS,
         index: BY_USER,
@@ -275,18 +288,56 @@ fn make_room<T: TablesMut>(
         after: None,
         unique: false,
     };
-    let listed = at.scan(span, LISTED_MAX)?;
+    let id = |row| match row {
+        FoundRow::Listed { id, .. } => Ok(id),
+        _ => Err(Fault::new("an index scan returned another row")),
+    };
+    at.scan(span, limit)?.into_iter().map(|found| id(found.row)).collect()
+}
+
+/// Ends the oldest of a user until one more is allowed; if that are many, the rest is left to be
+/// settled.
+fn make_room<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    user: &User,
+    per_user_max: usize,
+) -> Result<(), Stop> {
+    let listed = listed(at, user.id, LISTED_MAX)?;
     let surplus = listed.len().saturating_add(1).saturating_sub(per_user_max);
-    for found in listed.into_iter().take(surplus) {
-        let FoundRow::Listed { id, .. } = found.row else {
-            return Err(Fault::new("an index scan returned another row").into());
-        };
+    for id in listed.into_iter().take(surplus.min(ENDED_MAX)) {
         match at.record::<Session>(id)? {
             Some(session) => {
-                end(at, &session);
+                end(at, &session)?;
             }
-            None => at.unlist(SESSIONS, BY_USER, &text, id),
+            None => at.unlist(SESSIONS, BY_USER, &user.id.to_string(), id),
         }
     }
-    Ok(())
+    if surplus > ENDED_MAX { logout::leave(at, user.id) } else { Ok(()) }
+}
+
+/// Ends a few of the listed sessions that do not count any more, or are more than the tenant
+/// allows; the user is off the list of those who are leaving when none is left.
+fn settle<T: TablesMut>(at: &mut Applying<'_, T>, id: UserId) -> Result<Outcome, Stop> {
+    at.target(User::TABLE, id.bytes());
+    at.require_system()?;
+    let leaving = at.record::<Leaving>(id.bytes())?.ok_or(Rejection::NotFound)?;
+    let user = at.record::<User>(id.bytes())?;
+    let (mut counting, mut gone) = (Vec::new(), Vec::new());
+    for id in listed(at, id, LISTED_MAX)? {
+        let Some(session) = at.record::<Session>(id)? else {
+            at.unlist(SESSIONS, BY_USER, &leaving.user.to_string(), id);
+            continue;
+        };
+        let counts = user.as_ref().is_some_and(|user| session.counts(user, at.now_ms));
+        if counts { counting.push(session) } else { gone.push(session) }
+    }
+    let surplus = counting.len().saturating_sub(usize::from(rules(at)?.per_user_max));
+    gone.extend(counting.into_iter().take(surplus));
+    for session in gone.iter().take(ENDED_MAX) {
+        end(at, session)?;
+    }
+    if gone.len() <= ENDED_MAX {
+        at.remove(Row::Record { table: LEAVING, id: id.bytes() });
+    }
+    Ok(Outcome::Swept(u32::try_from(gone.len().min(ENDED_MAX)).unwrap_or(u32::MAX)))
 }

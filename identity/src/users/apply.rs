@@ -9,7 +9,7 @@ use crate::{
     attempts,
     fault::Fault,
     id::{RoleId, SessionId, TenantId, UserId},
-    name,
+    logout, name,
     outcome::{IssueRefusal, Outcome, Rejection, Stop},
     principal::Principal,
     secret::PasswordHash,
@@ -67,6 +67,7 @@ fn change_password<T: TablesMut>(
     let user =
         at.record::<User>(id.bytes())?.filter(User::live).ok_or(IssueRefusal::UserDisabled)?;
     let after = with_password(&user, credential_revision, password)?;
+    logout::leave(at, id)?;
     if let Some(session) = session {
         sessions::carry_over(at, session, &user, after.session_epoch)?;
     }
@@ -82,6 +83,7 @@ fn change_own_password<T: TablesMut>(
     let (session, user) = sessions::asked_from(at, &own.by)?;
     at.target(User::TABLE, user.id.bytes());
     let after = with_password(&user, own.credential_revision, &own.password)?;
+    logout::leave(at, user.id)?;
     let raised = session.raised(own.cookie, Method::Password, at.now_ms);
     at.update(&session, Session { epoch: after.session_epoch, ..raised });
     attempts::forget(at, &attempts::account(user.id))?;
@@ -221,6 +223,7 @@ fn replace<T: TablesMut>(
     // was disabled.
     if password.is_some() || (user.enabled && !after.enabled) {
         after.session_epoch = after.session_epoch.saturating_add(1);
+        logout::leave(at, user.id)?;
     }
     if after.username != user.username {
         at.claim(User::TABLE, BY_USERNAME, &after.username, user.id.bytes(), "username")?;
@@ -238,6 +241,7 @@ fn delete<T: TablesMut>(at: &mut Applying<'_, T>, user: &User) -> Result<Outcome
     keep_an_administrator(at, user)?;
     at.release(User::TABLE, BY_USERNAME, &user.username);
     index(at, user, false);
+    logout::leave(at, user.id)?;
     let after = User {
         deleted_at_ms: Some(at.now_ms),
         password: None,

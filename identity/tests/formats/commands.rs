@@ -7,6 +7,7 @@ use identity::{
     command::{Command, Denials},
     consents,
     keys::{self, Algorithm},
+    logout,
     oauth::{self, refresh},
     passwords,
     sessions::{self, Presented},
@@ -95,6 +96,10 @@ labels!(label, LABELS, Command, {
     Command::Sessions(sessions::Command::EndOthers { .. }) => "sessions-end-others",
     Command::Sessions(sessions::Command::SignIn(_)) => "sessions-sign-in",
     Command::Sessions(sessions::Command::Seen { .. }) => "sessions-seen",
+    Command::Sessions(sessions::Command::Settle { .. }) => "sessions-settle",
+    Command::Logout(logout::Command::SetRules { .. }) => "logout-set-rules",
+    Command::Logout(logout::Command::Delivered { .. }) => "logout-delivered",
+    Command::Logout(logout::Command::Failed { .. }) => "logout-failed",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
@@ -245,6 +250,7 @@ fn sign_ins() -> Vec<Command> {
         sessions::Command::EndOthers { by },
         sessions::Command::SignIn(Box::new(own_sign_in())),
         sessions::Command::Seen { id: SESSION },
+        sessions::Command::Settle { user: USER },
     ];
     let mut all: Vec<Command> = oauth.map(Command::Oauth).into();
     all.extend(sessions.map(Command::Sessions));
@@ -317,7 +323,9 @@ pub(crate) fn draft(command: Command) -> Draft {
 pub(crate) fn samples() -> Vec<Sample> {
     let mut covered = BTreeSet::new();
     let mut all = Vec::new();
-    for command in administration().into_iter().chain(attempt_commands()).chain(protocol()) {
+    let all_commands =
+        [administration(), attempt_commands(), protocol(), crate::logout::commands()];
+    for command in all_commands.into_iter().flatten() {
         let label = label(&command);
         covered.insert(label);
         all.push(sample(format!("draft-{label}"), draft(command)));

@@ -47,6 +47,9 @@ impl Operation {
         if self.path.ends_with("/consent-rules") {
             return json!({ "required": true });
         }
+        if self.path.ends_with("/logout-rules") {
+            return json!({ "backchannel_logout_uri": "https://app.example/back" });
+        }
         self.whole(name)
     }
 

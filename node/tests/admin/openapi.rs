@@ -64,10 +64,12 @@ fn every_operation_says_who_may_and_how_it_refuses() {
     }
     assert!(ids.contains("clients.read_consent_rules"));
     assert!(ids.contains("clients.replace_consent_rules"));
+    assert!(ids.contains("clients.read_logout_rules"));
+    assert!(ids.contains("clients.replace_logout_rules"));
     assert!(ids.contains("sessions.read_rules") && ids.contains("sessions.replace_rules"));
     assert!(ids.contains("password-rules.read") && ids.contains("password-rules.replace"));
     assert!(ids.contains("users.failed_logins") && ids.contains("users.unlock"));
-    assert_eq!(ids.len(), 39);
+    assert_eq!(ids.len(), 41);
 }
 
 #[test]

@@ -219,3 +219,36 @@ async fn a_disabled_administrator_is_out_at_once() {
     assert_eq!(platform.patch(&path, &json!({ "enabled": false })).await.status, 200);
     assert_eq!(problem(&dora.get(&users).await), (401, "invalid_token".into()));
 }
+
+#[tokio::test]
+async fn what_a_client_registers_for_logout_is_checked_and_kept() {
+    let api = Api::bob().await;
+    let clients = format!("/api/v1/tenants/{}/clients", api.demo_id().await);
+    let made = api.made(&clients, &service(&unique("leaving"))).await;
+    let path = format!("{clients}/{}/logout-rules", id_of(&made));
+    let nothing = json!({
+        "post_logout_redirect_uris": [],
+        "frontchannel_logout_uri": null,
+        "backchannel_logout_uri": null,
+    });
+    assert_eq!(api.read(&path).await, nothing);
+    let all = json!({
+        "post_logout_redirect_uris": ["https://app.example/bye"],
+        "frontchannel_logout_uri": "https://app.example/front",
+        "backchannel_logout_uri": "https://app.example/back",
+    });
+    let set = api.put(&path, &all).await;
+    assert_eq!((set.status, set.json(), set.header("etag")), (200, all.clone(), "\"1\""));
+    for (body, pointer) in [
+        (json!({ "post_logout_redirect_uris": ["/bye"] }), "/post_logout_redirect_uris/0"),
+        (json!({ "frontchannel_logout_uri": "app.example:/x" }), "/frontchannel_logout_uri"),
+        (json!({ "backchannel_logout_uri": "http://app.example/" }), "/backchannel_logout_uri"),
+    ] {
+        let refused = api.put(&path, &body).await;
+        assert_eq!((refused.status, pointers(&refused)), (422, vec![pointer.to_owned()]));
+    }
+    let stale = api.write(Method::PUT, &path, &[("if-match", "\"7\"")], &nothing).await;
+    assert_eq!(problem(&stale), (412, "stale".into()));
+    assert_eq!(api.read(&path).await, all);
+    assert_eq!(problem(&Api::alice().await.get(&path).await), (403, "denied".into()));
+}

@@ -56,7 +56,7 @@ async fn every_advertised_endpoint_is_there() {
         assert_ne!(answer.status, 404, "{name}");
         found += 1;
     }
-    assert_eq!(found, 5);
+    assert_eq!(found, 6);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ impl Found {
     }
 
     /// For people.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         name_of(&self.user)
     }
 }

@@ -19,6 +19,7 @@ pub mod filter;
 pub mod idempotency;
 pub mod keys;
 pub mod list;
+pub mod logout;
 pub mod operations;
 pub mod passwords;
 pub mod recall;
@@ -46,4 +47,5 @@ pub fn routes() -> Routes {
         .merge(passwords::routes())
         .merge(failed_logins::routes())
         .merge(consents::routes())
+        .merge(logout::routes())
 }

@@ -60,6 +60,12 @@ impl Parameters {
         self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
+    /// As the query of an address.
+    pub fn query(&self) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.0).finish()
+    }
+
     /// The parameters of an address.
     pub fn of_query(uri: &Uri) -> Result<Self, Failure> {
         Self::parse(uri.query().unwrap_or_default().as_bytes())

@@ -11,6 +11,7 @@ pub mod discovery;
 pub mod documents;
 pub mod introspect;
 pub mod jwks;
+pub mod logout;
 pub mod redirect;
 pub mod revoke;
 pub mod token;
@@ -39,6 +40,8 @@ pub fn routes(ctx: Context) -> Router {
     let router = at(router, "/oauth/revoke", post(revoke::post).layer(shared("POST")));
     let userinfo = get(userinfo::answer).post(userinfo::answer).layer(shared("GET, POST"));
     let router = at(router, "/oauth/userinfo", userinfo);
+    let router = at(router, "/oauth/logout", get(logout::get).post(logout::post));
+    let router = at(router, "/oauth/logout/confirm", post(logout::confirm));
     router.with_state(ctx.clone()).merge(public_documents(Documents::new(ctx)))
 }
 

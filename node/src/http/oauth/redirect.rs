@@ -52,7 +52,7 @@ fn to(redirect_uri: &str, parameters: &[(&str, Option<&str>)]) -> Result<Respons
 }
 
 /// Appends parameters to the query; those without a value are left out.
-fn with_parameters(uri: &str, parameters: &[(&str, Option<&str>)]) -> String {
+pub(crate) fn with_parameters(uri: &str, parameters: &[(&str, Option<&str>)]) -> String {
     let mut whole = uri.to_owned();
     for (name, value) in parameters {
         let Some(value) = value else { continue };

@@ -9,7 +9,7 @@ use super::brand::Brand;
 use super::language::Language;
 use super::policy::ContentPolicy;
 
-/// The only script of all pages.
+/// Posts the form; one of the two scripts of all pages.
 const SUBMIT_SCRIPT: &str = "document.forms[0].submit()";
 
 /// SHA-256 of [`SUBMIT_SCRIPT`] in base64, as the content policy wants it.

@@ -9,6 +9,14 @@ use super::brand::Brand;
 use super::language::Language;
 use super::policy::ContentPolicy;
 
+/// Goes back when every frame is loaded, or after three seconds: who hangs keeps nobody here.
+const BACK_SCRIPT: &str = "let gone=false;const go=()=>{if(!gone){gone=true;location.replace(\
+document.getElementById(\"logged-out-back\").href)}};addEventListener(\"load\",go);\
+setTimeout(go,3000)";
+
+/// SHA-256 of [`BACK_SCRIPT`] in base64, as the content policy wants it.
+const BACK_SCRIPT_HASH: &str = "VTtSDd6xQbzlK45b6xNlgVyP2IS+1EPhnorrGGvntEc=";
+
 /// The page that asks whether to sign out; its form posts `logout` (`confirm` or `stay`) and
 /// `csrf`.
 #[derive(Template)]
@@ -57,12 +65,20 @@ pub(crate) struct LoggedOutPage<'a> {
 }
 
 impl LoggedOutPage<'_> {
+    /// Whether the browser goes back by itself, when the frames are loaded.
+    fn goes_back(&self) -> bool {
+        self.back.is_some() && !self.frames.is_empty()
+    }
+
     /// The page with its headers.
     pub(crate) fn respond(&self) -> Response {
-        let policy = self
+        let mut policy = self
             .frames
             .iter()
             .fold(ContentPolicy::default(), |policy, address| policy.frame_of(address));
+        if self.goes_back() {
+            policy = policy.script(BACK_SCRIPT_HASH);
+        }
         super::respond(self, StatusCode::OK, &policy)
     }
 }

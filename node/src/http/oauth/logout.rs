@@ -1,0 +1,173 @@
+//! `GET` and `POST /oauth/logout` (OpenID Connect RP-Initiated Logout 1.0 §2), and the answer to
+//! its question.
+//!
+//! A request that another site posts comes without the session's cookie, which is not sent with
+//! such a post; it is turned into a GET, with which the cookie comes. Whether anybody is signed out
+//! is decided by `actors::oauth::logout`.
+
+use actors::{
+    Context,
+    oauth::logout::{self, Farewell, Next, Question, Verdict},
+};
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use identity::principal;
+
+use crate::http::{
+    cookie,
+    error::{Class, Failure},
+    extract::{Parameters, Source, Tenant},
+    layer::Arrival,
+    login::same_site,
+    oauth::redirect,
+    pages::{Brand, Language, LoggedOutPage, LogoutPage},
+    refusal,
+};
+
+/// Longest query that a posted request is turned into, bytes; ID tokens are a kilobyte or two.
+const QUERY_MAX: usize = 8 * 1024;
+
+/// The request in the address.
+pub(super) async fn get(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    Source(source): Source,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let parameters = Parameters::of_query(&uri);
+    let answer = answer(&ctx, tenant, (&headers, source), parameters).await;
+    answer.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+}
+
+/// The request in a form.
+pub(super) async fn post(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    Source(source): Source,
+    headers: HeaderMap,
+    form: Result<Parameters, Failure>,
+) -> Response {
+    let answer = async {
+        let (tenant, form) = (tenant?, form?);
+        let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
+        let query = form.query();
+        if session.is_none() && query.len() <= QUERY_MAX {
+            let location = format!("{}?{query}", tenant.path("/oauth/logout"));
+            return to(&location);
+        }
+        answer(&ctx, Ok(tenant), (&headers, source), Ok(form)).await
+    };
+    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+}
+
+async fn answer(
+    ctx: &Context,
+    tenant: Result<Tenant, Failure>,
+    (headers, source): (&HeaderMap, principal::Source),
+    parameters: Result<Parameters, Failure>,
+) -> Result<Response, Failure> {
+    let (tenant, parameters) = (tenant?, parameters.and_then(Parameters::for_flow)?);
+    let session = cookie::read(ctx, headers, cookie::Kind::Session, tenant.id);
+    let next = logout::start(ctx, tenant.id, &parameters, session.as_ref(), source).await?;
+    go_on(ctx, &tenant, next)
+}
+
+/// The answer to the question.
+pub(super) async fn confirm(
+    State(ctx): State<Context>,
+    tenant: Result<Tenant, Failure>,
+    arrival: Arrival,
+    Source(source): Source,
+    headers: HeaderMap,
+    form: Result<Parameters, Failure>,
+) -> Response {
+    let answer = async {
+        let tenant = tenant?;
+        same_site(&headers, &ctx.settings().external_url)?;
+        let form = form?;
+        let verdict = match form.get("logout") {
+            Some("confirm") => Some(Verdict::Confirm),
+            Some("stay") => Some(Verdict::Stay),
+            Some(_) | None => None,
+        };
+        let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
+        let posted = (form.get("csrf").unwrap_or_default(), verdict);
+        let next = logout::answer(&ctx, tenant.id, posted, session.as_ref(), source).await?;
+        go_on(&ctx, &tenant, next)
+    };
+    answer.await.unwrap_or_else(|failure: Failure| refusal::page(failure, &arrival))
+}
+
+fn go_on(ctx: &Context, tenant: &Tenant, next: Next) -> Result<Response, Failure> {
+    let refused = Failure::new(Class::INVALID_REQUEST);
+    match next {
+        Next::Ask(question) => Ok(ask(tenant, &question)),
+        Next::Gone(farewell) => {
+            let mut response = gone(&farewell)?;
+            if let Some(cleared) = cookie::forget(ctx, cookie::Kind::Session, tenant.id) {
+                response.headers_mut().append(header::SET_COOKIE, cleared);
+            }
+            Ok(response)
+        }
+        Next::Stays => to(&tenant.path("/account")),
+        Next::Refused(error) => Err(actors::Error::from(error).into()),
+        Next::Expired => {
+            Err(refused.detail("the page was open for too long").cause("error-cause-page-expired"))
+        }
+        Next::NotGenuine => Err(Failure::new(Class::DENIED)
+            .detail("the form is of another session")
+            .cause("error-cause-form")),
+    }
+}
+
+fn ask(tenant: &Tenant, question: &Question) -> Response {
+    let targets: Vec<&str> = question.form_targets.iter().map(String::as_str).collect();
+    let page = LogoutPage {
+        language: Language::current(question.ui_locales.as_deref()),
+        brand: Brand::default(),
+        tenant_name: &question.tenant_name,
+        client_name: question.client_name.as_deref(),
+        account_name: &question.account_name,
+        csrf_token: &question.form,
+        action: &tenant.path("/oauth/logout/confirm"),
+        form_targets: &targets,
+    };
+    page.respond()
+}
+
+/// Straight back to the client if nobody must be told by a page, else the page.
+pub(in crate::http) fn gone(farewell: &Farewell) -> Result<Response, Failure> {
+    let back = farewell.back.as_ref().map(|back| {
+        let parameters = [("state", back.state.as_deref())];
+        (back.client_name.as_str(), redirect::with_parameters(&back.uri, &parameters))
+    });
+    if let (Some((_, address)), true) = (&back, farewell.frames.is_empty()) {
+        return to(address);
+    }
+    let sid = farewell.ended.map(|session| session.to_string());
+    let told = [("iss", Some(farewell.issuer.as_str())), ("sid", sid.as_deref())];
+    let frames: Vec<String> =
+        farewell.frames.iter().map(|uri| redirect::with_parameters(uri, &told)).collect();
+    let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
+    let page = LoggedOutPage {
+        language: Language::current(farewell.ui_locales.as_deref()),
+        brand: Brand::default(),
+        tenant_name: &farewell.tenant_name,
+        back: back.as_ref().map(|(name, address)| (*name, address.as_str())),
+        frames: &frames,
+    };
+    Ok(page.respond())
+}
+
+fn to(location: &str) -> Result<Response, Failure> {
+    let location = HeaderValue::try_from(location);
+    let mut location = location.map_err(|_| Failure::new(Class::INTERNAL))?;
+    location.set_sensitive(true);
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}

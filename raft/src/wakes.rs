@@ -1,0 +1,61 @@
+//! Tenants with new work for whoever does it on this node: the apply loop adds, one worker takes.
+//!
+//! It only wakes: what there is to do stands in the state, and a worker that starts late or missed
+//! everything reads it there. Added after the entry is visible, so a woken worker finds the work.
+
+use std::{
+    collections::BTreeSet,
+    mem,
+    sync::{Mutex, PoisonError},
+};
+
+use identity::id::TenantId;
+use tokio::sync::Notify;
+
+/// See the module. Bounded by the number of tenants.
+#[derive(Default)]
+pub struct Wakes {
+    tenants: Mutex<BTreeSet<TenantId>>,
+    added: Notify,
+}
+
+impl Wakes {
+    /// Waits until there are some and takes all of them. For one worker.
+    pub async fn take(&self) -> BTreeSet<TenantId> {
+        loop {
+            // A permit that is left of earlier makes one turn in vain, none is lost.
+            self.added.notified().await;
+            let tenants =
+                mem::take(&mut *self.tenants.lock().unwrap_or_else(PoisonError::into_inner));
+            if !tenants.is_empty() {
+                return tenants;
+            }
+        }
+    }
+
+    pub(crate) fn add(&self, tenants: BTreeSet<TenantId>) {
+        if !tenants.is_empty() {
+            self.tenants.lock().unwrap_or_else(PoisonError::into_inner).extend(tenants);
+            self.added.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_added_before_and_while_waiting_is_taken_once() {
+        let wakes = std::sync::Arc::new(Wakes::default());
+        let (a, b) = (TenantId::from_bytes([1; 16]), TenantId::from_bytes([2; 16]));
+        wakes.add([a].into());
+        wakes.add([a, b].into());
+        assert_eq!(wakes.take().await, [a, b].into());
+        let waiting = std::sync::Arc::clone(&wakes);
+        let taken = tokio::spawn(async move { waiting.take().await });
+        tokio::task::yield_now().await;
+        wakes.add([b].into());
+        assert_eq!(taken.await.unwrap(), [b].into());
+    }
+}
