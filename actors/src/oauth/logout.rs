@@ -36,6 +36,7 @@ use crate::{
     runtime::{
         sealer::{CookiePurpose, CookieRefused},
         secret::Token,
+        session::Purpose,
     },
 };
 
@@ -300,6 +301,7 @@ async fn leave(
     let (user, id, by) = (found.user.id, found.session.id, found.presented);
     let asker = Asker { principal: Principal::Person { tenant, user }, source, idempotency: None };
     let command = Command::Sessions(sessions::Command::EndOwn { by, id });
+    let _turn = ctx.turn(tenant, id, Purpose::End).await?;
     match ctx.propose(&asker, Placement::Tenant(tenant), command).await?.result {
         Ok(_) | Err(Rejection::NotFound | Rejection::Issue(_)) => {}
         Err(rejection) => return Err(rejection.into()),
