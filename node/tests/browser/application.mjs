@@ -48,6 +48,9 @@ const PAGES = {
   '/': document('Application', SETTINGS),
   // In the hidden frame, or in the popup: tells the page that opened it.
   '/renewed': document('Renewed', `${SETTINGS} manager.signinCallback();`),
+  '/signed-out': document('Signed out', `${SETTINGS} manager.signoutSilentCallback();`),
+  // Loaded by the server when the session ends.
+  '/heard': document('Heard', ''),
 };
 
 /** Serves the application on a free port of loopback. */

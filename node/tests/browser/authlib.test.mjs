@@ -6,9 +6,12 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { WEB, registerLogout } from './clients.mjs';
+
 const SCRIPT = fileURLToPath(new URL('python/authlib_test.py', import.meta.url));
 
-test('authlib signs in, refreshes, revokes and gets tokens for services', async () => {
+test('authlib signs in and out, refreshes, revokes and gets tokens for services', async () => {
+  await registerLogout(WEB.id, { post_logout_redirect_uris: ['http://localhost:3000/goodbye'] });
   const written = readFileSync(SCRIPT, 'utf8').match(/^ {4}def test_/gm).length;
   const { error, output } = await run(process.env.VAULTARA_PYTHON, ['-B', SCRIPT]);
   assert.equal(error, null, output);

@@ -95,3 +95,11 @@ export async function register(id, name, redirectUris) {
     grant_types: ['authorization_code', 'refresh_token'],
   });
 }
+
+/** Sets what a client of the demo tenant registers for logout. */
+export async function registerLogout(id, rules) {
+  const clients = `${await demoTenant()}/clients`;
+  const { items } = await administer('GET', `${clients}?limit=100`);
+  const { id: record } = items.find((item) => item.client_id === id);
+  await administer('PUT', `${clients}/${record}/logout-rules`, rules);
+}

@@ -18,6 +18,7 @@ import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.flask_client import OAuth
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oidc import rpinitiated
 from authlib.oidc.core import UserInfo
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from flask import Flask, session
@@ -30,6 +31,7 @@ WEB = {"client_id": "web-demo", "client_secret": "web-demo-secret-for-developmen
 SERVICE = {"client_id": "service-demo", "client_secret": "service-demo-secret-for-development-only"}
 HOME = "http://localhost:3000"
 CALLBACK = f"{HOME}/callback"
+GOODBYE = f"{HOME}/goodbye"
 SCOPE = "openid profile email"
 
 
@@ -49,15 +51,15 @@ class Form(HTMLParser):
             self.fields[attributes["name"]] = attributes.get("value") or ""
 
 
-def sign_in(authorization_url):
-    """Signs Alice in with a new browser and returns where she is sent to."""
-    with requests.Session() as browser:
-        page = browser.get(authorization_url)
-        assert page.status_code == 200, page.text
-        form = Form(page.text)
-        answer = browser.post(urljoin(page.url, form.action), {**form.fields, **ALICE}, allow_redirects=False)
-        assert answer.status_code == 303, answer.text
-        return answer.headers["location"]
+def sign_in(authorization_url, browser=None):
+    """Signs Alice in, with a new browser unless one is given, and returns where she is sent to."""
+    browser = browser or requests.Session()
+    page = browser.get(authorization_url)
+    assert page.status_code == 200, page.text
+    form = Form(page.text)
+    answer = browser.post(urljoin(page.url, form.action), {**form.fields, **ALICE}, allow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
 
 
 def metadata():
@@ -87,8 +89,16 @@ def application():
     @app.get("/callback")
     def callback():
         token = oauth.vaultara.authorize_access_token()
-        session["user"] = token["userinfo"]
+        session["id_token"] = token["id_token"]
         return {"token": token, "userinfo": oauth.vaultara.userinfo(token=token)}
+
+    @app.get("/logout")
+    def logout():
+        return oauth.vaultara.logout_redirect(GOODBYE, id_token_hint=session.pop("id_token"))
+
+    @app.get("/goodbye")
+    def goodbye():
+        return oauth.vaultara.validate_logout_response()
 
     @app.errorhandler(OAuthError)
     def refused(error):
@@ -128,7 +138,7 @@ def validated(token, nonce):
 class Authlib(unittest.TestCase):
     def test_the_metadata_is_what_the_specification_wants(self):
         found = OpenIDProviderMetadata(metadata())
-        found.validate()
+        found.validate(metadata_classes=[rpinitiated.OpenIDProviderMetadata])
         self.assertEqual(found.issuer, ISSUER)
 
     def test_a_flask_application_signs_a_person_in(self):
@@ -148,6 +158,22 @@ class Authlib(unittest.TestCase):
         self.assertTrue(UserInfo(userinfo)["email_verified"])
         # The same answer a second time is nobody's.
         self.assertEqual(browser.get(back, base_url=HOME).status_code, 400)
+
+    def test_a_flask_application_signs_a_person_out(self):
+        app, _ = application()
+        at_home, browser = app.test_client(), requests.Session()
+        there = at_home.get("/login", base_url=HOME).location
+        answer = at_home.get(sign_in(there, browser), base_url=HOME)
+        out = at_home.get("/logout", base_url=HOME).location
+        back = browser.get(out, allow_redirects=False)
+        self.assertEqual(back.status_code, 303, back.text)
+        self.assertEqual(back.headers["location"].split("?")[0], GOODBYE)
+        goodbye = at_home.get(back.headers["location"], base_url=HOME)
+        self.assertEqual(goodbye.json["post_logout_redirect_uri"], GOODBYE)
+        with plain_client(answer.json["token"]) as client:
+            self.assertEqual(client.get(metadata()["userinfo_endpoint"]).status_code, 401)
+        # The next sign-in asks for the password again.
+        self.assertEqual(Form(browser.get(there).text).action, "/t/demo/login")
 
     def test_a_person_who_goes_back_is_an_error_to_the_application(self):
         app, _ = application()
