@@ -5,6 +5,7 @@
 //! person's account.
 
 pub mod password;
+pub mod profile;
 pub mod sign_in;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use identity::{
     outcome::Rejection,
     passwords,
     principal::{Principal, Source},
+    profiles,
     sessions::{self, BY_USER, SESSIONS, Session},
     stamp::Placement,
     table::{self, FoundRow, Span, Table, Tables},
@@ -47,6 +49,8 @@ pub struct Overview {
     pub email: Option<String>,
     /// Standard claims by name.
     pub profile: BTreeMap<String, String>,
+    /// Claims that they may change.
+    pub editable: BTreeSet<String>,
     /// Where the person is signed in, this browser first, then the one that was used last.
     pub places: Vec<Place>,
     /// What the person allowed.
@@ -145,6 +149,7 @@ pub async fn open(
         username: found.user.username,
         email: found.user.email,
         profile: found.user.profile,
+        editable: profiles::rules(&view, tenant)?.editable,
         password_length_min,
         form,
     }))

@@ -6,6 +6,7 @@ mod hint;
 pub mod introspect;
 pub mod login;
 pub mod logout;
+pub mod password;
 pub mod refresh;
 pub mod revoke;
 pub mod token;

@@ -43,6 +43,12 @@ pub const CHANGES: &[Change] = &[
         feature_level: 1,
     },
     Change { number: 9, date: "2026-11-25", what: "logout", feature_level: 1 },
+    Change {
+        number: 10,
+        date: "2026-11-25",
+        what: "people edit their profile; passwords that clients hand in",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

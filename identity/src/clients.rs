@@ -49,6 +49,8 @@ pub enum GrantType {
     ClientCredentials,
     /// RFC 6749 §6.
     RefreshToken,
+    /// RFC 6749 §4.3, which RFC 9700 §2.4 advises against.
+    Password,
 }
 
 /// How a client proves itself at the token endpoint. Variants are only ever appended.

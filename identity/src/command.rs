@@ -10,7 +10,7 @@ use crate::{
     event::{Checkpoint, Target},
     keys, logout, oauth,
     outcome::{Outcome, Rejection, Stop},
-    passwords, sessions, setup,
+    passwords, profiles, sessions, setup,
     sweep::Sweep,
     table::{Row, TablesMut},
     tenants, users,
@@ -53,6 +53,8 @@ pub enum Command {
     Consents(consents::Command),
     /// The end of sessions as clients hear of it.
     Logout(logout::Command),
+    /// What people change of themselves.
+    Profiles(profiles::Command),
 }
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -89,6 +91,7 @@ impl Command {
             Self::Proven(proven) => proven.name(),
             Self::Consents(command) => command.name(),
             Self::Logout(command) => command.name(),
+            Self::Profiles(command) => command.name(),
         }
     }
 
@@ -141,6 +144,7 @@ impl Command {
             Self::Proven(proven) => proven.apply(at),
             Self::Consents(command) => command.apply(at),
             Self::Logout(command) => command.apply(at),
+            Self::Profiles(command) => command.apply(at),
         }
     }
 }

@@ -266,7 +266,7 @@ pub(crate) fn authorize_asking<T: TablesMut>(
         return Err(IssueRefusal::GrantType.into());
     }
     let openid = match issue.grant_type {
-        GrantType::AuthorizationCode | GrantType::RefreshToken => true,
+        GrantType::AuthorizationCode | GrantType::RefreshToken | GrantType::Password => true,
         GrantType::ClientCredentials => false,
     };
     if issue.scopes.iter().any(|scope| !crate::oauth::scope::allowed(&client, scope, openid)) {

@@ -27,6 +27,7 @@ pub mod oauth;
 pub mod outcome;
 pub mod passwords;
 pub mod principal;
+pub mod profiles;
 pub mod secret;
 pub mod sessions;
 pub mod setup;

@@ -8,7 +8,9 @@ pub mod authorize;
 pub mod claims;
 pub mod code;
 pub mod error;
+mod grant;
 pub mod introspect;
+pub mod password;
 pub mod pkce;
 pub mod prompt;
 pub mod redirect;
@@ -189,6 +191,8 @@ pub enum Command {
     Continue(Box<Continue>),
     /// A person who is signed in allows a client what it asks for, and goes on to it.
     Allow(Box<Continue>),
+    /// A client handed in a person's password.
+    Password(Box<password::HandedIn>),
 }
 
 /// The exchange of a code.
@@ -219,6 +223,7 @@ impl Command {
             Self::DenyToken { .. } => "oauth.deny_token",
             Self::Refresh(_) => "oauth.refresh",
             Self::RevokeRefresh { .. } => "oauth.revoke_refresh",
+            Self::Password(_) => "oauth.password",
         }
     }
 
@@ -241,6 +246,7 @@ impl Command {
             }
             Self::RedeemCode(redemption) => code::redeem(at, redemption),
             Self::Refresh(shown) => refresh::refresh(at, shown),
+            Self::Password(handed_in) => password::issue(at, handed_in),
             Self::RevokeRefresh { token, client } => refresh::revoke(at, *token, *client),
             Self::IssueClientToken { client, scopes, api } => {
                 at.target(Client::TABLE, client.bytes());

@@ -19,7 +19,7 @@ use crate::{
     table::Record,
 };
 
-pub(crate) use apply::{insert, may_grant, outranked_by_nobody};
+pub(crate) use apply::{check_claim, insert, may_grant, outranked_by_nobody, pointer, rewrite};
 
 /// Unique index over canonical user names.
 pub const BY_USERNAME: u8 = 1;

@@ -26,8 +26,12 @@ mod mechanism;
 mod origins;
 #[path = "apply/own_account.rs"]
 mod own_account;
+#[path = "apply/password_grant.rs"]
+mod password_grant;
 #[path = "apply/passwords.rs"]
 mod passwords;
+#[path = "apply/profiles.rs"]
+mod profiles;
 #[path = "apply/records.rs"]
 mod records;
 #[path = "apply/refresh.rs"]

@@ -21,6 +21,8 @@ mod lists;
 mod openapi;
 #[path = "admin/passwords.rs"]
 mod passwords;
+#[path = "admin/profiles.rs"]
+mod profiles;
 #[path = "admin/rules.rs"]
 mod rules;
 #[path = "admin/sessions.rs"]

@@ -31,6 +31,10 @@ mod login;
 mod logout;
 #[path = "oauth/own_password.rs"]
 mod own_password;
+#[path = "oauth/own_profile.rs"]
+mod own_profile;
+#[path = "oauth/password_grant.rs"]
+mod password_grant;
 #[path = "oauth/passwords.rs"]
 mod passwords;
 #[path = "oauth/prompt.rs"]

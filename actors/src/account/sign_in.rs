@@ -36,7 +36,7 @@ struct Entrance {
 
 /// It never stands in the state, and no form of another sign-in reads as one.
 impl Persisted for Entrance {
-    const KIND: [u8; 2] = *b"_e";
+    const KIND: [u8; 2] = *b"_s";
 }
 
 /// What the page needs.

@@ -78,7 +78,7 @@ pub(super) async fn exchange(
             return Err(Error::Internal("a refresh answered with another outcome".into()));
         }
     };
-    let mut answer = token::sign(ctx, tenant, &agreed).await?;
+    let mut answer = token::sign(ctx, tenant, &agreed, None).await?;
     answer.refresh_token = Some(held.expose().to_owned());
     Ok(answer)
 }

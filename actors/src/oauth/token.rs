@@ -1,4 +1,4 @@
-//! The token endpoint: client_credentials and authorization_code here, refresh_token beside it.
+//! The token endpoint: client_credentials and authorization_code here, the others beside it.
 //! Nothing is signed before `apply` agreed, and only with keys at least as new as that agreement.
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use crate::{
     clients::{self, Credentials},
     context::{Asker, Context},
     error::Error,
-    oauth::refresh,
+    oauth::{password, refresh},
     runtime::{
         secret::{Token, TokenKind},
         signer::{SigningKey, TokenType},
@@ -85,6 +85,7 @@ pub async fn issue(
             authorization_code(ctx, tenant, &client, parameters, source).await
         }
         Some("refresh_token") => refresh::exchange(ctx, tenant, &client, parameters, source).await,
+        Some("password") => password::exchange(ctx, tenant, &client, parameters, source).await,
         Some(_) => Err(error(Code::UnsupportedGrantType, "this grant type is not supported")),
         None => Err(error(Code::InvalidRequest, "grant_type is missing")),
     }
@@ -122,7 +123,7 @@ async fn client_credentials(
     let asker = as_client(tenant, client, source);
     let command = oauth::Command::IssueClientToken { client: client.id, scopes, api };
     let agreed = agreed(ctx, &asker, tenant, command).await?;
-    sign(ctx, tenant, &agreed).await
+    sign(ctx, tenant, &agreed, None).await
 }
 
 async fn authorization_code(
@@ -160,11 +161,7 @@ async fn authorization_code(
     }));
     let asker = as_client(tenant, client, source);
     let agreed = agreed(ctx, &asker, tenant, command).await?;
-    let mut answer = sign(ctx, tenant, &agreed).await?;
-    if let (Some(Handover::Begun), Some(refresh)) = (agreed.handover, refresh) {
-        answer.refresh_token = Some(refresh.expose().to_owned());
-    }
-    Ok(answer)
+    sign(ctx, tenant, &agreed, refresh).await
 }
 
 /// A cheap refusal of codes that never were, so that strangers cannot fill the log; Fresh, because
@@ -188,15 +185,19 @@ pub(super) struct Agreed {
     pub(super) handover: Option<Handover>,
 }
 
-/// Proposes and translates what the rules say into the RFC's words.
+/// Proposes, and tells what the rules say.
 pub(super) async fn agreed(
     ctx: &Context,
     asker: &Asker,
     tenant: TenantId,
     command: oauth::Command,
 ) -> Result<Agreed, Error> {
-    let Reply { result, at_ms, .. } =
-        ctx.propose(asker, Placement::Tenant(tenant), Command::Oauth(command)).await?;
+    told(tenant, ctx.propose(asker, Placement::Tenant(tenant), Command::Oauth(command)).await?)
+}
+
+/// What the rules say, in the RFC's words.
+pub(super) fn told(tenant: TenantId, reply: Reply) -> Result<Agreed, Error> {
+    let Reply { result, at_ms, .. } = reply;
     match result {
         Ok(Outcome::Issued(issued)) => Ok(Agreed { issued, at_ms, handover: None }),
         Ok(Outcome::Refreshed(refreshed)) => {
@@ -247,11 +248,12 @@ pub(super) async fn agreed(
     }
 }
 
-/// Signs what was agreed.
+/// Signs what was agreed; `drawn` is the refresh token that goes along if a family began with it.
 pub(super) async fn sign(
     ctx: &Context,
     tenant: TenantId,
     agreed: &Agreed,
+    drawn: Option<Token>,
 ) -> Result<Answer, Error> {
     let Agreed { issued, at_ms, .. } = agreed;
     let at_ms = *at_ms;
@@ -278,7 +280,9 @@ pub(super) async fn sign(
         expires_in: issued.access_token_s,
         scope: scope::join(&issued.scopes),
         id_token,
-        refresh_token: None,
+        refresh_token: drawn
+            .filter(|_| matches!(agreed.handover, Some(Handover::Begun)))
+            .map(|token| token.expose().to_owned()),
     })
 }
 

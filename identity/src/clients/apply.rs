@@ -207,10 +207,18 @@ impl Settings {
                 "client_credentials needs a client with a secret",
             ));
         }
-        if asks(GrantType::RefreshToken) && !asks(GrantType::AuthorizationCode) {
+        // Whoever may hand in passwords could guess them.
+        if asks(GrantType::Password) && self.authentication == Authentication::None {
             return Err(Rejection::invalid(
                 "/grant_types",
-                "refresh_token needs authorization_code, which the first one comes with",
+                "password needs a client with a secret",
+            ));
+        }
+        let begins = asks(GrantType::AuthorizationCode) || asks(GrantType::Password);
+        if asks(GrantType::RefreshToken) && !begins {
+            return Err(Rejection::invalid(
+                "/grant_types",
+                "refresh_token needs authorization_code or password: the first comes with them",
             ));
         }
         self.refresh.check("/refresh")?;

@@ -72,8 +72,9 @@ pub struct IdToken {
     pub at_hash: String,
     /// How the person proved who they are (RFC 8176).
     pub amr: Vec<String>,
-    /// Session id.
-    pub sid: String,
+    /// Session id; none for what no session is behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
 }
 
 /// Claims of a logout token (OpenID Connect Back-Channel Logout 1.0 §2.4): no `nonce`, so that
@@ -157,8 +158,7 @@ pub fn id_token(issued: &Issued, names: Names<'_>, at_hash: String, at_ms: u64) 
     if !issued.scopes.contains("openid") {
         return None;
     }
-    let (user, session, authenticated) =
-        (issued.user?, issued.session?, issued.authenticated_at_ms?);
+    let (user, authenticated) = (issued.user?, issued.authenticated_at_ms?);
     let iat = at_ms / 1000;
     Some(IdToken {
         iss: names.issuer.to_owned(),
@@ -170,7 +170,7 @@ pub fn id_token(issued: &Issued, names: Names<'_>, at_hash: String, at_ms: u64) 
         nonce: issued.nonce.clone(),
         at_hash,
         amr: vec!["pwd".to_owned()],
-        sid: session.to_string(),
+        sid: issued.session.map(|session| session.to_string()),
     })
 }
 

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, Continue, Redemption, SignIn, may_reach_api, prompt, redirect, refresh};
+use super::{Ask, Continue, Redemption, SignIn, grant, may_reach_api, prompt, redirect};
 use crate::{
     applying::Applying,
     clients::{Client, GrantType},
     codec::Persisted,
     consents,
-    grants::{self, GRANTS, Grant, Issue, Issued, Parties},
+    grants::{self, Grant, Issue, Parties},
     id::{ClientId, GrantId, SessionId, UserId},
     outcome::{CodeRefusal, IssueRefusal, Outcome, Refusal, Rejection, Stop},
     secret::Digest,
@@ -242,39 +242,17 @@ pub(crate) fn redeem<T: TablesMut>(
     let parties = grants::authorize_issue(at, issue)?;
     may_reach_api(&parties.client, code.api)?;
     check_client(&parties.client, &code)?;
-    let issued = Issued::to(&parties, code.scopes.clone(), code.api);
-    let lifetime_ms = u64::from(issued.access_token_s).saturating_mul(1000);
-    let of = refresh::Of { grant, api: code.api, authenticated_at_ms: code.authenticated_at_ms };
-    let user = parties.user.as_ref().ok_or(IssueRefusal::UserDisabled)?;
-    let family_ends_at_ms = refresh::begin(at, &parties, redemption.refresh, of)?;
-    // A grant lives as long as anything that hangs off it, the last access token included.
-    let expires_at_ms = family_ends_at_ms.unwrap_or(at.now_ms).saturating_add(lifetime_ms);
-    at.create(Grant {
-        id: grant,
-        revision: 0,
-        client: code.client,
-        user: code.user,
-        session: Some(code.session),
-        epoch: user.session_epoch,
-        scopes: code.scopes.clone(),
-        expires_at_ms,
-        revoked_at_ms: None,
-    })?;
-    at.expire(expires_at_ms, GRANTS, &grant.bytes());
     at.rewrite_flow(digest.bytes(), &AuthorizationCode { redeemed: Some(grant), ..code.clone() });
-    let issued = Issued {
-        grant: Some(grant),
-        user: Some(code.user),
+    let beginning = grant::Beginning {
+        grant,
         session: Some(code.session),
+        scopes: &code.scopes,
+        api: code.api,
         nonce: code.nonce,
-        authenticated_at_ms: Some(code.authenticated_at_ms),
-        ..issued
+        authenticated_at_ms: code.authenticated_at_ms,
+        refresh: redemption.refresh,
     };
-    if family_ends_at_ms.is_none() {
-        return Ok(Outcome::Issued(issued));
-    }
-    let token = refresh::Handover::Begun;
-    Ok(Outcome::Refreshed(Box::new(refresh::Refreshed { issued, token })))
+    grant::begin(at, &parties, beginning)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::{
     logout, name,
     outcome::{IssueRefusal, Outcome, Rejection, Stop},
     principal::Principal,
+    profiles::EMAIL,
     secret::PasswordHash,
     sessions::{self, Method, Session},
     table::{FoundRow, Record, Span, TablesMut},
@@ -229,9 +230,14 @@ fn replace<T: TablesMut>(
         at.claim(User::TABLE, BY_USERNAME, &after.username, user.id.bytes(), "username")?;
         at.release(User::TABLE, BY_USERNAME, &user.username);
     }
+    Ok(rewrite(at, user, after))
+}
+
+/// Writes an account and its place in the lists anew; its name stays as it is.
+pub(crate) fn rewrite<T: TablesMut>(at: &mut Applying<'_, T>, user: &User, after: User) -> Outcome {
     index(at, user, false);
     index(at, &after, true);
-    Ok(at.update(user, after))
+    at.update(user, after)
 }
 
 fn delete<T: TablesMut>(at: &mut Applying<'_, T>, user: &User) -> Result<Outcome, Stop> {
@@ -317,6 +323,20 @@ impl<T: TablesMut> Applying<'_, T> {
     }
 }
 
+/// Where a claim stands in an account.
+pub(crate) fn pointer(claim: &str) -> String {
+    if claim == EMAIL { format!("/{claim}") } else { format!("/profile/{claim}") }
+}
+
+/// The rule about the value of a claim.
+///
+/// # Errors
+/// [`Rejection::Invalid`] at the claim.
+pub(crate) fn check_claim(claim: &str, value: &str) -> Result<(), Rejection> {
+    let field = pointer(claim);
+    if claim == EMAIL { name::email(&field, value) } else { name::text(&field, value) }
+}
+
 impl Settings {
     /// Every rule about a user's fields.
     ///
@@ -325,14 +345,14 @@ impl Settings {
     pub fn check(&self) -> Result<(), Rejection> {
         name::username("/username", &self.username)?;
         if let Some(email) = &self.email {
-            name::email("/email", email)?;
+            check_claim(EMAIL, email)?;
         }
         for (claim, value) in &self.profile {
-            let field = format!("/profile/{claim}");
             if !PROFILE_CLAIMS.contains(&claim.as_str()) {
+                let field = format!("/profile/{claim}");
                 return Err(Rejection::invalid(field, "is not a standard claim"));
             }
-            name::text(&field, value)?;
+            check_claim(claim, value)?;
         }
         const ADDRESS: &[&str] =
             &["formatted", "street_address", "locality", "region", "postal_code", "country"];

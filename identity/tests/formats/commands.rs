@@ -8,8 +8,8 @@ use identity::{
     consents,
     keys::{self, Algorithm},
     logout,
-    oauth::{self, refresh},
-    passwords,
+    oauth::{self, password::HandedIn, refresh},
+    passwords, profiles,
     sessions::{self, Presented},
     setup,
     stamp::{Draft, Idempotency, Placement},
@@ -86,6 +86,9 @@ labels!(label, LABELS, Command, {
     Command::Oauth(oauth::Command::SignIn(_)) => "oauth-sign-in",
     Command::Oauth(oauth::Command::Continue(_)) => "oauth-continue",
     Command::Oauth(oauth::Command::Allow(_)) => "oauth-allow",
+    Command::Oauth(oauth::Command::Password(_)) => "oauth-password",
+    Command::Profiles(profiles::Command::SetRules { .. }) => "profiles-set-rules",
+    Command::Profiles(profiles::Command::EditOwn { .. }) => "profiles-edit-own",
     Command::Consents(consents::Command::Withdraw { .. }) => "consents-withdraw",
     Command::Consents(consents::Command::Require { .. }) => "consents-require",
     Command::Consents(consents::Command::WithdrawOwn { .. }) => "consents-withdraw-own",
@@ -252,7 +255,12 @@ fn sign_ins() -> Vec<Command> {
         sessions::Command::Seen { id: SESSION },
         sessions::Command::Settle { user: USER },
     ];
+    let profiles = [
+        profiles::Command::SetRules { expected: Some(1), editable: ["name".into()].into() },
+        profiles::Command::EditOwn { by, claims: [("name".into(), "Alice".into())].into() },
+    ];
     let mut all: Vec<Command> = oauth.map(Command::Oauth).into();
+    all.extend(profiles.map(Command::Profiles));
     all.extend(sessions.map(Command::Sessions));
     all.extend(consents.map(Command::Consents));
     all
@@ -290,6 +298,15 @@ fn protocol() -> Vec<Command> {
             sealed: sealed(),
         })),
         oauth::Command::RevokeRefresh { token: digest(9), client: CLIENT },
+        oauth::Command::Password(Box::new(HandedIn {
+            user: USER,
+            credential_revision: 3,
+            client: CLIENT,
+            scopes: ["openid".into()].into(),
+            api: false,
+            grant: GRANT,
+            refresh: Some(digest(9)),
+        })),
     ];
     let mut all = vec![
         Command::Noop,

@@ -5,6 +5,7 @@
 //! the page and why.
 
 mod password;
+mod profile;
 mod sign_in;
 
 use actors::{
@@ -26,8 +27,8 @@ use crate::http::{
     layer::Arrival,
     login, oauth,
     pages::{
-        Brand, Claim, ConsentView, Done, Language, LoggedOutPage, Moment, OwnAccountPage,
-        PasswordForm, PasswordProblem, ProfileField, SessionView,
+        Brand, ConsentView, Done, Language, LoggedOutPage, Moment, OwnAccountPage, PasswordForm,
+        PasswordProblem, SessionView,
     },
     refusal,
 };
@@ -39,6 +40,7 @@ pub fn routes(ctx: Context) -> Router {
     let router = oauth::at(router, "/account/sessions/end-all", post(end_others));
     let router = oauth::at(router, "/account/consents/revoke", post(withdraw));
     let router = oauth::at(router, "/account/password", post(password::change));
+    let router = oauth::at(router, "/account/profile", post(profile::save));
     let router = oauth::at(router, "/account/sign-in", post(sign_in::submit));
     let router = oauth::at(router, "/account/signed-out", get(signed_out));
     oauth::at(router, "/account/sign-out", post(sign_out)).with_state(ctx)
@@ -74,21 +76,14 @@ fn done(uri: &Uri) -> Option<Done> {
 
 /// What the page says of the form that was posted last.
 #[derive(Default)]
-struct Said {
+struct Said<'a> {
     done: Option<Done>,
     password: Option<PasswordProblem>,
+    profile: Option<profile::Unfit<'a>>,
 }
 
-fn page(overview: &Overview, tenant: &Tenant, language: Language, said: &Said) -> Response {
-    let value = |claim: Claim| match claim {
-        Claim::Email => overview.email.as_deref(),
-        other => overview.profile.get(other.name()).map(String::as_str),
-    };
-    let profile: Vec<ProfileField<'_>> = Claim::ALL
-        .into_iter()
-        .filter_map(|claim| Some((claim, value(claim)?)))
-        .map(|(claim, value)| ProfileField { claim, value, editable: false, problem: None })
-        .collect();
+fn page(overview: &Overview, tenant: &Tenant, language: Language, said: &Said<'_>) -> Response {
+    let profile = profile::fields(overview, said.profile.as_ref());
     let ids: Vec<String> = overview.places.iter().map(|place| place.id.to_string()).collect();
     let sessions: Vec<SessionView<'_>> = ids
         .iter()

@@ -61,6 +61,7 @@ impl Operation {
             "keys" => json!({}),
             "session-rules" => json!({ "idle_s": 7200, "per_user_max": 200 }),
             "password-rules" => json!({ "length_min": 15 }),
+            "profile-rules" => json!({ "editable": ["name"] }),
             _ => service(name),
         }
     }
@@ -188,7 +189,7 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             "keys" => id_of(&foreign_keys["items"][0]),
             "sessions" => id_of(&foreign_session),
             "consents" => id_of(&foreign_consent),
-            "session-rules" | "password-rules" => RANDOM_ID,
+            "session-rules" | "password-rules" | "profile-rules" => RANDOM_ID,
             other => panic!("say what a foreign {other} is"),
         };
         let mut pairs = Vec::new();

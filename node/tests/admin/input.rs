@@ -34,7 +34,7 @@ async fn fields_that_are_unknown_or_of_the_wrong_type_are_pointed_at() {
         ),
         (
             &clients,
-            json!({ "client_id": "x", "name": "X", "grant_types": ["password"] }),
+            json!({ "client_id": "x", "name": "X", "grant_types": ["implicit"] }),
             "/grant_types/0",
         ),
         (

@@ -69,7 +69,8 @@ fn every_operation_says_who_may_and_how_it_refuses() {
     assert!(ids.contains("sessions.read_rules") && ids.contains("sessions.replace_rules"));
     assert!(ids.contains("password-rules.read") && ids.contains("password-rules.replace"));
     assert!(ids.contains("users.failed_logins") && ids.contains("users.unlock"));
-    assert_eq!(ids.len(), 41);
+    assert!(ids.contains("profile-rules.read") && ids.contains("profile-rules.replace"));
+    assert_eq!(ids.len(), 43);
 }
 
 #[test]

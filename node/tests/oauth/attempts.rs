@@ -1,7 +1,7 @@
 //! Guessing is slowed, alike for accounts that exist and for those that do not; who is known gets
 //! in all the same.
 
-use actors::demo::ALICE_PASSWORD;
+use actors::{demo::ALICE_PASSWORD, runtime::clock::Clock};
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -114,4 +114,24 @@ async fn a_whole_login_takes_three_drafts() {
     let before = drafts();
     login::tokens(&node).await;
     assert_eq!(drafts() - before, 3);
+}
+
+#[tokio::test]
+async fn failures_survive_a_restart() {
+    let clock = Clock::manual(1_790_000_000_000);
+    let node = support::start_at(Content::Demo, clock.clone());
+    many(&node, "alice", 8).await;
+    let path = format!("{}/failed-logins", alice(&node).await);
+    let before = api(&node, Method::GET, &path).await.json();
+    assert_eq!(before["failures"], json!(5));
+    assert_eq!(stranger(&node, ("alice", ALICE_PASSWORD)).await.status, 429);
+
+    let node = node.restarted();
+    assert_eq!(api(&node, Method::GET, &path).await.json(), before);
+    assert_eq!(stranger(&node, ("alice", ALICE_PASSWORD)).await.status, 429, "still throttled");
+    // The wait ends as it was said, and the next failure counts on from there.
+    node.pass_ms(&clock, 10_000);
+    assert_eq!(stranger(&node, ("alice", "not the password")).await.status, 403);
+    let after = api(&node, Method::GET, &path).await.json();
+    assert_eq!(after["failures"], json!(6));
 }

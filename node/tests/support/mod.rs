@@ -46,6 +46,16 @@ pub(crate) struct TestNode {
     pub(crate) bootstrap: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    place: Place,
+}
+
+/// What a node has that starts again.
+#[derive(Clone)]
+struct Place {
+    folder: Arc<TempDir>,
+    /// 0 takes a free one.
+    port: u16,
+    clock: Clock,
 }
 
 /// What a node starts with.
@@ -76,23 +86,28 @@ pub(crate) fn start(content: Content) -> TestNode {
 
 /// The same, at the time of a clock.
 pub(crate) fn start_at(content: Content, clock: Clock) -> TestNode {
+    start_in(Place { folder: Arc::new(TempDir::new().unwrap()), port: 0, clock }, content)
+}
+
+fn start_in(mut place: Place, content: Content) -> TestNode {
     let (started, running) = mpsc::channel();
     let (stop, stopped) = oneshot::channel();
+    let theirs = place.clone();
     let thread = std::thread::spawn(move || {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(run(content, clock, started, stopped));
+        runtime.block_on(run(content, theirs, started, stopped));
     });
     let (url, context, bootstrap) = running.recv().expect("the node starts");
-    TestNode { url, context, bootstrap, stop: Some(stop), thread: Some(thread) }
+    place.port = url::Url::parse(&url).unwrap().port().unwrap();
+    TestNode { url, context, bootstrap, stop: Some(stop), thread: Some(thread), place }
 }
 
 type Started = mpsc::Sender<(String, Context, Option<String>)>;
 
-async fn run(content: Content, clock: Clock, started: Started, stopped: oneshot::Receiver<()>) {
-    let folder = TempDir::new().unwrap();
-    let bound = Node::bind(config(&folder)).await.unwrap();
+async fn run(content: Content, place: Place, started: Started, stopped: oneshot::Receiver<()>) {
+    let bound = Node::bind(config(&place)).await.unwrap();
     let url = bound.config().external_url.as_str().to_owned();
-    let system = System::start_at(inside(bound.config()), clock).await.unwrap();
+    let system = System::start_at(inside(bound.config()), place.clock.clone()).await.unwrap();
     let ctx = system.context().clone();
     let mut bootstrap = system.bootstrap().cloned();
     if content == Content::Demo {
@@ -113,12 +128,11 @@ async fn run(content: Content, clock: Clock, started: Started, stopped: oneshot:
     let _ = stopped.await;
     drop(node);
     system.stop().await;
-    drop(folder);
 }
 
-fn config(folder: &TempDir) -> Config {
+fn config(Place { folder, port, .. }: &Place) -> Config {
     let flags = BTreeMap::from([
-        ("SERVER_PORT", "0".to_owned()),
+        ("SERVER_PORT", port.to_string()),
         ("MANAGEMENT_BIND", "off".to_owned()),
         ("DATA_DIR", folder.path().join("data").to_str().unwrap().to_owned()),
     ]);
@@ -159,6 +173,13 @@ impl Drop for TestNode {
 }
 
 impl TestNode {
+    /// Stops the node in order and starts it again where it was.
+    pub(crate) fn restarted(self) -> Self {
+        let place = self.place.clone();
+        drop(self);
+        start_in(place, Content::Empty)
+    }
+
     /// Lets time pass at a node that stands still.
     pub(crate) fn pass_ms(&self, clock: &Clock, elapsed_ms: u64) {
         clock.advance_ms(elapsed_ms);

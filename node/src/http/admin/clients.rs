@@ -171,7 +171,7 @@ fn authentications() -> ObjectBuilder {
 }
 
 fn grant_types() -> ArrayBuilder {
-    let values = ["authorization_code", "client_credentials", "refresh_token"];
+    let values = ["authorization_code", "client_credentials", "refresh_token", "password"];
     ArrayBuilder::new()
         .description(Some("What it may ask with."))
         .unique_items(true)

@@ -22,6 +22,7 @@ pub mod list;
 pub mod logout;
 pub mod operations;
 pub mod passwords;
+pub mod profiles;
 pub mod recall;
 pub mod resource;
 pub mod role;
@@ -45,6 +46,7 @@ pub fn routes() -> Routes {
         .merge(keys::routes())
         .merge(sessions::routes())
         .merge(passwords::routes())
+        .merge(profiles::routes())
         .merge(failed_logins::routes())
         .merge(consents::routes())
         .merge(logout::routes())

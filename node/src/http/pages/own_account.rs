@@ -22,21 +22,31 @@ use super::scopes::{self, Line};
 pub(crate) enum Claim {
     Name,
     GivenName,
+    MiddleName,
     FamilyName,
     Nickname,
     Email,
     PhoneNumber,
+    Gender,
+    Birthdate,
+    Locale,
+    Zoneinfo,
 }
 
 impl Claim {
     /// Every one, in the order of the page.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Name,
         Self::GivenName,
+        Self::MiddleName,
         Self::FamilyName,
         Self::Nickname,
         Self::Email,
         Self::PhoneNumber,
+        Self::Gender,
+        Self::Birthdate,
+        Self::Locale,
+        Self::Zoneinfo,
     ];
 
     /// The name of the claim and of its field.
@@ -48,6 +58,19 @@ impl Claim {
             Self::Nickname => "nickname",
             Self::Email => "email",
             Self::PhoneNumber => "phone_number",
+            Self::MiddleName => "middle_name",
+            Self::Gender => "gender",
+            Self::Birthdate => "birthdate",
+            Self::Locale => "locale",
+            Self::Zoneinfo => "zoneinfo",
+        }
+    }
+
+    /// What is said of a value that breaks its rule.
+    pub(crate) const fn problem(self) -> &'static str {
+        match self {
+            Self::Email => "account-profile-email",
+            _ => "account-profile-unfit",
         }
     }
 
@@ -59,6 +82,11 @@ impl Claim {
             Self::Nickname => "account-claim-nickname",
             Self::Email => "account-claim-email",
             Self::PhoneNumber => "account-claim-phone-number",
+            Self::MiddleName => "account-claim-middle-name",
+            Self::Gender => "account-claim-gender",
+            Self::Birthdate => "account-claim-birthdate",
+            Self::Locale => "account-claim-locale",
+            Self::Zoneinfo => "account-claim-zoneinfo",
         }
     }
 
@@ -71,6 +99,11 @@ impl Claim {
             Self::Nickname => ("text", "nickname"),
             Self::Email => ("email", "email"),
             Self::PhoneNumber => ("tel", "tel"),
+            Self::MiddleName => ("text", "additional-name"),
+            Self::Gender => ("text", "sex"),
+            Self::Birthdate => ("text", "bday"),
+            Self::Locale => ("text", "language"),
+            Self::Zoneinfo => ("text", "off"),
         }
     }
 }
