@@ -21,6 +21,7 @@ pub struct Api {
     token: String,
     users: String,
     clients: String,
+    sessions: String,
 }
 
 /// What came of a write.
@@ -98,8 +99,8 @@ impl Api {
             .and_then(Value::as_str)
             .ok_or_else(|| format!("no token: {status} {answer}"))?
             .to_owned();
-        let (users, clients) = (String::new(), String::new());
-        let mut api = Self { http, base, token, users, clients };
+        let (users, clients, sessions) = Default::default();
+        let mut api = Self { http, base, token, users, clients, sessions };
         let (status, tenants) = api.get("/api/v1/tenants?limit=500").await?;
         let items = tenants.get("items").and_then(Value::as_array);
         let demo = items
@@ -111,6 +112,7 @@ impl Api {
             .ok_or_else(|| format!("no tenant demo: {status} {tenants}"))?;
         api.users = format!("/api/v1/tenants/{id}/users");
         api.clients = format!("/api/v1/tenants/{id}/clients");
+        api.sessions = format!("/api/v1/tenants/{id}/sessions");
         Ok(api)
     }
 
@@ -201,6 +203,11 @@ impl Api {
         let response = self.http.delete(url).bearer_auth(&self.token).send().await;
         let status = response.map_err(during("end sessions"))?.status();
         if status.is_success() { Ok(()) } else { Err(format!("they were not ended: {status}")) }
+    }
+
+    /// Where a session is ended, and the token that may.
+    pub fn session(&self, id: &str) -> (String, &str) {
+        (format!("{}/{id}", self.sessions), &self.token)
     }
 
     /// Every user of the tenant, page by page.

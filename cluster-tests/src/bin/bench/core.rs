@@ -86,12 +86,17 @@ pub(crate) fn config(
     }
 }
 
-/// A command that creates the user of a number.
-pub(crate) fn create_user(number: u64) -> Command {
+/// The user of a number.
+pub(crate) fn user_id(number: u64) -> UserId {
     let mut id = [0; 16];
     id[8..].copy_from_slice(&number.to_be_bytes());
+    UserId::from_bytes(id)
+}
+
+/// A command that creates the user of a number.
+pub(crate) fn create_user(number: u64) -> Command {
     Command::Users(users::Command::Create {
-        id: UserId::from_bytes(id),
+        id: user_id(number),
         settings: users::Settings {
             username: format!("user-{number}"),
             email: Some(format!("user-{number}@example.org")),

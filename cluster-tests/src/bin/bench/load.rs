@@ -33,8 +33,17 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
 
 /// A `GET` request with a bearer token.
 pub(crate) fn get_as(path: &str, token: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n")
-        .into_bytes()
+    bare("GET", path, token)
+}
+
+/// A `DELETE` request with a bearer token.
+pub(crate) fn delete_as(path: &str, token: &str) -> Vec<u8> {
+    bare("DELETE", path, token)
+}
+
+fn bare(method: &str, path: &str, token: &str) -> Vec<u8> {
+    let authorization = format!("Authorization: Bearer {token}");
+    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{authorization}\r\n\r\n").into_bytes()
 }
 
 /// A `POST` of a form, with an `Authorization` header if there is one.

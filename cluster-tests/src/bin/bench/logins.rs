@@ -2,24 +2,19 @@
 //!
 //! The bound is the CPU of one password hash at the shipped cost.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use actors::demo;
-use identity::oauth::pkce;
 use vaultara_cluster_tests::{Failure, during};
 
 use crate::{
+    browser::Browser,
     figures::{Sample, cpu_seconds, line},
     limits::Limits,
     people,
     server::{Launch, Server},
 };
 
-const VERIFIER: &str = "a-code-verifier-that-is-long-enough-for-the-rule";
-const REDIRECT: &str = "http://localhost:3000/callback";
 /// Name and password of who signs in alone.
 const ALICE: (&str, &str) = ("alice", demo::ALICE_PASSWORD);
 /// Concurrent people.
@@ -59,16 +54,18 @@ async fn run(
     let cpu = cpu_seconds(server.pid());
     let began = Instant::now();
     let until = began + Duration::from_secs_f64(seconds);
-    let (url, address) = (server.url.clone(), server.address);
+    let place = (server.url.clone(), server.address);
     let tasks: Vec<_> = names
         .map(|name| {
-            let url = url.clone();
+            let (url, address) = place.clone();
             tokio::spawn(async move {
                 let mut latencies = Vec::new();
                 while Instant::now() < until {
                     let sent = Instant::now();
                     let person = (name.as_str(), people::PASSWORD);
-                    whole(&url, address, person, "openid profile email").await?;
+                    let mut browser = Browser::new(&url, address)?;
+                    let code = browser.sign_in(person, "openid profile email").await?;
+                    browser.redeem(&code).await?;
                     latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
                 }
                 Ok::<_, Failure>(latencies)
@@ -87,84 +84,22 @@ async fn run(
 
 /// Signs `alice` in and gives her access token.
 pub(crate) async fn login(server: &Server) -> Result<String, Failure> {
-    let tokens = whole(&server.url, server.address, ALICE, "openid profile email").await?;
-    member(&tokens, "access_token")
+    member(&alice(server, "openid profile email").await?, "access_token")
 }
 
 /// Signs `alice` in without an ID token and gives her refresh token.
 pub(crate) async fn offline(server: &Server) -> Result<String, Failure> {
-    member(&whole(&server.url, server.address, ALICE, "profile").await?, "refresh_token")
+    member(&alice(server, "profile").await?, "refresh_token")
 }
 
-fn member(answer: &serde_json::Value, name: &str) -> Result<String, Failure> {
+async fn alice(server: &Server, scope: &str) -> Result<serde_json::Value, Failure> {
+    let mut browser = Browser::new(&server.url, server.address)?;
+    let code = browser.sign_in(ALICE, scope).await?;
+    browser.redeem(&code).await
+}
+
+/// A text member of an answer.
+pub(crate) fn member(answer: &serde_json::Value, name: &str) -> Result<String, Failure> {
     let text = answer.get(name).and_then(serde_json::Value::as_str);
     text.map(str::to_owned).ok_or_else(|| format!("no {name}: {answer}"))
-}
-
-/// One person with a browser of their own.
-async fn whole(
-    url: &str,
-    address: SocketAddr,
-    (username, password): (&str, &str),
-    scope: &str,
-) -> Result<serde_json::Value, Failure> {
-    let issuer = format!("{url}/t/demo");
-    let browser = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .resolve("localhost", address)
-        .build()
-        .map_err(during("make a browser"))?;
-    let asked = [
-        ("response_type", "code"),
-        ("client_id", "web-demo"),
-        ("redirect_uri", REDIRECT),
-        ("scope", scope),
-        ("state", "a-state"),
-        ("nonce", "a-nonce"),
-        ("code_challenge", &pkce::challenge(VERIFIER)),
-        ("code_challenge_method", "S256"),
-    ];
-    let at = reqwest::Url::parse_with_params(&format!("{issuer}/oauth/authorize"), asked);
-    let page = browser
-        .get(at.map_err(during("make the request"))?)
-        .send()
-        .await
-        .map_err(during("ask for a page"))?;
-    let cookies: Vec<String> = page
-        .headers()
-        .get_all("set-cookie")
-        .iter()
-        .filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned))
-        .collect();
-    let html = page.text().await.map_err(during("read the page"))?;
-    let action = between(&html, "action=\"", "\"")?;
-    let csrf = between(&html, "name=\"csrf\" value=\"", "\"")?;
-    let form = [("csrf", csrf.as_str()), ("username", username), ("password", password)];
-    let posted = browser.post(format!("{url}{action}")).form(&form);
-    let posted = posted.header("cookie", cookies.join("; ")).send().await;
-    let posted = posted.map_err(during("post the password"))?;
-    let location = posted.headers().get("location").and_then(|value| value.to_str().ok());
-    let Some(location) = location.map(str::to_owned) else {
-        return Err(format!("the login was answered {}", posted.status()));
-    };
-    let code = between(&format!("{location}&"), "code=", "&")?;
-    let form = [
-        ("client_id", "web-demo"),
-        ("client_secret", demo::WEB_SECRET),
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", REDIRECT),
-        ("code_verifier", VERIFIER),
-    ];
-    let asked = browser.post(format!("{issuer}/oauth/token")).form(&form).send().await;
-    let answer = asked.map_err(during("exchange the code"))?.json().await;
-    answer.map_err(during("read the tokens"))
-}
-
-fn between(text: &str, start: &str, end: &str) -> Result<String, Failure> {
-    let rest = text.split_once(start).map(|(_, rest)| rest);
-    let found = rest.and_then(|rest| rest.split_once(end)).map(|(found, _)| found);
-    found
-        .map(|text| text.replace("&amp;", "&").replace("&#38;", "&"))
-        .ok_or_else(|| format!("{start} is not in {text}"))
 }

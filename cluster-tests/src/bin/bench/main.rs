@@ -5,12 +5,15 @@
 //! processes of their own as well. Ratios of CPU are the result; wall throughput stands beside it
 //! because the generator shares the cores. Never a timed test: nothing here fails for being slow.
 //!
-//! Usage: `bench [SECONDS] [PART…]`; parts are `core`, `http`, `logins`, `scale`.
+//! Usage: `bench [SECONDS] [PART…]`; parts are `core`, `http`, `logins`,
+//! `sessions`, `scale`.
 
+mod browser;
 mod core;
 mod figures;
 mod hello;
 mod limits;
+mod live;
 mod load;
 mod logins;
 mod people;
@@ -19,6 +22,7 @@ mod requests;
 mod rig;
 mod scale;
 mod server;
+mod signed_in;
 
 use std::process::ExitCode;
 
@@ -70,6 +74,10 @@ fn run(seconds: f64, wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
     }
     if wanted("logins") {
         runtime.block_on(logins::measure(seconds, &bounds.limits))?;
+    }
+    if wanted("sessions") {
+        runtime.block_on(signed_in::measure(seconds, &bounds.limits))?;
+        runtime.block_on(live::measure())?;
     }
     if wanted("scale") {
         runtime.block_on(scale::measure(seconds))?;

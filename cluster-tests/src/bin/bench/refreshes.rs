@@ -68,7 +68,7 @@ pub(crate) async fn measure(
     Ok(())
 }
 
-fn request(token: &str) -> Vec<u8> {
+pub(crate) fn request(token: &str) -> Vec<u8> {
     let form = format!(
         "grant_type=refresh_token&client_id=web-demo&client_secret={}&refresh_token={token}",
         demo::WEB_SECRET

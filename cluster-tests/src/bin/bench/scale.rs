@@ -60,11 +60,11 @@ pub(crate) async fn measure(seconds: f64) -> Result<(), Failure> {
     server.stop()
 }
 
-fn millis(duration: Duration) -> f64 {
+pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-async fn settled(what: &str, server: &Server, ready: Duration) {
+pub(crate) async fn settled(what: &str, server: &Server, ready: Duration) {
     let early = resident_mib(server.pid());
     tokio::time::sleep(SETTLED).await;
     line(&format!(
@@ -121,7 +121,7 @@ async fn fill(launch: &Launch, root: Zeroizing<Vec<u8>>) -> Result<(), Failure> 
     Ok(())
 }
 
-fn demo_tenant(ctx: &actors::Context) -> Result<TenantId, Failure> {
+pub(crate) fn demo_tenant(ctx: &actors::Context) -> Result<TenantId, Failure> {
     let reading = ctx.local();
     let view = reading.view().map_err(during("read the state"))?;
     tenants::find(&view, &tenants::Address::Slug(demo::TENANT.into()))
