@@ -29,7 +29,10 @@ use identity::{
 use crate::{
     context::{Asker, Context},
     error::Error,
-    oauth::login::session::{self, Found},
+    oauth::{
+        login::session::{self, Found},
+        logout::{self, Farewell},
+    },
     runtime::{sealer::CookiePurpose, secret::Token, session::Purpose},
 };
 
@@ -98,8 +101,6 @@ pub enum Act {
     End(SessionId),
     /// Ends all but this one.
     EndOthers,
-    /// Ends this one.
-    SignOut,
     /// Takes back what they allowed a client.
     Withdraw(ConsentId),
 }
@@ -230,7 +231,6 @@ pub async fn act(
         };
     let command = match act {
         Act::End(id) => Command::Sessions(sessions::Command::EndOwn { by, id }),
-        Act::SignOut => Command::Sessions(sessions::Command::EndOwn { by, id: session.id }),
         Act::EndOthers => Command::Sessions(sessions::Command::EndOthers { by }),
         Act::Withdraw(id) => Command::Consents(consents::Command::WithdrawOwn { by, id }),
     };
@@ -238,7 +238,7 @@ pub async fn act(
     let (session, purpose) = match act {
         // Nobody keeps others waiting in a session that is not theirs.
         Act::End(id) if owns(ctx, tenant, user, id)? => (id, Purpose::End),
-        Act::End(_) | Act::EndOthers | Act::SignOut => (session.id, Purpose::End),
+        Act::End(_) | Act::EndOthers => (session.id, Purpose::End),
         Act::Withdraw(_) => (session.id, Purpose::Use),
     };
     let turn = ctx.turn(tenant, session, purpose).await?;
@@ -251,6 +251,35 @@ pub async fn act(
         Err(Rejection::Issue(_)) => Ok(Answer::SignedOut),
         Err(rejection) => Err(rejection.into()),
     }
+}
+
+/// What signing out came to.
+pub enum SignOut {
+    /// Nobody is signed in with this browser any more.
+    Gone(Box<Farewell>),
+    /// Nobody was.
+    SignedOut,
+    /// The form is too old, or of another session.
+    NotGenuine,
+}
+
+/// Ends the session that a posted form of the page comes from.
+///
+/// # Errors
+/// What kept the node from answering.
+pub async fn sign_out(
+    ctx: &Context,
+    tenant: TenantId,
+    cookie: Option<&Token>,
+    form: &str,
+    source: Source,
+) -> Result<SignOut, Error> {
+    let found = match whose(ctx, tenant, cookie, form).await? {
+        Whose::Theirs(found) => *found,
+        Whose::SignedOut => return Ok(SignOut::SignedOut),
+        Whose::NotGenuine => return Ok(SignOut::NotGenuine),
+    };
+    Ok(SignOut::Gone(Box::new(logout::leave_own(ctx, tenant, found, source).await?)))
 }
 
 /// Whose posted form it is.

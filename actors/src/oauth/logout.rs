@@ -156,7 +156,7 @@ pub async fn start(
         (asked, session::find(&view, tenant, cookie, ctx.now_ms())?)
     };
     drop(reading);
-    let Some(found) = found else { return farewell(ctx, tenant, asked).await };
+    let Some(found) = found else { return gone(ctx, tenant, asked).await };
     let proven =
         hint.is_some_and(|hint| hint.session == found.session.id && hint.user == found.user.id);
     if proven {
@@ -197,7 +197,7 @@ pub async fn answer(
     };
     drop(reading);
     let asked = Asked { client_name, back, ui_locales };
-    let Some(found) = found else { return farewell(ctx, tenant, asked).await };
+    let Some(found) = found else { return gone(ctx, tenant, asked).await };
     if found.session.id != session || found.presented.cookie != secret {
         return Ok(Next::NotGenuine);
     }
@@ -289,7 +289,20 @@ async fn ask(ctx: &Context, tenant: TenantId, asked: Asked, found: &Found) -> Re
     })))
 }
 
-/// Ends the session. One that ended meanwhile is as good.
+/// Ends the session of somebody who wants to leave from their own account.
+///
+/// # Errors
+/// What kept the node from answering.
+pub(crate) async fn leave_own(
+    ctx: &Context,
+    tenant: TenantId,
+    found: Found,
+    source: Source,
+) -> Result<Farewell, Error> {
+    let asked = Asked { client_name: None, back: None, ui_locales: None };
+    end(ctx, tenant, asked, found, source).await
+}
+
 async fn leave(
     ctx: &Context,
     tenant: TenantId,
@@ -297,6 +310,17 @@ async fn leave(
     found: Found,
     source: Source,
 ) -> Result<Next, Error> {
+    Ok(Next::Gone(Box::new(end(ctx, tenant, asked, found, source).await?)))
+}
+
+/// Ends the session. One that ended meanwhile is as good.
+async fn end(
+    ctx: &Context,
+    tenant: TenantId,
+    asked: Asked,
+    found: Found,
+    source: Source,
+) -> Result<Farewell, Error> {
     let frames = frames(ctx, tenant, &found)?;
     let (user, id, by) = (found.user.id, found.session.id, found.presented);
     let asker = Asker { principal: Principal::Person { tenant, user }, source, idempotency: None };
@@ -306,10 +330,7 @@ async fn leave(
         Ok(_) | Err(Rejection::NotFound | Rejection::Issue(_)) => {}
         Err(rejection) => return Err(rejection.into()),
     }
-    match farewell(ctx, tenant, asked).await? {
-        Next::Gone(gone) => Ok(Next::Gone(Box::new(Farewell { ended: Some(id), frames, ..*gone }))),
-        other => Ok(other),
-    }
+    Ok(Farewell { ended: Some(id), frames, ..farewell(ctx, tenant, asked).await? })
 }
 
 /// Addresses of the session's clients that hear of its end by being loaded.
@@ -328,15 +349,19 @@ fn frames(ctx: &Context, tenant: TenantId, found: &Found) -> Result<Vec<String>,
     Ok(frames)
 }
 
-async fn farewell(ctx: &Context, tenant: TenantId, asked: Asked) -> Result<Next, Error> {
+async fn gone(ctx: &Context, tenant: TenantId, asked: Asked) -> Result<Next, Error> {
+    Ok(Next::Gone(Box::new(farewell(ctx, tenant, asked).await?)))
+}
+
+async fn farewell(ctx: &Context, tenant: TenantId, asked: Asked) -> Result<Farewell, Error> {
     let snapshot = ctx.tenant(tenant).await?;
     let Asked { back, ui_locales, .. } = asked;
-    Ok(Next::Gone(Box::new(Farewell {
+    Ok(Farewell {
         tenant_name: snapshot.tenant.name.clone(),
         issuer: snapshot.tenant.issuer.clone(),
         ui_locales,
         back,
         ended: None,
         frames: Vec::new(),
-    })))
+    })
 }

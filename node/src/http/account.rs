@@ -10,7 +10,7 @@ mod sign_in;
 
 use actors::{
     Context,
-    account::{self, Act, Allowed, Answer, Overview},
+    account::{self, Act, Allowed, Answer, Overview, SignOut},
 };
 use axum::{
     Router,
@@ -169,7 +169,7 @@ async fn end(
     form: Result<Parameters, Failure>,
 ) -> Response {
     let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
-    let answer = posted.answer(Some(Done::SessionEnded), |form| {
+    let answer = posted.answer(Done::SessionEnded, |form| {
         let id = form.get("session").and_then(|text| text.parse().ok());
         let hint = "session is missing or no session id";
         id.map(Act::End).ok_or_else(|| Failure::new(Class::INVALID_REQUEST).detail(hint))
@@ -186,7 +186,7 @@ async fn end_others(
     form: Result<Parameters, Failure>,
 ) -> Response {
     let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
-    let answer = posted.answer(Some(Done::SignedOutElsewhere), |_| Ok(Act::EndOthers));
+    let answer = posted.answer(Done::SignedOutElsewhere, |_| Ok(Act::EndOthers));
     answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
 }
 
@@ -199,7 +199,7 @@ async fn withdraw(
     form: Result<Parameters, Failure>,
 ) -> Response {
     let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
-    let answer = posted.answer(Some(Done::ConsentRevoked), |form| {
+    let answer = posted.answer(Done::ConsentRevoked, |form| {
         let id = form.get("consent").and_then(|text| text.parse().ok());
         let hint = "consent is missing or no consent id";
         id.map(Act::Withdraw).ok_or_else(|| Failure::new(Class::INVALID_REQUEST).detail(hint))
@@ -215,9 +215,30 @@ async fn sign_out(
     headers: HeaderMap,
     form: Result<Parameters, Failure>,
 ) -> Response {
-    let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
-    let answer = posted.answer(None, |_| Ok(Act::SignOut));
-    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+    let answer = async {
+        let tenant = tenant?;
+        login::same_site(&headers, &ctx.settings().external_url)?;
+        let form = form?;
+        let token = form.get("csrf").unwrap_or_default();
+        let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
+        match account::sign_out(&ctx, tenant.id, session.as_ref(), token, source).await? {
+            SignOut::Gone(farewell) => {
+                let mut response = if farewell.frames.is_empty() {
+                    see(tenant.path("/account/signed-out"))
+                } else {
+                    // Clients hear of it by this very page.
+                    oauth::logout::gone(&farewell)?
+                };
+                if let Some(value) = cookie::forget(&ctx, cookie::Kind::Session, tenant.id) {
+                    response.headers_mut().append(header::SET_COOKIE, value);
+                }
+                Ok(response)
+            }
+            SignOut::SignedOut => Ok(back(&tenant)),
+            SignOut::NotGenuine => Err(not_genuine()),
+        }
+    };
+    answer.await.unwrap_or_else(|failure: Failure| refusal::page(failure, &arrival))
 }
 
 /// A form of the page on its way to an act.
@@ -232,7 +253,7 @@ struct Posted<'a> {
 impl Posted<'_> {
     async fn answer(
         self,
-        done: Option<Done>,
+        done: Done,
         act: impl FnOnce(&Parameters) -> Result<Act, Failure>,
     ) -> Result<Response, Failure> {
         let (ctx, tenant) = (self.ctx, self.tenant?);
@@ -242,17 +263,10 @@ impl Posted<'_> {
         let token = form.get("csrf").unwrap_or_default();
         let session = cookie::read(ctx, self.headers, cookie::Kind::Session, tenant.id);
         let answer = account::act(ctx, tenant.id, session.as_ref(), token, act, self.source);
-        match (answer.await?, done) {
-            (Answer::Done, Some(done)) => Ok(said(&tenant, done)),
-            (Answer::Done, None) => {
-                let mut response = see(tenant.path("/account/signed-out"));
-                if let Some(value) = cookie::forget(ctx, cookie::Kind::Session, tenant.id) {
-                    response.headers_mut().append(header::SET_COOKIE, value);
-                }
-                Ok(response)
-            }
-            (Answer::SignedOut, _) => Ok(back(&tenant)),
-            (Answer::NotGenuine, _) => Err(not_genuine()),
+        match answer.await? {
+            Answer::Done => Ok(said(&tenant, done)),
+            Answer::SignedOut => Ok(back(&tenant)),
+            Answer::NotGenuine => Err(not_genuine()),
         }
     }
 }

@@ -281,3 +281,18 @@ async fn clients_of_the_session_are_loaded_in_frames_before_the_person_goes_back
         assert!(!is_signed_in(&mut visitor, &node).await);
     }
 }
+
+#[tokio::test]
+async fn people_who_sign_out_at_their_account_are_shown_the_same_frames() {
+    let node = support::start(Content::Demo);
+    let front = "http://localhost:3000/front";
+    register(&node, |rules| rules.frontchannel_logout_uri = Some(front.into())).await;
+    let (mut visitor, tokens) = signed_in(&node).await;
+    let page = visitor.get(&node.demo_at("/account")).await;
+    let form = [("csrf", page.hidden("csrf"))];
+    let gone = visitor.post(&node.demo_at("/account/sign-out"), &form).await;
+    assert_eq!((gone.status, gone.page()), (200, "logged-out"), "{gone:?}");
+    let sid = claims(&tokens.text("id_token"))["sid"].as_str().unwrap().to_owned();
+    assert!(gone.body.contains(front) && gone.body.contains(&sid), "{gone:?}");
+    assert!(!is_signed_in(&mut visitor, &node).await);
+}

@@ -1,6 +1,6 @@
 //! A person, the browser in which they may do everything, and what can become of either.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use actors::{
     Asker,
@@ -14,6 +14,7 @@ use identity::{
     consents::{self, CONSENTS},
     grants::GRANTS,
     id::{ClientId, SessionId, TenantId, UserId},
+    logout,
     sessions::{self, SESSIONS},
     stamp::Placement,
     table::{self, Record as _, Span, Table, Tables as _},
@@ -227,6 +228,22 @@ impl Scene {
             }
             State::Unused => self.node.pass_ms(&self.clock, 7_260_000),
         }
+        self.settled().await;
+    }
+
+    /// Waits until the cluster has ended, one by one, what ended all at once: that is its own doing
+    /// and none of a handler's.
+    async fn settled(&self) {
+        let left = || {
+            let reading = self.node.context.local();
+            logout::leaving(&reading.view().unwrap(), self.tenant, 1).unwrap()
+        };
+        let done = async {
+            while !left().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), done).await.expect("sessions are settled");
     }
 }
 
