@@ -14,7 +14,8 @@ fn refuses(answer: &Answer) -> bool {
     let silent = !answer.body.contains("alice") && !answer.body.contains("Alice");
     let nothing = !answer.body.contains("vlt_ac_") && !answer.header("location").contains("code=");
     let asks = match answer.status {
-        200 => answer.page() == "login",
+        // Nobody is signed in, and the page says just that.
+        200 => matches!(answer.page(), "login" | "logged-out"),
         303 => {
             let location = answer.header("location");
             location == "/t/demo/account" || location.contains("error=login_required")
@@ -63,11 +64,13 @@ async fn whoever_is_signed_in_gets_each_of_it() {
             | Handler::Allow => {
                 assert!(answer.sent_back("code").is_some(), "{handler:?}: {answer:?}");
             }
+            Handler::LogOut => assert!(answer.page() == "logged-out" && changed, "{answer:?}"),
             Handler::Account => assert!(answer.body.contains("alice@example.org"), "{answer:?}"),
             Handler::EndSession
             | Handler::EndOthers
             | Handler::Withdraw
             | Handler::ChangePassword
+            | Handler::EditProfile
             | Handler::SignOut => {
                 assert_eq!((answer.status, changed), (303, true), "{handler:?}: {answer:?}");
             }
@@ -78,11 +81,17 @@ async fn whoever_is_signed_in_gets_each_of_it() {
 #[tokio::test]
 async fn a_form_is_good_at_its_own_handler_only_however_sure_the_person_is() {
     let mut scene = Scene::new().await;
-    let Forms { credentials, account, consent, own_account, .. } = &scene.forms;
-    let forms = [credentials, account, consent, own_account].map(Clone::clone);
+    let Forms { credentials, account, consent, own_account, logout, .. } = &scene.forms;
+    let forms = [credentials, account, consent, own_account, logout].map(Clone::clone);
     let before = scene.records();
-    let handlers =
-        ["/login", "/login/account", "/login/consent", "/account/sign-out", "/account/sign-in"];
+    let handlers = [
+        "/login",
+        "/login/account",
+        "/login/consent",
+        "/account/sign-out",
+        "/oauth/logout/confirm",
+        "/account/sign-in",
+    ];
     for (own, path) in handlers.into_iter().enumerate() {
         for (place, csrf) in forms.iter().enumerate().filter(|(place, _)| *place != own) {
             let (username, password) = ALICE;
@@ -92,6 +101,7 @@ async fn a_form_is_good_at_its_own_handler_only_however_sure_the_person_is() {
                 ("password", password.to_owned()),
                 ("account", "same".to_owned()),
                 ("consent", "allow".to_owned()),
+                ("logout", "confirm".to_owned()),
             ];
             let answer = scene.post(path, &form).await;
             assert!(matches!(answer.status, 400 | 403), "{place} at {path}: {answer:?}");

@@ -49,6 +49,7 @@ pub(super) struct Forms {
     pub(super) account: String,
     pub(super) consent: String,
     pub(super) own_account: String,
+    pub(super) logout: String,
     pub(super) other_session: String,
     pub(super) consent_id: String,
 }
@@ -96,6 +97,7 @@ impl Scene {
         let credentials = shown("login").await;
         let account = shown("select_account").await;
         let consent = shown("consent").await;
+        let logout = visitor.get(&node.demo_at("/oauth/logout")).await.hidden("csrf").to_owned();
         let page = visitor.get(&node.demo_at("/account")).await;
         assert!(page.body.contains(&other_session), "{page:?}");
         let forms = Forms {
@@ -103,6 +105,7 @@ impl Scene {
             account,
             consent,
             own_account: page.hidden("csrf").to_owned(),
+            logout,
             other_session,
             consent_id: consents::id_of(user, client).to_string(),
         };
@@ -260,10 +263,12 @@ pub(super) enum Handler {
     EndOthers,
     Withdraw,
     ChangePassword,
+    EditProfile,
     SignOut,
+    LogOut,
 }
 
-pub(super) const HANDLERS: [Handler; 11] = [
+pub(super) const HANDLERS: [Handler; 13] = [
     Handler::AuthorizeSilently,
     Handler::Authorize,
     Handler::AuthorizeByForm,
@@ -274,7 +279,9 @@ pub(super) const HANDLERS: [Handler; 11] = [
     Handler::EndOthers,
     Handler::Withdraw,
     Handler::ChangePassword,
+    Handler::EditProfile,
     Handler::SignOut,
+    Handler::LogOut,
 ];
 
 impl Scene {
@@ -317,7 +324,14 @@ impl Scene {
                 ];
                 ("/account/password", form)
             }
+            Handler::EditProfile => {
+                ("/account/profile", vec![("csrf", own), ("given_name", "Another".into())])
+            }
             Handler::SignOut => ("/account/sign-out", vec![("csrf", own)]),
+            Handler::LogOut => {
+                let form = vec![("csrf", self.forms.logout.clone()), ("logout", "confirm".into())];
+                ("/oauth/logout/confirm", form)
+            }
         };
         self.post(path, &form).await
     }
