@@ -11,7 +11,7 @@ use identity::{
     attempts::{self, Attempt, Guard, Rule},
     codec,
     command::Command,
-    id::{TenantId, UserId},
+    id::{ClientId, TenantId, UserId},
     outcome::Rejection,
     principal::{Principal, Source},
     secret::Digest,
@@ -52,6 +52,9 @@ pub struct Trying<'a> {
     pub device: Option<&'a Token>,
     /// From where.
     pub source: &'a Source,
+    /// The client that hands in what somebody typed there: then the address is the client's, and
+    /// all who use it would share a bucket made for one visitor.
+    pub through: Option<ClientId>,
 }
 
 /// The guards of an attempt.
@@ -70,8 +73,13 @@ pub fn guards(ctx: &Context, tenant: TenantId, trying: Trying<'_>) -> Attempt {
         // A person may type a password where the name belongs: its bare digest could be searched.
         None => Guard { rule: Rule::Account, key: mac(&[b"name", trying.name.as_bytes()]) },
     };
-    let network = network(&trying.source.address);
-    let source = Guard { rule: Rule::Source, key: mac(&[b"network", network.as_bytes()]) };
+    let source = match trying.through {
+        Some(client) => Guard { rule: Rule::Tenant, key: mac(&[b"client", &client.bytes()]) },
+        None => {
+            let network = network(&trying.source.address);
+            Guard { rule: Rule::Source, key: mac(&[b"network", network.as_bytes()]) }
+        }
+    };
     let tenant = Guard { rule: Rule::Tenant, key: Digest::of(&tenant.bytes()) };
     Attempt { guards: vec![account, source, tenant] }
 }

@@ -3,7 +3,7 @@
 use identity::{
     attempts::{Attempt, Proven, Use},
     command::Command,
-    id::TenantId,
+    id::{ClientId, TenantId},
     outcome::Rejection,
     principal::Source,
     sessions::Presented,
@@ -36,6 +36,8 @@ pub struct Shown<'a> {
     pub device: Option<&'a Token>,
     /// From where.
     pub source: &'a Source,
+    /// The client that hands in what somebody typed there.
+    pub through: Option<ClientId>,
 }
 
 /// A right password: what may now be done with it, once.
@@ -109,7 +111,7 @@ pub async fn prove(
 ) -> Result<Option<Proof>, Error> {
     // What would not be compared anyway is refused before it is counted.
     ctx.hasher().admits(tenant)?;
-    let Shown { username, device, source, .. } = shown;
+    let Shown { username, device, source, through, .. } = shown;
     let reading = ctx.fresh().await?;
     let (user, looked) = {
         let view = reading.view()?;
@@ -118,7 +120,7 @@ pub async fn prove(
             Some(id) => table::record::<User>(&view, tenant, id)?.filter(User::live),
             None => None,
         };
-        let trying = Trying { user: user.as_ref(), name: username, device, source };
+        let trying = Trying { user: user.as_ref(), name: username, device, source, through };
         let looked = match &before {
             Some(_) => None,
             None => Some(attempts::look(ctx, &view, tenant, trying, action)?),
@@ -192,6 +194,7 @@ pub(crate) async fn change(
         password: change.current,
         device: change.device,
         source: &asker.source,
+        through: None,
     };
     let proof = prove(ctx, tenant, shown, ACTION, None).await?;
     let Some(proof) = proof.filter(|proof| proof.user.id == user.id) else {

@@ -127,7 +127,10 @@ impl Touched {
             snapshot: has(&[*b"tn", *b"sk", *b"cs"]),
             clients: has(&[*b"cl"]),
             directory: has(&[*b"td", *b"cs"]),
-            notices: has(&[*b"ln", *b"le"]),
+            // What is written again is looked at by who wrote it.
+            notices: changed
+                .iter()
+                .any(|(table, _, revision)| [*b"ln", *b"le"].contains(table) && *revision == 1),
         }
     }
 }

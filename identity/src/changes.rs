@@ -49,6 +49,12 @@ pub const CHANGES: &[Change] = &[
         what: "people edit their profile; passwords that clients hand in",
         feature_level: 1,
     },
+    Change {
+        number: 11,
+        date: "2026-11-25",
+        what: "codes end with the credential they were drawn under",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

@@ -128,6 +128,9 @@ pub enum CodeRefusal {
     /// The PKCE verifier is missing, unexpected or wrong.
     #[error("the code verifier does not match")]
     Verifier,
+    /// A credential of the user changed since.
+    #[error("the credentials of the user have changed")]
+    Credential,
 }
 
 /// Why a refresh token is not exchanged. Variants are only ever appended.

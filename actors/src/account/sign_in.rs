@@ -117,6 +117,7 @@ async fn attempt(
         password: &submission.password,
         device: visit.device.as_ref(),
         source: &visit.source,
+        through: None,
     };
     let Some(proof) = proof::prove(ctx, tenant, shown, ACTION, None).await? else {
         return Ok(None);

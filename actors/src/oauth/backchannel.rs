@@ -47,8 +47,8 @@ struct Target {
 
 /// Why a client could not be told.
 enum Failed {
-    /// It answered otherwise than it should.
-    Answer(u16),
+    /// It answered otherwise than it should, or this node cannot ask.
+    Once(String),
     /// It cannot be reached; the next try would fare no better.
     Away(Refused),
     /// There is no room for the request now.
@@ -68,22 +68,25 @@ pub(crate) async fn tell(
     let target = target(ctx, tenant, client)?;
     let mut away: Option<Refused> = None;
     for some in ends.chunks(AT_ONCE) {
-        let told = match (&target, away) {
+        can_note(ctx).await?;
+        let told: Vec<Result<(), Failed>> = match (&target, away) {
             // Nobody is there to be told.
-            (None, _) => some.iter().map(|_| Ok(Ok(()))).collect(),
-            (Some(_), Some(refused)) => {
-                some.iter().map(|_| Ok(Err(Failed::Away(refused)))).collect()
-            }
+            (None, _) => some.iter().map(|_| Ok(())).collect(),
+            (Some(_), Some(refused)) => some.iter().map(|_| Err(Failed::Away(refused))).collect(),
             (Some(target), None) => {
                 let posts = some.iter().map(|end| post(ctx, tenant, target, *end));
                 futures::future::join_all(posts).await
             }
         };
+        let mut busy = false;
         for (end, told) in some.iter().zip(told) {
-            let reason = match told? {
+            let reason = match told {
                 Ok(()) => None,
-                Err(Failed::Busy) => return Err(Error::Overloaded { retry_after_s: 1 }),
-                Err(Failed::Answer(status)) => Some(format!("status {status}")),
+                Err(Failed::Busy) => {
+                    busy = true;
+                    continue;
+                }
+                Err(Failed::Once(reason)) => Some(reason),
                 Err(Failed::Away(refused)) => {
                     away = Some(refused);
                     Some(refused.to_string())
@@ -91,7 +94,20 @@ pub(crate) async fn tell(
             };
             note(ctx, tenant, (client, *end), reason).await?;
         }
+        if busy {
+            return Err(Error::Overloaded { retry_after_s: 1 });
+        }
     }
+    Ok(())
+}
+
+/// Nothing is signed or sent that could not be written down: a node that cannot write would tell
+/// the same again and again.
+async fn can_note(ctx: &Context) -> Result<(), Error> {
+    if let Some((_, reason)) = ctx.unready().into_iter().next() {
+        return Err(Error::Unavailable(reason));
+    }
+    drop(ctx.fresh().await?);
     Ok(())
 }
 
@@ -105,20 +121,9 @@ fn target(ctx: &Context, tenant: TenantId, client: ClientId) -> Result<Option<Ta
     Ok(client.zip(url).map(|(client, url)| Target { client, url }))
 }
 
-async fn post(
-    ctx: &Context,
-    tenant: TenantId,
-    target: &Target,
-    end: End,
-) -> Result<Result<(), Failed>, Error> {
-    let (snapshot, key) = signer(ctx, tenant, target.client.id_token_algorithm).await?;
-    let jti = URL_SAFE_NO_PAD.encode(ctx.random().bytes::<16>());
-    let (issuer, client_id) = (&snapshot.tenant.issuer, &target.client.client_id);
-    let who = (end.user, end.session);
-    let claims = claims::logout_token(issuer, client_id, who, jti, ctx.now_ms());
-    let token = key
-        .sign(&claims, TokenType::LogoutToken)
-        .map_err(|error| Error::Internal(error.to_string()))?;
+async fn post(ctx: &Context, tenant: TenantId, target: &Target, end: End) -> Result<(), Failed> {
+    let token = token(ctx, tenant, target, end).await;
+    let token = token.map_err(|error| Failed::Once(format!("no logout token: {error}")))?;
     let request = Request {
         url: target.url.clone(),
         body: Some(Body {
@@ -127,13 +132,28 @@ async fn post(
         }),
         accept: "application/json",
     };
-    Ok(match ctx.fetcher()?.fetch(request).await {
+    let fetcher = ctx.fetcher().map_err(|error| Failed::Once(error.to_string()))?;
+    match fetcher.fetch(request).await {
         // §2.8: 200, and some frameworks say 204.
         Ok(answer) if matches!(answer.status, 200 | 204) => Ok(()),
-        Ok(answer) => Err(Failed::Answer(answer.status)),
+        Ok(answer) => Err(Failed::Once(format!("status {}", answer.status))),
         Err(Refused::Busy) => Err(Failed::Busy),
         Err(refused) => Err(Failed::Away(refused)),
-    })
+    }
+}
+
+async fn token(
+    ctx: &Context,
+    tenant: TenantId,
+    target: &Target,
+    end: End,
+) -> Result<String, Error> {
+    let (snapshot, key) = signer(ctx, tenant, target.client.id_token_algorithm).await?;
+    let jti = URL_SAFE_NO_PAD.encode(ctx.random().bytes::<16>());
+    let (issuer, client_id) = (&snapshot.tenant.issuer, &target.client.client_id);
+    let who = (end.user, end.session);
+    let claims = claims::logout_token(issuer, client_id, who, jti, ctx.now_ms());
+    key.sign(&claims, TokenType::LogoutToken).map_err(|error| Error::Internal(error.to_string()))
 }
 
 async fn note(

@@ -19,8 +19,8 @@ pub(super) struct Hint {
     pub(super) user: UserId,
     /// The `client_id` it was issued to.
     pub(super) client_id: String,
-    /// In which session.
-    pub(super) session: SessionId,
+    /// In which session, if it was issued in one.
+    pub(super) session: Option<SessionId>,
 }
 
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ struct Claims {
     iss: String,
     sub: String,
     aud: String,
-    sid: String,
+    sid: Option<String>,
 }
 
 /// Reads a hint.
@@ -46,7 +46,11 @@ pub(super) async fn read(
     let claims = payload.and_then(|bytes| serde_json::from_slice::<Claims>(&bytes).ok());
     let ours = claims.filter(|claims| claims.iss == snapshot.tenant.issuer);
     let hint = ours.and_then(|Claims { sub, aud, sid, .. }| {
-        Some(Hint { user: sub.parse().ok()?, client_id: aud, session: sid.parse().ok()? })
+        let session = match sid {
+            Some(sid) => Some(sid.parse().ok()?),
+            None => None,
+        };
+        Some(Hint { user: sub.parse().ok()?, client_id: aud, session })
     });
     Ok(hint.ok_or_else(|| {
         OAuthError::new(Code::InvalidRequest, "id_token_hint is not an ID token of this issuer")

@@ -19,7 +19,7 @@ use identity::{
     outcome::Rejection,
     principal::{Principal, Source},
     secret::Digest,
-    sessions,
+    sessions::{self, Presented, Session},
     stamp::Placement,
     table::{self, Tables},
 };
@@ -142,6 +142,9 @@ pub async fn start(
     let hint = match parameters.get("id_token_hint") {
         Some(text) => match hint::read(ctx, tenant, text).await? {
             Ok(hint) => Some(hint),
+            // Of a key that has retired, perhaps: without an address it proves nothing, so that the
+            // person is asked.
+            Err(_) if parameters.get("post_logout_redirect_uri").is_none() => None,
             Err(error) => return Ok(Next::Refused(error)),
         },
         None => None,
@@ -157,8 +160,8 @@ pub async fn start(
     };
     drop(reading);
     let Some(found) = found else { return gone(ctx, tenant, asked).await };
-    let proven =
-        hint.is_some_and(|hint| hint.session == found.session.id && hint.user == found.user.id);
+    let proven = hint
+        .is_some_and(|hint| hint.session == Some(found.session.id) && hint.user == found.user.id);
     if proven {
         leave(ctx, tenant, asked, found, source).await
     } else {
@@ -322,10 +325,17 @@ async fn end(
     source: Source,
 ) -> Result<Farewell, Error> {
     let frames = frames(ctx, tenant, &found)?;
-    let (user, id, by) = (found.user.id, found.session.id, found.presented);
+    let (user, id) = (found.user.id, found.session.id);
+    let _turn = ctx.turn(tenant, id, Purpose::End).await?;
+    // Whoever had the turn before may have changed the cookie; it is the same session.
+    let now = {
+        let reading = ctx.fresh().await?;
+        table::record::<Session>(&reading.view()?, tenant, id.bytes())?
+    };
+    let cookie = now.map_or(found.presented.cookie, |session| session.cookie);
+    let by = Presented { session: id, cookie };
     let asker = Asker { principal: Principal::Person { tenant, user }, source, idempotency: None };
     let command = Command::Sessions(sessions::Command::EndOwn { by, id });
-    let _turn = ctx.turn(tenant, id, Purpose::End).await?;
     match ctx.propose(&asker, Placement::Tenant(tenant), command).await?.result {
         Ok(_) | Err(Rejection::NotFound | Rejection::Issue(_)) => {}
         Err(rejection) => return Err(rejection.into()),

@@ -65,7 +65,13 @@ pub(super) async fn exchange(
     }
     let api = authorize::target(parameters, client, &ctx.api_audience())?;
     let asking = Asking { ctx, tenant, client, api, scopes, source: &source };
-    let shown = Shown { username: &username, password: &password, device: None, source: &source };
+    let shown = Shown {
+        username: &username,
+        password: &password,
+        device: None,
+        source: &source,
+        through: Some(client.id),
+    };
     let Some(mut proof) = proof::prove(ctx, tenant, shown, ACTION, None).await? else {
         return Err(asking.wrong());
     };

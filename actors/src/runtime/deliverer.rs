@@ -14,7 +14,7 @@ use identity::{
     command::Command,
     id::{ClientId, TenantId, UserId},
     logout,
-    outcome::Outcome,
+    outcome::{Outcome, Rejection},
     sessions,
     stamp::Placement,
 };
@@ -172,6 +172,7 @@ impl State {
         self.running.insert(task);
         let (ctx, me) = (self.ctx.clone(), me.clone());
         self.tasks.spawn(async move {
+            let ending = Ending { me, task };
             let result = match task {
                 Task::Settle(tenant, user) => settle(&ctx, tenant, user).await,
                 Task::Tell(tenant, client) => backchannel::tell(&ctx, tenant, client, &ends).await,
@@ -181,8 +182,21 @@ impl State {
                 // Whatever kept it from going on shall have a moment to pass.
                 tokio::time::sleep(TURN_EVERY).await;
             }
-            drop(me.cast(Message::Ended(task)));
+            drop(ending);
         });
+    }
+}
+
+/// Says that a task ended when it is dropped, so that one that fails is not taken for running.
+struct Ending {
+    me: ActorRef<Message>,
+    task: Task,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // When the actor is gone as well, nobody waits for it.
+        let _ = self.me.cast(Message::Ended(self.task));
     }
 }
 
@@ -217,7 +231,8 @@ async fn settle(ctx: &Context, tenant: TenantId, user: UserId) -> Result<(), Err
         match reply.result {
             Ok(Outcome::Swept(ended)) if ended > 0 => {}
             // Nothing is left, or the user is not among those who leave any more.
-            Ok(_) | Err(_) => return Ok(()),
+            Ok(_) | Err(Rejection::NotFound) => return Ok(()),
+            Err(rejection) => return Err(rejection.into()),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{Ask, Continue, Redemption, SignIn, grant, may_reach_api, prompt, red
 use crate::{
     applying::Applying,
     clients::{Client, GrantType},
-    codec::Persisted,
+    codec::{self, Persisted},
     consents,
     grants::{self, Grant, Issue, Parties},
     id::{ClientId, GrantId, SessionId, UserId},
@@ -48,10 +48,56 @@ pub struct AuthorizationCode {
     pub expires_at_ms: u64,
     /// The grant of its first use.
     pub redeemed: Option<GrantId>,
+    /// The user's credential revision when it was issued.
+    pub credential_revision: u64,
 }
 
 impl Persisted for AuthorizationCode {
     const KIND: [u8; 2] = *b"ac";
+    const VERSION: u16 = 2;
+
+    fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
+        match version {
+            1 => codec::body_from::<CodeV1>(body).map(Self::from),
+            _ => Err(codec::Error::Version { kind: Self::KIND, version }),
+        }
+    }
+}
+
+/// A code before credential revisions.
+#[derive(Serialize, Deserialize)]
+struct CodeV1 {
+    client: ClientId,
+    user: UserId,
+    session: SessionId,
+    redirect_uri: String,
+    scopes: BTreeSet<String>,
+    nonce: Option<String>,
+    challenge: Option<String>,
+    api: bool,
+    authenticated_at_ms: u64,
+    expires_at_ms: u64,
+    redeemed: Option<GrantId>,
+}
+
+impl From<CodeV1> for AuthorizationCode {
+    fn from(old: CodeV1) -> Self {
+        Self {
+            client: old.client,
+            user: old.user,
+            session: old.session,
+            redirect_uri: old.redirect_uri,
+            scopes: old.scopes,
+            nonce: old.nonce,
+            challenge: old.challenge,
+            api: old.api,
+            authenticated_at_ms: old.authenticated_at_ms,
+            expires_at_ms: old.expires_at_ms,
+            redeemed: old.redeemed,
+            // Nobody knows; it lives for a minute, and its person is still signed in.
+            credential_revision: u64::MAX,
+        }
+    }
 }
 
 /// What a client shows with a code.
@@ -203,6 +249,7 @@ fn issue_code<T: TablesMut>(
         authenticated_at_ms: session.authenticated_at_ms,
         expires_at_ms: at.now_ms.saturating_add(code_ms),
         redeemed: None,
+        credential_revision: parties.user.as_ref().map_or(u64::MAX, |it| it.credential_revision),
     };
     let gone_at_ms = code.expires_at_ms.saturating_add(REPLAY_MEMORY_MS);
     at.put_flow(digest.bytes(), &code, gone_at_ms);
@@ -242,6 +289,11 @@ pub(crate) fn redeem<T: TablesMut>(
     let parties = grants::authorize_issue(at, issue)?;
     may_reach_api(&parties.client, code.api)?;
     check_client(&parties.client, &code)?;
+    // A session may outlive a password that is changed in it; what was drawn before does not.
+    if parties.user.as_ref().map(|user| user.credential_revision) != Some(code.credential_revision)
+    {
+        return Err(CodeRefusal::Credential.into());
+    }
     at.rewrite_flow(digest.bytes(), &AuthorizationCode { redeemed: Some(grant), ..code.clone() });
     let beginning = grant::Beginning {
         grant,
@@ -272,6 +324,7 @@ mod tests {
             authenticated_at_ms: 0,
             expires_at_ms: 1000,
             redeemed: None,
+            credential_revision: 1,
         }
     }
 

@@ -250,6 +250,10 @@ fn gate<T: TablesMut>(
         scopes,
     };
     let parties = grants::authorize_issue(at, issue)?;
+    // What began with a password ends when the client may not ask with one any more.
+    if grant.session.is_none() && !parties.client.grant_types.contains(&GrantType::Password) {
+        return Err(IssueRefusal::GrantType.into());
+    }
     may_reach_api(&parties.client, row.api)?;
     let user = parties.user.as_ref().ok_or(IssueRefusal::UserDisabled)?;
     if user.credential_revision != row.credential_revision {

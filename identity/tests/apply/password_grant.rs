@@ -89,6 +89,12 @@ fn a_refresh_token_comes_with_offline_access_only() {
     let Refreshed { issued, token } = refreshed;
     assert_eq!(token, Handover::Begun);
     use_of(&mut world, FIRST, 2).unwrap();
+    // What is taken from the client is taken from what began with it.
+    let mut taken = world.clone();
+    let grant_types = [GrantType::AuthorizationCode, GrantType::RefreshToken].into();
+    set(&mut taken, clients::Settings { grant_types, ..web() });
+    let refused = Err(Rejection::Issue(IssueRefusal::GrantType));
+    assert_eq!(use_of(&mut taken, 2, 3), refused);
     let (settings, password) = (user("bob"), Some(phc("another")));
     let change = users::Command::Update { id: BOB, expected: None, settings, password };
     world.done(operator(), ACME, Command::Users(change));

@@ -255,6 +255,7 @@ pub(crate) fn code() -> AuthorizationCode {
         authenticated_at_ms: AT,
         expires_at_ms: AT + 60_000,
         redeemed: Some(GRANT),
+        credential_revision: 3,
     }
 }
 
@@ -375,7 +376,8 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("grant-2", grant()),
         sample("grant-2-of-no-session", Grant { session: None, revoked_at_ms: None, ..grant() }),
         sample("denied-token", DeniedToken { expires_at_ms: AT }),
-        sample("authorization-code", code()),
+        older("authorization-code", AuthorizationCode { credential_revision: u64::MAX, ..code() }),
+        sample("authorization-code-2", code()),
         sample("refresh-token", refresh_token()),
         sample(
             "refresh-token-unused",

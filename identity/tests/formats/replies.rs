@@ -53,6 +53,7 @@ labels!(label, LABELS, Answer, {
     Err(Rejection::Code(CodeRefusal::Client)) => "code-client",
     Err(Rejection::Code(CodeRefusal::RedirectUri)) => "code-redirect-uri",
     Err(Rejection::Code(CodeRefusal::Verifier)) => "code-verifier",
+    Err(Rejection::Code(CodeRefusal::Credential)) => "code-credential",
     Err(Rejection::Protected(_)) => "protected",
     Err(Rejection::FeatureLevel) => "feature-level",
     Err(Rejection::Poison) => "poison",
@@ -142,6 +143,7 @@ fn answers() -> Vec<Answer> {
         CodeRefusal::Client,
         CodeRefusal::RedirectUri,
         CodeRefusal::Verifier,
+        CodeRefusal::Credential,
     ];
     all.extend(code.map(|refusal| Err(Rejection::Code(refusal))));
     all

@@ -86,7 +86,8 @@ async fn a_malformed_request_is_refused_in_oauth_words() {
     let node = support::demo();
     let cases = [
         (&[][..], 400, "invalid_request"),
-        (&[("grant_type", "password")], 400, "unsupported_grant_type"),
+        (&[("grant_type", "urn:example:other")], 400, "unsupported_grant_type"),
+        (&[("grant_type", "password")], 400, "unauthorized_client"),
         (&[GRANT, GRANT], 400, "invalid_request"),
         (&[GRANT, ("scope", "read"), ("scope", "write")], 400, "invalid_request"),
         (&[GRANT, ("resource", "https://elsewhere.example")], 400, "invalid_target"),

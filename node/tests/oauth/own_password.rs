@@ -101,6 +101,8 @@ async fn a_new_password_ends_all_but_this_session_which_gets_another_cookie() {
     let tokens = login::redeem(&node, &code, &[]).await;
     assert_eq!(login::userinfo(&node, &tokens.text("access_token")).await.status, 200);
     let before = session_cookie(&here);
+    // Drawn with the old cookie, to be exchanged when the password is a new one.
+    let drawn = here.get(&ask.url()).await.sent_back("code").unwrap();
 
     let answer = change(&node, &mut here, [ALICE_PASSWORD, NEW, NEW]).await;
     let location = "/t/demo/account?done=password";
@@ -118,6 +120,8 @@ async fn a_new_password_ends_all_but_this_session_which_gets_another_cookie() {
     assert_eq!(login::userinfo(&node, &tokens.text("access_token")).await.status, 401);
     let refused = refresh(&node, &tokens.text("refresh_token")).await;
     assert_eq!(refused.oauth_error(), (400, "invalid_grant".to_owned()));
+    let late = login::redeem(&node, &drawn, &[]).await;
+    assert_eq!(late.oauth_error(), (400, "invalid_grant".to_owned()));
 
     assert_eq!(sign_in(&node, ALICE_PASSWORD).await.status, 403);
     assert_eq!(sign_in(&node, NEW).await.status, 303);

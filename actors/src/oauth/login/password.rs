@@ -147,7 +147,7 @@ async fn attempt(
 ) -> Result<Attempt, Error> {
     let Flow { ctx, tenant, .. } = *flow;
     let (device, source) = (visit.device.as_ref(), &visit.source);
-    let shown = Shown { username, password, device, source };
+    let shown = Shown { username, password, device, source, through: None };
     let Some(proof) = proof::prove(ctx, tenant, shown, "oauth.login", before).await? else {
         return Ok(Attempt::Wrong);
     };

@@ -56,10 +56,13 @@ pub(super) async fn post(
     let answer = async {
         let (tenant, form) = (tenant?, form?);
         let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
-        let query = form.query();
-        if session.is_none() && query.len() <= QUERY_MAX {
-            let location = format!("{}?{query}", tenant.path("/oauth/logout"));
-            return to(&location);
+        if session.is_none() {
+            let query = form.query();
+            if query.len() > QUERY_MAX {
+                // Without the cookie nobody could be signed out, and it must not look as if.
+                return Err(Failure::new(Class::INVALID_REQUEST).detail("the request is too long"));
+            }
+            return to(&format!("{}?{query}", tenant.path("/oauth/logout")));
         }
         answer(&ctx, Ok(tenant), (&headers, source), Ok(form)).await
     };
@@ -75,7 +78,7 @@ async fn answer(
     let (tenant, parameters) = (tenant?, parameters.and_then(Parameters::for_flow)?);
     let session = cookie::read(ctx, headers, cookie::Kind::Session, tenant.id);
     let next = logout::start(ctx, tenant.id, &parameters, session.as_ref(), source).await?;
-    go_on(ctx, &tenant, next)
+    go_on(ctx, &tenant, next, session.is_some())
 }
 
 /// The answer to the question.
@@ -99,18 +102,27 @@ pub(super) async fn confirm(
         let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
         let posted = (form.get("csrf").unwrap_or_default(), verdict);
         let next = logout::answer(&ctx, tenant.id, posted, session.as_ref(), source).await?;
-        go_on(&ctx, &tenant, next)
+        go_on(&ctx, &tenant, next, session.is_some())
     };
     answer.await.unwrap_or_else(|failure: Failure| refusal::page(failure, &arrival))
 }
 
-fn go_on(ctx: &Context, tenant: &Tenant, next: Next) -> Result<Response, Failure> {
+/// A cookie is forgotten only if it came: a request without one says nothing of what the browser
+/// keeps.
+fn go_on(
+    ctx: &Context,
+    tenant: &Tenant,
+    next: Next,
+    had_cookie: bool,
+) -> Result<Response, Failure> {
     let refused = Failure::new(Class::INVALID_REQUEST);
     match next {
         Next::Ask(question) => Ok(ask(tenant, &question)),
         Next::Gone(farewell) => {
             let mut response = gone(&farewell)?;
-            if let Some(cleared) = cookie::forget(ctx, cookie::Kind::Session, tenant.id) {
+            if had_cookie
+                && let Some(cleared) = cookie::forget(ctx, cookie::Kind::Session, tenant.id)
+            {
                 response.headers_mut().append(header::SET_COOKIE, cleared);
             }
             Ok(response)
