@@ -7,10 +7,7 @@ use identity::{
     grants::{DeniedToken, Grant},
     id::{ClientId, GrantId, RequestId, RoleId, SagaId, SessionId, SigningKeyId, TenantId, UserId},
     keys::{self, Algorithm, SigningKey},
-    oauth::{
-        code::AuthorizationCode,
-        refresh::{ClientPolicy, Policy, RefreshToken, Rotation, Successor},
-    },
+    oauth::refresh::{ClientPolicy, Policy, RefreshToken, Rotation, Successor},
     outcome::Outcome,
     principal::{ApiScopes, Principal, Source},
     secret::{Digest, PasswordHash, Sealed},
@@ -242,23 +239,6 @@ pub(crate) fn grant() -> Grant {
     }
 }
 
-pub(crate) fn code() -> AuthorizationCode {
-    AuthorizationCode {
-        client: CLIENT,
-        user: USER,
-        session: SESSION,
-        redirect_uri: "https://app.example/cb".into(),
-        scopes: ["openid".into()].into(),
-        nonce: Some("n-0".into()),
-        challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into()),
-        api: true,
-        authenticated_at_ms: AT,
-        expires_at_ms: AT + 60_000,
-        redeemed: Some(GRANT),
-        credential_revision: 3,
-    }
-}
-
 fn refresh_token() -> RefreshToken {
     let grace_until_ms = AT + 10_000;
     RefreshToken {
@@ -376,8 +356,6 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("grant-2", grant()),
         sample("grant-2-of-no-session", Grant { session: None, revoked_at_ms: None, ..grant() }),
         sample("denied-token", DeniedToken { expires_at_ms: AT }),
-        older("authorization-code", AuthorizationCode { credential_revision: u64::MAX, ..code() }),
-        sample("authorization-code-2", code()),
         sample("refresh-token", refresh_token()),
         sample(
             "refresh-token-unused",
