@@ -30,12 +30,17 @@ use crate::{
 
 /// How often it looks for what is due again.
 const TURN_EVERY: Duration = Duration::from_secs(1);
-/// Notices of a tenant looked at in one turn.
-const NOTICES_MAX: usize = 1_000;
+/// Notices of a tenant looked at together; as long as they are for clients that are being told
+/// already, it looks further.
+const NOTICES_MAX: usize = 250;
+/// Such pages in one turn.
+const PAGES_MAX: usize = 20;
 /// Users of a tenant whose sessions are settled in one turn.
 const LEAVING_MAX: usize = 16;
 /// Most tasks at once; each makes a few requests at a time.
 const TASKS_MAX: usize = 64;
+/// Most of them that tell clients of one tenant.
+const TENANT_TASKS_MAX: usize = 24;
 
 /// What the actor is asked.
 pub enum Message {
@@ -146,7 +151,7 @@ impl State {
         let due = self.due.iter().filter(|(_, at_ms)| **at_ms <= now_ms);
         let due: Vec<TenantId> = due.map(|(tenant, _)| *tenant).collect();
         for tenant in due {
-            let (work, next_ms) = look(&self.ctx, tenant, now_ms)?;
+            let (work, next_ms) = look(&self.ctx, tenant, now_ms, &self.running)?;
             self.due.remove(&tenant);
             if let Some(next_ms) = next_ms {
                 self.due.insert(tenant, next_ms);
@@ -163,7 +168,9 @@ impl State {
             // When it ends, its tenant is looked at again.
             return;
         }
-        if self.running.len() >= TASKS_MAX {
+        let of_tenant = self.running.iter().filter(|it| it.tenant() == task.tenant()).count();
+        let full = matches!(task, Task::Tell(..)) && of_tenant >= TENANT_TASKS_MAX;
+        if full || self.running.len() >= TASKS_MAX {
             let later_ms = now_ms.saturating_add(1_000);
             let at_ms = self.due.entry(task.tenant()).or_insert(later_ms);
             *at_ms = later_ms.min(*at_ms);
@@ -202,25 +209,40 @@ impl Drop for Ending {
 
 type Work = BTreeMap<Task, Vec<End>>;
 
-/// What is due in a tenant, and when something is due again.
-fn look(ctx: &Context, tenant: TenantId, now_ms: u64) -> Result<(Work, Option<u64>), Error> {
+/// What is due in a tenant and not under way, and when something is due again.
+fn look(
+    ctx: &Context,
+    tenant: TenantId,
+    now_ms: u64,
+    running: &BTreeSet<Task>,
+) -> Result<(Work, Option<u64>), Error> {
     let reading = ctx.local();
     let view = reading.view()?;
     let mut work = Work::new();
     for user in logout::leaving(&view, tenant, LEAVING_MAX)? {
         work.insert(Task::Settle(tenant, user), Vec::new());
     }
-    let due = logout::due(&view, tenant, now_ms, NOTICES_MAX)?;
-    for notice in due.notices {
-        for (client, pending) in notice.pending {
-            if pending.due_at_ms <= now_ms {
-                let (session, user) = (notice.session, notice.user);
-                let end = End { session, user, attempts: pending.attempts };
-                work.entry(Task::Tell(tenant, client)).or_default().push(end);
+    let mut after = None;
+    for _ in 0..PAGES_MAX {
+        let due = logout::due(&view, tenant, now_ms, (after, NOTICES_MAX))?;
+        let mut new = false;
+        for notice in due.notices {
+            for (client, pending) in notice.pending {
+                let task = Task::Tell(tenant, client);
+                if pending.due_at_ms <= now_ms && !running.contains(&task) {
+                    let (session, user) = (notice.session, notice.user);
+                    let end = End { session, user, attempts: pending.attempts };
+                    work.entry(task).or_default().push(end);
+                    new = true;
+                }
             }
         }
+        after = due.more_after;
+        if new || after.is_none() {
+            return Ok((work, due.next_at_ms));
+        }
     }
-    Ok((work, due.next_at_ms))
+    Ok((work, None))
 }
 
 /// Ends what is listed of a user and counts no more, a few sessions with each command.

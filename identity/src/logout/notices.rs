@@ -197,16 +197,19 @@ fn replace<T: TablesMut>(at: &mut Applying<'_, T>, before: &Notice, after: Notic
     }
 }
 
-/// What there is to tell.
+/// A page of what there is to tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Due {
     /// Notices with something due now, the longest due first.
     pub notices: Vec<Notice>,
     /// When the next is due that is not due now, state time in milliseconds.
     pub next_at_ms: Option<u64>,
+    /// The end of this page, if there may be more that is due now.
+    pub more_after: Option<(u64, SessionId)>,
 }
 
-/// Reads up to `limit` notices of a tenant with something due at a state time.
+/// Reads up to `limit` notices of a tenant with something due at a state time, after the end of an
+/// earlier page.
 ///
 /// # Errors
 /// Faults only.
@@ -214,12 +217,16 @@ pub fn due(
     tables: &impl Tables,
     tenant: TenantId,
     now_ms: u64,
-    limit: usize,
+    (after, limit): (Option<(u64, SessionId)>, usize),
 ) -> Result<Due, Fault> {
-    let span =
-        Span::Index { table: NOTICES, index: BY_DUE, prefix: b"", after: None, unique: false };
+    let text = after.map(|(at_ms, session)| (text_of(at_ms), session.bytes()));
+    let after = text.as_ref().map(|(text, id)| (text.as_bytes(), Some(*id)));
+    let span = Span::Index { table: NOTICES, index: BY_DUE, prefix: b"", after, unique: false };
     let mut due = Due::default();
-    for found in tables.scan(tenant, span, limit, false)? {
+    let found = tables.scan(tenant, span, limit, false)?;
+    let whole = found.len() == limit;
+    let mut last = None;
+    for found in found {
         let FoundRow::Listed { text, id, .. } = found.row else {
             return Err(Fault::new("an index scan returned another row"));
         };
@@ -227,10 +234,12 @@ pub fn due(
         let at_ms: u64 = at_ms.ok_or_else(|| Fault::new("a due time that is no number"))?;
         if at_ms > now_ms {
             due.next_at_ms = Some(at_ms);
-            break;
+            return Ok(due);
         }
+        last = Some((at_ms, SessionId::from_bytes(id)));
         due.notices.extend(table::record::<Notice>(tables, tenant, id)?);
     }
+    due.more_after = last.filter(|_| whole);
     Ok(due)
 }
 

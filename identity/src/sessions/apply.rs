@@ -274,7 +274,7 @@ pub(crate) fn any_listed<T: TablesMut>(at: &Applying<'_, T>, user: UserId) -> Re
 }
 
 /// Ids of a user's listed sessions. They are drawn in the order of time, so the list begins with
-/// the oldest, and those of an earlier epoch come before the others.
+/// the oldest.
 fn listed<T: TablesMut>(
     at: &Applying<'_, T>,
     user: UserId,
@@ -295,24 +295,18 @@ fn listed<T: TablesMut>(
     at.scan(span, limit)?.into_iter().map(|found| id(found.row)).collect()
 }
 
-/// Ends the oldest of a user until one more is allowed; if that are many, the rest is left to be
+/// Ends sessions of a user until one more is allowed; if that are many, the rest is left to be
 /// settled.
 fn make_room<T: TablesMut>(
     at: &mut Applying<'_, T>,
     user: &User,
     per_user_max: usize,
 ) -> Result<(), Stop> {
-    let listed = listed(at, user.id, LISTED_MAX)?;
-    let surplus = listed.len().saturating_add(1).saturating_sub(per_user_max);
-    for id in listed.into_iter().take(surplus.min(ENDED_MAX)) {
-        match at.record::<Session>(id)? {
-            Some(session) => {
-                end(at, &session)?;
-            }
-            None => at.unlist(SESSIONS, BY_USER, &user.id.to_string(), id),
-        }
+    if listed(at, user.id, LISTED_MAX)?.len() < per_user_max {
+        return Ok(());
     }
-    if surplus > ENDED_MAX { logout::leave(at, user.id) } else { Ok(()) }
+    let gone = to_end(at, user.id, Some(user), per_user_max.saturating_sub(1))?;
+    if end_some(at, &gone)? { Ok(()) } else { logout::leave(at, user.id) }
 }
 
 /// Ends a few of the listed sessions that do not count any more, or are more than the tenant
@@ -320,24 +314,42 @@ fn make_room<T: TablesMut>(
 fn settle<T: TablesMut>(at: &mut Applying<'_, T>, id: UserId) -> Result<Outcome, Stop> {
     at.target(User::TABLE, id.bytes());
     at.require_system()?;
-    let leaving = at.record::<Leaving>(id.bytes())?.ok_or(Rejection::NotFound)?;
+    at.record::<Leaving>(id.bytes())?.ok_or(Rejection::NotFound)?;
     let user = at.record::<User>(id.bytes())?;
-    let (mut counting, mut gone) = (Vec::new(), Vec::new());
-    for id in listed(at, id, LISTED_MAX)? {
-        let Some(session) = at.record::<Session>(id)? else {
-            at.unlist(SESSIONS, BY_USER, &leaving.user.to_string(), id);
-            continue;
-        };
-        let counts = user.as_ref().is_some_and(|user| session.counts(user, at.now_ms));
-        if counts { counting.push(session) } else { gone.push(session) }
-    }
-    let surplus = counting.len().saturating_sub(usize::from(rules(at)?.per_user_max));
-    gone.extend(counting.into_iter().take(surplus));
-    for session in gone.iter().take(ENDED_MAX) {
-        end(at, session)?;
-    }
-    if gone.len() <= ENDED_MAX {
+    let allowed = usize::from(rules(at)?.per_user_max);
+    let gone = to_end(at, id, user.as_ref(), allowed)?;
+    if end_some(at, &gone)? {
         at.remove(Row::Record { table: LEAVING, id: id.bytes() });
     }
     Ok(Outcome::Swept(u32::try_from(gone.len().min(ENDED_MAX)).unwrap_or(u32::MAX)))
+}
+
+/// Listed sessions of a user to be ended so that no more than allowed are left: those that do not
+/// count for them any more, then the oldest.
+fn to_end<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    id: UserId,
+    user: Option<&User>,
+    allowed: usize,
+) -> Result<Vec<Session>, Stop> {
+    let (mut counting, mut gone) = (Vec::new(), Vec::new());
+    for session in listed(at, id, LISTED_MAX)? {
+        let Some(session) = at.record::<Session>(session)? else {
+            at.unlist(SESSIONS, BY_USER, &id.to_string(), session);
+            continue;
+        };
+        let counts = user.is_some_and(|user| session.counts(user, at.now_ms));
+        if counts { counting.push(session) } else { gone.push(session) }
+    }
+    let surplus = counting.len().saturating_sub(allowed);
+    gone.extend(counting.into_iter().take(surplus));
+    Ok(gone)
+}
+
+/// Ends the first [`ENDED_MAX`] of them; whether that were all.
+fn end_some<T: TablesMut>(at: &mut Applying<'_, T>, gone: &[Session]) -> Result<bool, Stop> {
+    for session in gone.iter().take(ENDED_MAX) {
+        end(at, session)?;
+    }
+    Ok(gone.len() <= ENDED_MAX)
 }

@@ -55,7 +55,7 @@ fn notice(world: &World, number: u8) -> Option<Notice> {
 }
 
 fn due(world: &World) -> (Vec<u8>, Option<u64>) {
-    let due = logout::due(&world.tables.opened(ACME), ACME, world.now_ms, 100).unwrap();
+    let due = logout::due(&world.tables.opened(ACME), ACME, world.now_ms, (None, 100)).unwrap();
     let numbers = due.notices.iter().map(|notice| notice.session.bytes()[0]).collect();
     (numbers, due.next_at_ms)
 }
@@ -158,6 +158,18 @@ fn sessions_that_end_all_at_once_are_settled_a_few_at_a_time() {
         assert_eq!((settled, leaving(&world)), (Ok(Outcome::Swept(ended)), left));
     }
     assert_eq!(due(&world).0, (1..=20).collect::<Vec<u8>>());
+    let (mut after, mut paged) = (None, Vec::new());
+    loop {
+        let tables = world.tables.opened(ACME);
+        let page = logout::due(&tables, ACME, world.now_ms, (after, 8)).unwrap();
+        assert!(page.notices.len() <= 8 && page.next_at_ms.is_none());
+        paged.extend(page.notices.iter().map(|notice| notice.session.bytes()[0]));
+        after = page.more_after;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(paged, due(&world).0);
     go_on(&mut world, further(shown(21), 30)).unwrap();
     let session: Session = world.record(ACME, [20; 16]).unwrap();
     assert_eq!(session.ended_at_ms, Some(world.now_ms));
@@ -236,4 +248,21 @@ fn rules_are_changed_by_who_may_change_the_client() {
     assert!(matches!(refused, Err(Rejection::Invalid { .. })), "{refused:?}");
     assert_eq!(world.record::<ClientRules>(OTHER, WEB.bytes()), None);
     assert_eq!(world.record::<Leaving>(ACME, BOB.bytes()), None);
+}
+
+#[test]
+fn a_session_that_was_kept_outlives_those_that_were_ended_beside_it() {
+    let mut world = World::ready();
+    let rules = sessions::Command::SetRules { expected: None, idle_s: 7200, per_user_max: 3 };
+    sessions(&mut world, operator(), rules).unwrap();
+    for number in 1..=3 {
+        begin(&mut world, sign_in(BOB, number, None)).unwrap();
+    }
+    // The oldest is kept; before the others are settled, room is made for one more.
+    let others = sessions::Command::EndOthers { by: shown(1) };
+    sessions(&mut world, Principal::Person { tenant: ACME, user: BOB }, others).unwrap();
+    begin(&mut world, sign_in(BOB, 4, None)).unwrap();
+    for (number, counts) in [(1, true), (2, false), (3, false), (4, true)] {
+        assert_eq!(go_on(&mut world, further(shown(number), 30)).is_ok(), counts, "{number}");
+    }
 }

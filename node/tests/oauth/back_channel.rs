@@ -120,7 +120,8 @@ async fn a_client_that_fails_is_told_again_after_a_while() {
     // Wait until the failure is written down, then let the time pass that it has to.
     let pending = |attempts| {
         let reading = node.context.local();
-        let due = logout::due(&reading.view().unwrap(), tenant(&node), u64::MAX, 9).unwrap();
+        let due =
+            logout::due(&reading.view().unwrap(), tenant(&node), u64::MAX, (None, 9)).unwrap();
         due.notices.iter().flat_map(|it| it.pending.values()).any(|it| it.attempts == attempts)
     };
     timeout(LONG, async {
