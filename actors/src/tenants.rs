@@ -265,7 +265,7 @@ pub fn built_in_clients(ctx: &Context) -> Vec<Client> {
         authentication: Authentication::None,
         native: true,
         redirect_uris: vec!["http://127.0.0.1/callback".into(), "http://[::1]/callback".into()],
-        grant_types: BTreeSet::from([GrantType::AuthorizationCode]),
+        grant_types: BTreeSet::from([GrantType::AuthorizationCode, GrantType::RefreshToken]),
         scopes: ["read", "write", "platform"].map(str::to_owned).into(),
         id_token_algorithm: Algorithm::Rs256,
         access_token_algorithm: Algorithm::Es256,

@@ -1,8 +1,10 @@
 //! The command line: what a person types, and which exit code they get.
 //!
-//! Each subcommand has its file; a new one is a variant of `Command` and an arm in `run`. Nothing
-//! prompts, data goes to stdout, messages to stderr, and secrets are never arguments.
+//! Each subcommand has its file; a new one is a variant of `Command` and an arm in `run`. Those
+//! that administer a running node are made of the API's description (`api`). Nothing prompts, data
+//! goes to stdout, messages to stderr, and secrets are never arguments.
 
+pub mod api;
 pub mod audit;
 pub mod configuration;
 pub mod exit;
@@ -12,11 +14,16 @@ pub mod server;
 pub mod settings;
 pub mod setup;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use serde_json::json;
 
-use self::{configuration::ConfigurationCommand, exit::Exit, settings::ConfigurationFlags};
+use self::{
+    api::{Api, login},
+    configuration::ConfigurationCommand,
+    exit::Exit,
+    settings::ConfigurationFlags,
+};
 use crate::{config::Surroundings, version};
 
 /// Identity and access management: one node or a cluster.
@@ -42,7 +49,11 @@ enum Command {
     Server(ConfigurationFlags),
     /// Makes the default tenant and its first administrator, once.
     Setup(setup::SetupArguments),
-    /// Verifies the audit trail of a node that does not run.
+    /// Signs you in at a running node, with your browser.
+    Login(login::LoginArguments),
+    /// Signs you out.
+    Logout(login::LogoutArguments),
+    /// Reads and verifies the audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Checks and shows the configuration.
@@ -59,24 +70,37 @@ enum Command {
         /// The shell.
         shell: Shell,
     },
-    /// Writes the manual page.
-    Man,
+    /// Writes the manual page, or that of a subcommand.
+    Man {
+        /// The subcommand, as in `vaultara man user create`.
+        command: Vec<String>,
+    },
 }
 
 /// Runs what the arguments of the process ask for.
 pub fn run(around: &Surroundings) -> Exit {
-    let arguments = match Arguments::try_parse() {
+    let api = Api::described();
+    let matches = match api.extend(Arguments::command()).try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return refused(&error),
+    };
+    if let Some((operation, matches)) = api.asked(&matches) {
+        return api::run(operation, matches, around);
+    }
+    let arguments = match Arguments::from_arg_matches(&matches) {
         Ok(arguments) => arguments,
         Err(error) => return refused(&error),
     };
     match arguments.command.unwrap_or(Command::Server(arguments.server)) {
         Command::Server(flags) => server::run(flags, around),
         Command::Setup(arguments) => setup::run(&arguments),
+        Command::Login(arguments) => login::run(&arguments, around),
+        Command::Logout(arguments) => login::end(&arguments, around),
         Command::Audit(command) => audit::run(&command),
         Command::Config(command) => configuration::run(command, around),
         Command::Version { json } => version_of_build(json),
-        Command::Completions { shell } => completions(shell),
-        Command::Man => man(),
+        Command::Completions { shell } => completions(&api, shell),
+        Command::Man { command } => man(&api, &command),
     }
 }
 
@@ -102,15 +126,28 @@ fn version_of_build(json: bool) -> Exit {
     output::data(text.as_bytes())
 }
 
-fn completions(shell: Shell) -> Exit {
+fn completions(api: &Api, shell: Shell) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "vaultara", &mut script);
+    let mut command = api.extend(Arguments::command());
+    clap_complete::generate(shell, &mut command, "vaultara", &mut script);
     output::data(&script)
 }
 
-fn man() -> Exit {
+fn man(api: &Api, words: &[String]) -> Exit {
+    let mut command = api.extend(Arguments::command());
+    command.build();
+    let mut shown = &command;
+    for word in words {
+        match shown.find_subcommand(word) {
+            Some(found) => shown = found,
+            None => {
+                output::message(&format!("vaultara: there is no command {}", words.join(" ")));
+                return Exit::Usage;
+            }
+        }
+    }
     let mut page = Vec::new();
-    match clap_mangen::Man::new(Arguments::command()).render(&mut page) {
+    match clap_mangen::Man::new(shown.clone()).render(&mut page) {
         Ok(()) => output::data(&page),
         Err(error) => {
             output::message(&format!("vaultara: {error}"));
@@ -125,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        Api::described().extend(Arguments::command()).debug_assert();
     }
 
     #[test]

@@ -7,6 +7,8 @@
 mod api;
 #[path = "admin/authorization.rs"]
 mod authorization;
+#[path = "admin/command_line.rs"]
+mod command_line;
 #[path = "admin/conditions.rs"]
 mod conditions;
 #[path = "admin/crud.rs"]

@@ -23,3 +23,9 @@ pub fn data(bytes: &[u8]) -> Exit {
 pub fn message(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
+
+/// Writes over the line on stderr that says how far something is.
+pub fn progress(line: &str) {
+    let mut out = io::stderr().lock();
+    let _ = write!(out, "\r\u{1b}[K{line}").and_then(|()| out.flush());
+}

@@ -195,10 +195,23 @@ fn dot_env(around: &Surroundings, resolved: &mut Resolved) -> Variables {
 }
 
 /// Every name that means something to this program.
+/// Variables of our prefix that are no settings: all but the first are read by the commands that
+/// talk to a server.
+const READ_ELSEWHERE: &[&str] = &[
+    "CONFIG",
+    "URL",
+    "TENANT",
+    "TOKEN",
+    "TOKEN_FILE",
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "CLIENT_SECRET_FILE",
+    "LOGIN_TENANT",
+];
+
 fn known_variables() -> Vec<String> {
-    // The last two are read by the commands that talk to a server.
     let mut known: Vec<String> =
-        ["CONFIG", "URL", "TOKEN"].map(|name| format!("{PREFIX}{name}")).to_vec();
+        READ_ELSEWHERE.iter().map(|name| format!("{PREFIX}{name}")).collect();
     for setting in SETTINGS {
         for prefix in [PREFIX, ""] {
             known.push(format!("{prefix}{}", setting.name));

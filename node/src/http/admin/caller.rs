@@ -94,7 +94,9 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Context) -> Result<Self, Failure> {
-        let addressed = addressed(parts, ctx, N::PLACE).await;
+        let named = named(parts, ctx, N::PLACE).await;
+        // Nobody is known yet, so `self` is nobody's.
+        let addressed = named.tenant(ctx, None);
         let Ok(extract::Source(source)) = extract::Source::from_request_parts(parts, ctx).await;
         let Bearer(token) = match Bearer::from_request_parts(parts, ctx).await {
             Ok(token) => token,
@@ -112,6 +114,7 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
                 return Err(error.into());
             }
         };
+        let addressed = named.tenant(ctx, home(&principal));
         let allowed = match addressed {
             Some(tenant) => allow(ctx, &principal, N::PERMISSION, tenant).map(|()| tenant),
             None => Err(Rejection::NotFound.into()),
@@ -129,17 +132,51 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
     }
 }
 
-/// The tenant that the path names; none if that is not an identifier of a tenant.
-async fn addressed(parts: &mut Parts, ctx: &Context, place: Place) -> Option<TenantId> {
+/// How the path names the tenant.
+enum Named {
+    /// No tenant's rows but the cluster's.
+    Cluster,
+    /// An id, a slug, or [`SELF`].
+    By(String),
+    /// Not at all.
+    Nothing,
+}
+
+/// In a path, the tenant of whoever asks.
+const SELF: &str = "self";
+
+async fn named(parts: &mut Parts, ctx: &Context, place: Place) -> Named {
     let name = match place {
         Place::Cluster => "id",
         Place::Tenant => "tenant_id",
     };
-    let params = RawPathParams::from_request_parts(parts, ctx).await.ok()?;
+    let Ok(params) = RawPathParams::from_request_parts(parts, ctx).await else {
+        return Named::Nothing;
+    };
     match (params.iter().find(|(given, _)| *given == name), place) {
-        (Some((_, text)), _) => text.parse().ok().filter(|id| *id != TenantId::CLUSTER),
-        (None, Place::Cluster) => Some(TenantId::CLUSTER),
-        (None, Place::Tenant) => None,
+        (Some((_, text)), _) => Named::By(text.to_owned()),
+        (None, Place::Cluster) => Named::Cluster,
+        (None, Place::Tenant) => Named::Nothing,
+    }
+}
+
+impl Named {
+    /// The tenant that is meant; none if there is none of that name.
+    fn tenant(&self, ctx: &Context, home: Option<TenantId>) -> Option<TenantId> {
+        let text = match self {
+            Self::Cluster => return Some(TenantId::CLUSTER),
+            Self::Nothing => return None,
+            Self::By(text) if text == SELF => return home,
+            Self::By(text) => text,
+        };
+        match text.parse() {
+            Ok(id) => Some(id).filter(|id| *id != TenantId::CLUSTER),
+            Err(_) => {
+                let reading = ctx.local();
+                let view = reading.view().ok()?;
+                tenants::find(&view, &tenants::Address::Slug(text.clone())).ok()
+            }
+        }
     }
 }
 

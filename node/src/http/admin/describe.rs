@@ -53,13 +53,16 @@ impl Operation {
         let tag = id.split('.').next().unwrap_or(id);
         let mut builder = OperationBuilder::new().operation_id(Some(id)).tag(tag);
         for name in names_in(&path) {
-            builder = builder.parameter(
-                ParameterBuilder::new()
-                    .name(name)
-                    .parameter_in(ParameterIn::Path)
-                    .required(Required::True)
-                    .schema(Some(text(Some("uuid")))),
-            );
+            let parameter = ParameterBuilder::new()
+                .name(name.clone())
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True);
+            builder = builder.parameter(match name.as_str() {
+                "tenant_id" => parameter
+                    .description(Some("Id or slug of the tenant; `self` is the caller's own."))
+                    .schema(Some(text(None))),
+                _ => parameter.schema(Some(text(Some("uuid")))),
+            });
         }
         Self { method, path, builder, schemas: Vec::new() }
     }
