@@ -152,6 +152,14 @@ impl Context {
         Reading(self.0.raft.pin())
     }
 
+    /// The log index up to which entries are applied on this node.
+    ///
+    /// # Errors
+    /// A fault of this node.
+    pub fn applied(&self) -> Result<u64, Error> {
+        Ok(self.local().view()?.as_of()?)
+    }
+
     /// The applied state after everything that was acknowledged anywhere before this call: for
     /// wherever staleness is a security answer.
     ///

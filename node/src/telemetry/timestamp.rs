@@ -19,6 +19,30 @@ impl fmt::Display for Rfc3339 {
     }
 }
 
+/// Seconds since the Unix epoch, as HTTP writes dates (RFC 9110 §5.6.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImfFixdate(pub u64);
+
+impl fmt::Display for ImfFixdate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let (days, seconds) = (self.0 / 86_400, self.0 % 86_400);
+        let (year, month, day) = civil(days);
+        let name = |names: &'static [&'static str], number: u64| {
+            usize::try_from(number).ok().and_then(|number| names.get(number)).copied()
+        };
+        let weekday = name(&DAYS, days % 7).unwrap_or_default();
+        let month = name(&MONTHS, month.saturating_sub(1)).unwrap_or_default();
+        let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+        write!(
+            formatter,
+            "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
+        )
+    }
+}
+
 /// Year, month and day of a day since 1970-01-01, in the proleptic Gregorian calendar.
 ///
 /// Counts in eras of 400 years (146,097 days) and in years that begin in March, so that the leap
@@ -51,6 +75,17 @@ mod tests {
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
             assert_eq!(Rfc3339(ms).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn known_moments_are_shown_as_http_does() {
+        for (seconds, text) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (1_709_164_800, "Thu, 29 Feb 2024 00:00:00 GMT"),
+        ] {
+            assert_eq!(ImfFixdate(seconds).to_string(), text);
         }
     }
 

@@ -194,11 +194,18 @@ async fn what_a_list_does_not_know_it_refuses() {
         ("limit=ten", "limit"),
         ("limit=1&limit=2", "limit"),
         ("offset=10", "offset"),
-        ("sort=username", "sort"),
+        ("sort=password", "sort"),
+        ("sort=email", "sort"),
+        ("sort=%2Busername", "sort"),
+        ("sort=created_at&filter=username%20sw%20%22x%22", "sort"),
+        ("sort=username&filter=username%20pr%20or%20email%20pr", "sort"),
+        ("count=yes", "count"),
+        ("count=exact&filter=username%20pr%20and%20email%20pr", "count"),
+        ("fields=username,password", "fields"),
         ("filter=password%20eq%20%22x%22", "filter"),
         ("filter=username%20co%20%22x%22", "filter"),
         ("filter=email%20sw%20%22x%22", "filter"),
-        ("filter=username%20eq%20%22x%22%20and%20email%20eq%20%22y%22", "filter"),
+        ("filter=username%20eq%20%22x%22%20xor%20email%20eq%20%22y%22", "filter"),
         ("filter=not%20(username%20eq%20%22x%22)", "filter"),
         (long.as_str(), "filter"),
     ] {
@@ -206,4 +213,177 @@ async fn what_a_list_does_not_know_it_refuses() {
         assert_eq!(problem(&refused), (400, "invalid_request".into()), "{query}");
         assert_eq!(pointers(&refused), [pointer], "{query}");
     }
+}
+
+/// Every page of a list, and how many there were.
+async fn all(platform: &Api, path: &str, member: &str) -> (Vec<String>, usize) {
+    let (mut seen, mut pages, mut path) = (Vec::new(), 0, path.to_owned());
+    loop {
+        let answer = platform.get(&path).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        seen.extend(names(&answer.json(), member));
+        pages += 1;
+        match next(&answer) {
+            Some(further) => path = further,
+            None => return (seen, pages),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_runs_both_ways_along_every_order_it_has() {
+    let platform = Api::platform().await;
+    let users = format!("{}/users", platform.own_tenant().await);
+    let made = ["m", "c", "z", "a", "k", "b", "y"];
+    let mut drawn = Vec::new();
+    for name in made.iter().flat_map(|name| [name.to_string(), name.repeat(2)]) {
+        let user = platform.made(&users, &json!({ "username": name })).await;
+        drawn.push((id_of(&user).to_owned(), name));
+    }
+    // Ids begin with the time; those of one millisecond are in no order.
+    drawn.sort();
+    let mut drawn: Vec<String> = drawn.into_iter().map(|(_, name)| name).collect();
+    let gone = platform.read(&filtered(&users, "username eq \"kk\"")).await;
+    let gone = format!("{users}/{}", id_of(&gone["items"][0]));
+    assert_eq!(platform.delete(&gone).await.status, 204);
+    drawn.retain(|name| name != "kk");
+    let mut sorted = drawn.clone();
+    sorted.sort();
+    let down = |list: &[String]| list.iter().rev().cloned().collect::<Vec<_>>();
+    for (sort, expected) in [
+        ("username", sorted.clone()),
+        ("-username", down(&sorted)),
+        ("created_at", drawn.clone()),
+        ("-created_at", down(&drawn)),
+    ] {
+        for limit in [1, 3, 13, 500] {
+            let path = format!("{users}?sort={sort}&limit={limit}");
+            assert_eq!(all(&platform, &path, "username").await.0, expected, "{path}");
+        }
+    }
+    let start = filtered(&users, "username sw \"y\"");
+    let path = format!("{start}&sort=-username&limit=1");
+    assert_eq!(all(&platform, &path, "username").await, (vec!["yy".into(), "y".into()], 2));
+
+    let first = platform.read(&format!("{users}?sort=username&limit=1")).await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    for other in ["sort=-username&", "sort=created_at&", ""] {
+        let refused = platform.get(&format!("{users}?{other}cursor={cursor}")).await;
+        assert_eq!(pointers(&refused), ["cursor"], "{other}");
+    }
+}
+
+#[tokio::test]
+async fn alternatives_and_conjunctions_are_answered_from_indexes() {
+    let platform = Api::platform().await;
+    let users = format!("{}/users", platform.own_tenant().await);
+    for (name, email) in [
+        ("ada", Some("x@example.org")),
+        ("adam", None),
+        ("bea", Some("x@example.org")),
+        ("carl", Some("y@example.org")),
+        ("dora", None),
+    ] {
+        platform.made(&users, &json!({ "username": name, "email": email })).await;
+    }
+    for (filter, expected) in [
+        ("email pr", &["ada", "bea", "carl"][..]),
+        ("username sw \"ad\" and email pr", &["ada"]),
+        ("email eq \"x@example.org\" and username sw \"b\"", &["bea"]),
+        ("email eq \"x@example.org\" and username eq \"carl\"", &[]),
+        ("username eq \"dora\" or email eq \"y@example.org\"", &["dora", "carl"]),
+        // Ada is in both: once.
+        ("username sw \"ad\" or email eq \"x@example.org\"", &["ada", "adam", "bea"]),
+        (
+            "username eq \"adam\" or email pr and username sw \"c\" or username pr",
+            &["adam", "carl", "ada", "bea", "dora"],
+        ),
+    ] {
+        for limit in [1, 2, 500] {
+            let path = format!("{}&limit={limit}", filtered(&users, filter));
+            let (mut found, _) = all(&platform, &path, "username").await;
+            let mut expected: Vec<&str> = expected.to_vec();
+            if filter.starts_with("email") {
+                found.sort();
+                expected.sort_unstable();
+            }
+            assert_eq!(found, expected, "{filter} by {limit}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_says_how_long_it_is_as_far_as_it_counts() {
+    let platform = Api::platform().await;
+    let users = format!("{}/users", platform.own_tenant().await);
+    for name in ["one", "two", "three", "twenty"] {
+        platform.made(&users, &user(name)).await;
+    }
+    let gone = platform.read(&filtered(&users, "username eq \"three\"")).await;
+    let gone = format!("{users}/{}", id_of(&gone["items"][0]));
+    assert_eq!(platform.delete(&gone).await.status, 204);
+    let total = |value| json!({ "value": value, "relation": "equal" });
+    for (query, expected) in [
+        ("limit=1", Value::Null),
+        ("limit=1&count=none", Value::Null),
+        ("limit=1&count=exact", total(3)),
+        ("limit=1&count=estimate", total(3)),
+        ("count=exact&sort=-created_at", total(3)),
+        ("count=exact&filter=username%20sw%20%22tw%22", total(2)),
+        ("count=exact&filter=username%20eq%20%22tw%22", total(0)),
+    ] {
+        let page = platform.read(&format!("{users}?{query}")).await;
+        assert_eq!(page["total"], expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_fields_that_are_asked_for_are_answered() {
+    let platform = Api::platform().await;
+    let users = format!("{}/users", platform.own_tenant().await);
+    let made = platform.made(&users, &user("sparse")).await;
+    let path = format!("{users}/{}", id_of(&made));
+    let expected = json!({ "id": made["id"], "username": "sparse", "enabled": true });
+    let one = platform.get(&format!("{path}?fields=username,enabled")).await;
+    assert_eq!((one.status, one.json()), (200, expected.clone()));
+    assert_eq!(one.header("etag"), "\"1\"");
+    let page = platform.read(&format!("{users}?fields=enabled,username")).await;
+    assert_eq!(page["items"], json!([expected]));
+    for (path, pointer) in
+        [(format!("{path}?fields=nothing"), "fields"), (format!("{path}?as=x"), "as")]
+    {
+        let refused = platform.get(&path).await;
+        assert_eq!(problem(&refused), (400, "invalid_request".into()));
+        assert_eq!(pointers(&refused), [pointer]);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_says_how_new_it_is_and_a_request_may_ask_for_it() {
+    let platform = Api::platform().await;
+    let users = format!("{}/users", platform.own_tenant().await);
+    let made = platform.post(&users, &user("placed")).await;
+    let index = |answer: &Answer| -> u64 {
+        answer.header("vaultara-index").strip_prefix("s0.").unwrap().parse().unwrap()
+    };
+    let path = format!("{users}/{}", id_of(&made.json()));
+    let wanted = made.header("vaultara-index");
+    let asking = [("vaultara-min-index", wanted)];
+    for path in [&users, &path, &format!("{users}?limit=1")] {
+        let read = platform.send(reqwest::Method::GET, path, &asking, None).await;
+        assert_eq!(read.status, 200, "{read:?}");
+        assert!(index(&read) >= index(&made), "{read:?}");
+    }
+    let same = [("if-none-match", made.header("etag"))];
+    let unchanged = platform.send(reqwest::Method::GET, &path, &same, None).await;
+    assert_eq!(unchanged.status, 304);
+    assert!(index(&unchanged) >= index(&made));
+    for bad in ["s0.18446744073709551615", "s1.1", "12", ""] {
+        let asking = [("vaultara-min-index", bad)];
+        let refused = platform.send(reqwest::Method::GET, &path, &asking, None).await;
+        assert_eq!(problem(&refused), (400, "invalid_request".into()), "{bad}");
+        assert_eq!(pointers(&refused), ["Vaultara-Min-Index"]);
+    }
+    let nobody = Api::anonymous().get(&path).await;
+    assert_eq!((nobody.status, nobody.header("vaultara-index")), (401, ""));
 }

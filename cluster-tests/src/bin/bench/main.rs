@@ -6,13 +6,14 @@
 //! because the generator shares the cores. Never a timed test: nothing here fails for being slow.
 //!
 //! Usage: `bench [SECONDS] [PART…]`; parts are `core`, `http`, `logins`,
-//! `sessions`, `scale`.
+//! `sessions`, `lists`, `scale`.
 
 mod browser;
 mod core;
 mod figures;
 mod hello;
 mod limits;
+mod lists;
 mod live;
 mod load;
 mod logins;
@@ -78,6 +79,9 @@ fn run(seconds: f64, wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
     if wanted("sessions") {
         runtime.block_on(signed_in::measure(seconds, &bounds.limits))?;
         runtime.block_on(live::measure())?;
+    }
+    if wanted("lists") {
+        runtime.block_on(lists::measure())?;
     }
     if wanted("scale") {
         runtime.block_on(scale::measure(seconds))?;

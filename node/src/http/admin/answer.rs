@@ -5,18 +5,17 @@
 
 use actors::Error;
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use identity::{outcome::Rejection, table::Record};
 
 use crate::http::{
-    admin::{Caller, Done, Resource, etag, idempotency, recall},
+    admin::{Caller, Done, Resource, etag, idempotency, position, recall, shape::Shape},
     error::Failure,
 };
 
-/// An opaque position: reads that name it see at least this write.
-pub const INDEX: HeaderName = HeaderName::from_static("vaultara-index");
+pub use crate::http::admin::position::INDEX;
 
 /// What a write answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +43,7 @@ pub fn written<R: Resource, N>(
     let mut response = (status, axum::Json(view)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag::tag(done.revision));
-    headers.insert(INDEX, position(as_of.max(done.index)));
+    headers.insert(INDEX, position::value(as_of.max(done.index)));
     if done.replayed {
         headers.insert(idempotency::REPLAYED, idempotency::TRUE);
     }
@@ -82,7 +81,7 @@ pub fn put(view: impl serde::Serialize, done: &Done) -> Response {
     let mut response = axum::Json(view).into_response();
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag::tag(done.revision));
-    headers.insert(INDEX, position(done.index));
+    headers.insert(INDEX, position::value(done.index));
     if done.replayed {
         headers.insert(idempotency::REPLAYED, idempotency::TRUE);
     }
@@ -96,21 +95,19 @@ pub fn deleted(index: u64) -> Response {
 
 /// Answers a write that leaves nothing to show.
 pub fn done(status: StatusCode, index: u64) -> Response {
-    (status, [(INDEX, position(index))]).into_response()
+    (status, [(INDEX, position::value(index))]).into_response()
 }
 
 /// Answers a read.
-pub fn read<R: Resource>(record: &R::Record) -> Response {
+///
+/// # Errors
+/// [`Error::Internal`] for a view that cannot be written.
+pub fn read<R: Resource>(record: &R::Record, shape: &Shape) -> Result<Response, Error> {
     let tag = (header::ETAG, etag::tag(record.revision()));
-    ([tag], axum::Json(R::view(record))).into_response()
+    Ok(([tag], axum::Json(shape.of(&R::view(record))?)).into_response())
 }
 
 /// Answers a read of what the caller already has.
 pub fn not_modified(revision: u64) -> Response {
     (StatusCode::NOT_MODIFIED, [(header::ETAG, etag::tag(revision))]).into_response()
-}
-
-/// The one shard there is, and the log index.
-pub(super) fn position(index: u64) -> HeaderValue {
-    HeaderValue::from_str(&format!("s0.{index}")).unwrap_or(HeaderValue::from_static("s0.0"))
 }

@@ -21,7 +21,10 @@ use identity::{
 };
 
 use crate::http::{
-    admin::resource::{Asking, Place, Resource},
+    admin::{
+        position,
+        resource::{Asking, Place, Resource},
+    },
     error::Failure,
     extract::{self, Bearer},
 };
@@ -121,6 +124,7 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
         };
         match allowed {
             Ok(tenant) => {
+                position::require(ctx, &parts.headers)?;
                 let ctx = ctx.clone();
                 Ok(Self { ctx, principal, source, tenant, needs: PhantomData })
             }

@@ -1,8 +1,8 @@
 //! Where a list goes on: the last entry that was seen, authenticated.
 //!
-//! A cursor counts for one tenant, one resource and one filter: its tag covers all three, so nobody
-//! can write one, change one or take one elsewhere. Invariant: a cursor that does not verify is not
-//! read.
+//! A cursor counts for one tenant, one resource, one filter and one order: its tag covers all of
+//! them, so nobody can write one, change one or take one elsewhere. Invariant: a cursor that does
+//! not verify is not read.
 
 use actors::{Context, runtime::keyring::MacPurpose};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -10,10 +10,10 @@ use identity::id::TenantId;
 
 use crate::http::error::{Class, Failure};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const TAG: usize = 32;
-/// Version and id.
-const HEAD: usize = 17;
+/// Version, part and id.
+const HEAD: usize = 18;
 
 /// Longest cursor, characters: an index text is bounded by its field, so this is never reached.
 const LENGTH_MAX: usize = 6 << 10;
@@ -27,13 +27,15 @@ pub struct Scope<'a> {
     pub resource: &'a str,
     /// The filter as it was given; empty for none.
     pub filter: &'a str,
-    /// The index that the list runs along.
-    pub order: u8,
+    /// The order as it was given; empty for the resource's own.
+    pub sort: &'a str,
 }
 
 /// The last entry of a page: its text in the index, and its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
+    /// Which stretch of the list, when it has several.
+    pub part: u8,
     /// The text.
     pub text: Vec<u8>,
     /// The id.
@@ -43,7 +45,7 @@ pub struct Position {
 impl Position {
     /// The position as a cursor.
     pub fn seal(&self, ctx: &Context, scope: &Scope<'_>) -> String {
-        let mut bytes = vec![VERSION];
+        let mut bytes = vec![VERSION, self.part];
         bytes.extend_from_slice(&self.id);
         bytes.extend_from_slice(&self.text);
         let tag = ctx.keyring().mac(MacPurpose::Cursor, scope.tenant, &parts(scope, &bytes));
@@ -69,8 +71,7 @@ impl Position {
 }
 
 fn parts<'a>(scope: &'a Scope<'_>, bytes: &'a [u8]) -> [&'a [u8]; 4] {
-    let order: &[u8] = std::slice::from_ref(&scope.order);
-    [scope.resource.as_bytes(), scope.filter.as_bytes(), order, bytes]
+    [scope.resource.as_bytes(), scope.filter.as_bytes(), scope.sort.as_bytes(), bytes]
 }
 
 fn verified(cursor: &str, genuine: impl FnOnce(&[u8], &[u8]) -> bool) -> Option<Position> {
@@ -83,10 +84,9 @@ fn verified(cursor: &str, genuine: impl FnOnce(&[u8], &[u8]) -> bool) -> Option<
         return None;
     }
     let (head, text) = bytes.split_at_checked(HEAD)?;
-    let (version, id) = head.split_first()?;
-    (*version == VERSION)
-        .then(|| Some(Position { text: text.to_vec(), id: id.try_into().ok()? }))
-        .flatten()
+    let ([version, part], id) = head.split_first_chunk::<2>()?;
+    let id = id.try_into().ok()?;
+    (*version == VERSION).then(|| Position { part: *part, text: text.to_vec(), id })
 }
 
 #[cfg(test)]
@@ -94,13 +94,13 @@ mod tests {
     use super::*;
 
     fn cursor(text: &[u8]) -> String {
-        let bytes = [&[VERSION][..], &[7; 16], text, &[9; TAG]].concat();
+        let bytes = [&[VERSION, 3][..], &[7; 16], text, &[9; TAG]].concat();
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
     #[test]
     fn a_genuine_cursor_is_read_back() {
-        let position = Position { text: b"alice".to_vec(), id: [7; 16] };
+        let position = Position { part: 3, text: b"alice".to_vec(), id: [7; 16] };
         assert_eq!(verified(&cursor(b"alice"), |_, tag| tag == [9; TAG]), Some(position));
     }
 

@@ -3,12 +3,14 @@
 //! Every operation says which permission it needs, and can answer with a problem document. What is
 //! the same for all of them (problems, security, information) stands in `openapi`.
 
+mod parameters;
+
 use identity::authorize::Permission;
 use serde_json::Value;
 use utoipa::{
     ToSchema,
     openapi::{
-        ContentBuilder, HeaderBuilder, HttpMethod, ObjectBuilder, Ref, RefOr, Required,
+        ContentBuilder, Deprecated, HeaderBuilder, HttpMethod, ObjectBuilder, Ref, RefOr, Required,
         ResponseBuilder, Schema, SecurityRequirement, Type,
         extensions::ExtensionsBuilder,
         path::{self, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
@@ -17,11 +19,17 @@ use utoipa::{
     },
 };
 
+pub use self::parameters::{fields, idempotency_key, if_match};
+use self::parameters::{min_index, parameter};
+
 use crate::http::admin::{
     Resource,
     body::{JSON, MERGE_PATCH},
-    list::{LIMIT_DEFAULT, LIMIT_MAX},
+    deprecation::Deprecation,
+    filter::COMPARISONS_MAX,
+    list::{COUNT_MAX, ESTIMATE_MAX, LIMIT_DEFAULT, LIMIT_MAX, SKIPS_MAX, Total},
     resource::{Comparisons, collection},
+    walk,
 };
 
 /// The name of the security scheme.
@@ -36,6 +44,7 @@ pub struct Operation {
     path: String,
     builder: OperationBuilder,
     schemas: Vec<(String, RefOr<Schema>)>,
+    deprecation: Option<Deprecation>,
 }
 
 /// One operation, described.
@@ -43,6 +52,7 @@ pub struct Described {
     pub(super) method: HttpMethod,
     pub(super) path: String,
     pub(super) operation: path::Operation,
+    pub(super) deprecation: Option<Deprecation>,
     pub(super) schemas: Vec<(String, RefOr<Schema>)>,
 }
 
@@ -64,7 +74,10 @@ impl Operation {
                 _ => parameter.schema(Some(text(Some("uuid")))),
             });
         }
-        Self { method, path, builder, schemas: Vec::new() }
+        if method == HttpMethod::Get {
+            builder = builder.parameter(min_index());
+        }
+        Self { method, path, builder, schemas: Vec::new(), deprecation: None }
     }
 
     /// An operation that reads.
@@ -76,6 +89,14 @@ impl Operation {
     #[must_use]
     pub fn summary(mut self, summary: impl Into<String>) -> Self {
         self.builder = self.builder.summary(Some(summary));
+        self
+    }
+
+    /// On its way out: its answers say so, and so does the description.
+    #[must_use]
+    pub fn deprecated(mut self, deprecation: Deprecation) -> Self {
+        self.builder = self.builder.deprecated(Some(Deprecated::True));
+        self.deprecation = Some(deprecation);
         self
     }
 
@@ -163,14 +184,15 @@ impl Operation {
     pub fn described(self, permission: Permission) -> Described {
         let name = permission.name();
         let holder = if permission.platform { ", held by the platform only" } else { "" };
-        let Self { method, path, builder, schemas } = self.problems(&["400", "401", "403", "404"]);
+        let Self { method, path, builder, schemas, deprecation } =
+            self.problems(&["400", "401", "403", "404"]);
         let operation = builder
             .description(Some(format!("Needs the permission `{name}`{holder}.")))
             .security(SecurityRequirement::new::<_, _, String>(BEARER, []))
             .extensions(Some(ExtensionsBuilder::new().add(PERMISSION, name).build()))
             .response("default", RefOr::Ref(Ref::from_response_name("Problem")))
             .build();
-        Described { method, path, operation, schemas }
+        Described { method, path, operation, deprecation, schemas }
     }
 }
 
@@ -226,33 +248,11 @@ fn response(description: &str, headers: &[(&str, &str)]) -> ResponseBuilder {
     builder
 }
 
-fn parameter(name: &str, place: ParameterIn, schema: ObjectBuilder, about: String) -> Parameter {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(place)
-        .required(Required::False)
-        .description(Some(about))
-        .schema(Some(schema))
-        .build()
-}
-
-/// `If-Match`.
-pub fn if_match() -> Parameter {
-    let about = "The `ETag` the record must still have; 412 otherwise.";
-    parameter("If-Match", ParameterIn::Header, text(None), about.to_owned())
-}
-
-/// `Idempotency-Key`.
-pub fn idempotency_key() -> Parameter {
-    let about = "The same key with the same body within 24 hours is answered as the first time.";
-    let schema = text(None).min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$"));
-    parameter("Idempotency-Key", ParameterIn::Header, schema, about.to_owned())
-}
-
 /// The header of a revision.
 pub const ETAG: (&str, &str) = ("ETag", "The revision.");
 /// The header of a position.
-pub const INDEX: (&str, &str) = ("Vaultara-Index", "The position of the write.");
+pub const INDEX: (&str, &str) =
+    ("Vaultara-Index", "The position of the write, or the one that is shown.");
 const REPLAYED: (&str, &str) = ("Idempotency-Replayed", "`true` if an earlier request did it.");
 const LOCATION: (&str, &str) = ("Location", "Where it is.");
 const LINK: (&str, &str) = ("Link", "The next page, `rel=\"next\"`.");
@@ -273,15 +273,30 @@ pub fn list<R: Resource>() -> Operation {
         .summary(format!("Lists {}", R::NAME))
 }
 
+const SORT: &str = "What it is sorted by; `-` is downwards.";
+const COUNTS: [&str; 3] = ["none", "estimate", "exact"];
+
 /// `GET` of a collection, or of a part of it that has a path of its own.
 pub fn list_at<R: Resource>(path: impl Into<String>, id: &str) -> Operation {
     let filters: Vec<String> = R::ATTRIBUTES
         .iter()
         .map(|attribute| match attribute.comparisons {
-            Comparisons::Equal => format!("`{} eq \"…\"`", attribute.name),
-            Comparisons::EqualOrStart => format!("`{} eq|sw \"…\"`", attribute.name),
+            Comparisons::Equal => format!("`{0} eq \"…\"`, `{0} pr`", attribute.name),
+            Comparisons::EqualOrStart => format!("`{0} eq|sw \"…\"`, `{0} pr`", attribute.name),
         })
         .collect();
+    let filter = format!(
+        "Up to {COMPARISONS_MAX} of {}, joined by `and` and `or`; a page passes over at most \
+         {SKIPS_MAX} rows, so it may be short and go on.",
+        filters.join(", ")
+    );
+    let names = walk::sortable::<R>();
+    let orders = names.iter().flat_map(|name| [(*name).to_owned(), format!("-{name}")]);
+    let orders: Vec<String> = orders.collect();
+    let count = format!(
+        "Whether `total` is told: `exact` counts up to {COUNT_MAX} entries, `estimate` up to \
+         {ESTIMATE_MAX}."
+    );
     let limit = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(1))
@@ -292,9 +307,11 @@ pub fn list_at<R: Resource>(path: impl Into<String>, id: &str) -> Operation {
     let cursor = text(None)
         .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
         .description(Some("Where the list goes on; null at its end."));
+    let total = operation.named::<Total>();
     let page = ObjectBuilder::new()
         .property("items", items)
         .property("next_cursor", cursor)
+        .property("total", total)
         .required("items")
         .required("next_cursor");
     let query =
@@ -302,8 +319,11 @@ pub fn list_at<R: Resource>(path: impl Into<String>, id: &str) -> Operation {
     operation
         .parameter(query("limit", limit, "Entries of a page."))
         .parameter(query("cursor", text(None), "`next_cursor` of the page before."))
-        .parameter(query("filter", text(None), &format!("One of {}.", filters.join(", "))))
-        .answers("200", "A page.", page.build(), &[LINK])
+        .parameter(query("filter", text(None), &filter))
+        .parameter(query("sort", text(None).enum_values(Some(orders)), SORT))
+        .parameter(query("count", text(None).enum_values(Some(COUNTS)), &count))
+        .parameter(fields::<R>())
+        .answers("200", "A page.", page.build(), &[LINK, INDEX])
 }
 
 /// `POST` to a collection.
@@ -327,7 +347,8 @@ pub fn read<R: Resource>() -> Operation {
     operation
         .summary(format!("Reads {}", R::ONE))
         .parameter(parameter("If-None-Match", ParameterIn::Header, text(None), about))
-        .answers("200", "It.", view, &[ETAG])
+        .parameter(fields::<R>())
+        .answers("200", "It.", view, &[ETAG, INDEX])
         .answers_bare("304", "Unchanged.", &[ETAG])
 }
 

@@ -29,6 +29,7 @@ use crate::{
             describe::{self, Operation, text},
             idempotency,
             operations::{Attempt, Id},
+            position,
             resource::Place,
         },
         error::{Class, Failure},
@@ -157,7 +158,7 @@ async fn revoke(caller: Caller<Change>, Id(id): Id, attempt: Attempt) -> Result<
 async fn changed(ctx: &Context, tenant: TenantId, reply: &Reply) -> Result<Response, Failure> {
     let mut response = views(ctx, tenant).await?.into_response();
     let headers = response.headers_mut();
-    headers.insert(answer::INDEX, answer::position(reply.index));
+    headers.insert(answer::INDEX, position::value(reply.index));
     if reply.replayed.is_some() {
         headers.insert(idempotency::REPLAYED, idempotency::TRUE);
     }

@@ -1,8 +1,9 @@
 //! Lists: one page along an index, from a Fresh view.
 //!
 //! Pages go by key, not by number: what is added or removed meanwhile never makes an entry appear
-//! twice or be left out. A page reads a bounded number of rows; where many of them are invisible it
-//! may hold fewer entries than asked for and still have a next one.
+//! twice or be left out, and the last page costs what the first one does. A page reads a bounded
+//! number of rows; where many of them do not belong to the list it may hold fewer entries than
+//! asked for, even none, and still have a next one.
 
 use std::marker::PhantomData;
 
@@ -12,19 +13,20 @@ use axum::{
     http::{HeaderValue, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use identity::{
-    id::TenantId,
-    table::{FoundRow, Span, Tables},
-};
+use identity::{id::TenantId, table::Tables};
 use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::http::{
     admin::{
         Caller, Resource,
         caller::Read,
         cursor::{Position, Scope},
-        filter::{self, Filter},
+        filter::{self, Comparison, Filter, Kind},
         resource::Column,
+        shape::{self, Shape},
+        walk::{self, Walk},
     },
     error::{Class, Failure},
     extract::Parameters,
@@ -34,8 +36,15 @@ use crate::http::{
 pub const LIMIT_DEFAULT: usize = 50;
 /// Entries of a page at most.
 pub const LIMIT_MAX: usize = 500;
-/// Invisible rows that one page passes over at most.
-const SKIPS_MAX: usize = 1_000;
+/// Rows that do not belong to the list and that one page passes over at most.
+pub const SKIPS_MAX: usize = 1_000;
+/// Entries that an exact count counts at most.
+pub const COUNT_MAX: usize = 10_000;
+/// Entries that an estimate counts at most.
+pub const ESTIMATE_MAX: usize = 1_000;
+
+/// What a list takes.
+const PARAMETERS: [&str; 6] = ["limit", "cursor", "filter", "sort", "count", "fields"];
 
 /// What a list is asked for.
 pub struct Query<R> {
@@ -44,6 +53,11 @@ pub struct Query<R> {
     /// As it was given; empty for none.
     text: String,
     filter: Option<Filter>,
+    /// As it was given; empty for none.
+    sort: String,
+    /// Entries that are counted at most; none are without one.
+    count: Option<usize>,
+    shape: Shape,
     uri: Uri,
     resource: PhantomData<fn() -> R>,
 }
@@ -52,15 +66,15 @@ impl<R: Resource, S: Send + Sync> FromRequestParts<S> for Query<R> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let given = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        for (name, _) in given {
-            if !["limit", "cursor", "filter"].contains(&&*name) {
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        for (name, _) in url::form_urlencoded::parse(query) {
+            if !PARAMETERS.contains(&&*name) {
                 return Err(Failure::new(Class::INVALID_REQUEST)
-                    .detail("a list takes limit, cursor and filter")
+                    .detail(format!("a list takes {}", PARAMETERS.join(", ")))
                     .field(name, "is not known"));
             }
         }
-        let given = Parameters::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
+        let given = Parameters::parse(query)?;
         let text = given.get("filter").unwrap_or_default().to_owned();
         let filter = match text.as_str() {
             "" => None,
@@ -71,6 +85,9 @@ impl<R: Resource, S: Send + Sync> FromRequestParts<S> for Query<R> {
             cursor: given.get("cursor").map(str::to_owned),
             text,
             filter,
+            sort: given.get("sort").unwrap_or_default().to_owned(),
+            count: count(given.get("count"))?,
+            shape: Shape::parse::<R>(given.get("fields"))?,
             uri: parts.uri.clone(),
             resource: PhantomData,
         })
@@ -82,15 +99,27 @@ impl<R: Resource> Query<R> {
     ///
     /// # Errors
     /// [`Class::INVALID_REQUEST`] for a filter that says something else.
-    pub fn only(self, name: &str, column: Column, text: String) -> Result<Self, Failure> {
-        let same = |given: &Filter| given.text == text && given.exact;
+    pub fn only(self, name: &'static str, column: Column, text: String) -> Result<Self, Failure> {
+        let same = |given: &Filter| {
+            given.single().is_some_and(|one| one.kind == Kind::Equal && one.text == text)
+        };
         if !self.filter.as_ref().is_none_or(same) {
             return Err(Failure::new(Class::INVALID_REQUEST)
                 .detail("this list is of one user already")
                 .field("filter", "names another one"));
         }
-        let filter = Some(Filter { column, text: text.clone(), exact: true });
+        let only = Comparison::exact(name, column, text.clone());
+        let filter = Some(Filter { alternatives: vec![vec![only]] });
         Ok(Self { filter, text: format!("{name} eq \"{text}\""), ..self })
+    }
+
+    /// The address of the page that a cursor begins.
+    fn next(&self, base: &str, cursor: &str) -> String {
+        let given = url::form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes());
+        let mut next = url::form_urlencoded::Serializer::new(String::new());
+        next.extend_pairs(given.filter(|(name, _)| name != "cursor"));
+        let query = next.append_pair("cursor", cursor).finish();
+        format!("<{base}{}?{query}>; rel=\"next\"", self.uri.path())
     }
 }
 
@@ -105,116 +134,159 @@ fn limit(given: Option<&str>) -> Result<usize, Failure> {
     })
 }
 
+fn count(given: Option<&str>) -> Result<Option<usize>, Failure> {
+    match given {
+        None | Some("none") => Ok(None),
+        Some("estimate") => Ok(Some(ESTIMATE_MAX)),
+        Some("exact") => Ok(Some(COUNT_MAX)),
+        Some(_) => Err(uncounted("must be none, estimate or exact")),
+    }
+}
+
+fn uncounted(reason: &str) -> Failure {
+    Failure::new(Class::INVALID_REQUEST).detail("the list is not counted").field("count", reason)
+}
+
+/// How a counted number stands to the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// There are as many.
+    Equal,
+    /// There are more: counting stopped at its bound.
+    AtLeast,
+}
+
+/// How many entries a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Total)]
+pub struct Total {
+    /// As far as it was counted.
+    value: usize,
+    /// `equal`, or `at_least` when the bound of counting was reached.
+    relation: Relation,
+}
+
 /// One page, as JSON.
 #[derive(Serialize)]
-struct Page<V> {
-    items: Vec<V>,
+struct Page {
+    items: Vec<Value>,
     next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<Total>,
 }
 
 /// Answers a list.
 ///
 /// # Errors
-/// [`Class::INVALID_REQUEST`] for a cursor of another list.
+/// [`Class::INVALID_REQUEST`] for a cursor of another list, or what no index answers.
 pub fn answer<R: Resource>(
     caller: &Caller<Read<R>>,
     query: &Query<R>,
 ) -> Result<Response, Failure> {
-    let ctx = caller.ctx();
-    let tenant = caller.tenant();
-    let filter = query.filter.clone();
-    let along = filter.unwrap_or(Filter { column: R::ORDER, text: String::new(), exact: false });
-    let scope = Scope { tenant, resource: R::NAME, filter: &query.text, order: along.column.index };
+    let (ctx, tenant) = (caller.ctx(), caller.tenant());
+    let (filter, sort) = (query.text.as_str(), query.sort.as_str());
+    let walks = walk::plan::<R>(query.filter.as_ref(), (!sort.is_empty()).then_some(sort))?;
+    let scope = Scope { tenant, resource: R::NAME, filter, sort };
     let after = match &query.cursor {
         Some(cursor) => Some(Position::open(ctx, &scope, cursor)?),
         None => None,
     };
     let reading = caller.reading();
     let view = reading.view()?;
-    let (items, last) = page::<R>(&view, tenant, &along, after, query.limit)?;
+    let total = match query.count {
+        Some(most) => Some(total::<R>(&view, tenant, &walks, most)?),
+        None => None,
+    };
+    let (views, last) = page::<R>(&view, tenant, &walks, after, query.limit)?;
+    let items = views.iter().map(|view| query.shape.of(view)).collect::<Result<_, _>>()?;
     let next_cursor = last.map(|position| position.seal(ctx, &scope));
-    let link = next_cursor.as_deref().map(|cursor| {
-        let mut next = url::form_urlencoded::Serializer::new(String::new());
-        next.append_pair("limit", &query.limit.to_string());
-        if !query.text.is_empty() {
-            next.append_pair("filter", &query.text);
-        }
-        let query_string = next.append_pair("cursor", cursor).finish();
-        let base = &ctx.settings().external_url;
-        format!("<{base}{}?{query_string}>; rel=\"next\"", query.uri.path())
-    });
-    let mut response = axum::Json(Page { items, next_cursor }).into_response();
+    let base = &ctx.settings().external_url;
+    let link = next_cursor.as_deref().map(|cursor| query.next(base, cursor));
+    let mut response = axum::Json(Page { items, next_cursor, total }).into_response();
     if let Some(value) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
         response.headers_mut().insert(header::LINK, value);
     }
     Ok(response)
 }
 
+/// Counts entries of the index, none of which is read.
+fn total<R: Resource>(
+    tables: &impl Tables,
+    tenant: TenantId,
+    walks: &[Walk],
+    most: usize,
+) -> Result<Total, Failure> {
+    let [walk] = walks else {
+        return Err(uncounted("is not offered with and or or"));
+    };
+    if walk.looks() {
+        return Err(uncounted("is not offered with and or or"));
+    }
+    let walk = walk.counted::<R>();
+    let (mut value, mut after) = (0_usize, None);
+    loop {
+        let wanted = LIMIT_MAX.min(most.saturating_sub(value).saturating_add(1));
+        let mut rows = walk.rows(tables, tenant, after.as_ref(), wanted)?;
+        value = value.saturating_add(rows.len());
+        if value > most {
+            return Ok(Total { value: most, relation: Relation::AtLeast });
+        }
+        if rows.len() < wanted {
+            return Ok(Total { value, relation: Relation::Equal });
+        }
+        after = rows.pop();
+    }
+}
+
 /// The entries of one page, and where the next one begins if there is more.
 fn page<R: Resource>(
     tables: &impl Tables,
     tenant: TenantId,
-    along: &Filter,
-    mut after: Option<Position>,
+    walks: &[Walk],
+    mut last: Option<Position>,
     limit: usize,
 ) -> Result<(Vec<R::View>, Option<Position>), Error> {
     let mut items = Vec::new();
     let mut skipped = 0;
-    loop {
-        let wanted = limit.saturating_sub(items.len()).saturating_add(1);
-        let rows = rows(tables, tenant, along, after.as_ref(), wanted)?;
-        let more = rows.len() == wanted;
-        for position in rows {
-            if items.len() == limit || skipped == SKIPS_MAX {
-                return Ok((items, after));
+    let begin = last.as_ref().map_or(0, |last| last.part);
+    for (part, walk) in (0_u8..).zip(walks).skip(usize::from(begin)) {
+        loop {
+            let after = last.as_ref().filter(|last| last.part == part);
+            let wanted = limit.saturating_sub(items.len()).saturating_add(1);
+            let rows = walk.rows(tables, tenant, after, wanted)?;
+            let more = rows.len() == wanted;
+            for position in rows {
+                if items.len() == limit || skipped == SKIPS_MAX {
+                    return Ok((items, last));
+                }
+                match entry::<R>(tables, tenant, walk, position.id)? {
+                    Some(view) => items.push(view),
+                    None => skipped += 1,
+                }
+                last = Some(Position { part, ..position });
             }
-            let record = R::find(tables, tenant, position.id)?.filter(R::exists);
-            match record {
-                Some(record) => items.push(R::view(&record)),
-                None => skipped += 1,
+            if !more {
+                break;
             }
-            after = Some(position);
-        }
-        if !more {
-            return Ok((items, None));
         }
     }
+    Ok((items, None))
 }
 
-/// Up to `limit` entries of an index that the filter lets through, after a position.
-fn rows(
+/// An entry that belongs to the list.
+fn entry<R: Resource>(
     tables: &impl Tables,
     tenant: TenantId,
-    along: &Filter,
-    after: Option<&Position>,
-    limit: usize,
-) -> Result<Vec<Position>, Error> {
-    let Column { table, index, unique } = along.column;
-    let span = Span::Index {
-        table,
-        index,
-        prefix: along.text.as_bytes(),
-        after: after.map(|last| (last.text.as_slice(), (!unique).then_some(last.id))),
-        unique,
+    walk: &Walk,
+    id: [u8; 16],
+) -> Result<Option<R::View>, Error> {
+    let Some(record) = R::find(tables, tenant, id)?.filter(R::exists) else {
+        return Ok(None);
     };
-    let mut positions = Vec::new();
-    for found in tables.scan(tenant, span, limit, false)? {
-        let position = match found.row {
-            FoundRow::Unique { text, .. } => {
-                let id = found.value.as_slice().try_into();
-                let wrong = |_| Error::Internal("an index row does not hold an id".into());
-                Position { text, id: id.map_err(wrong)? }
-            }
-            FoundRow::Listed { text, id, .. } => Position { text, id },
-            _ => return Err(Error::Internal("an index scan returned another row".into())),
-        };
-        // Entries that are exactly the text come before those that only start with it.
-        if along.exact && position.text != along.text.as_bytes() {
-            break;
-        }
-        positions.push(position);
-    }
-    Ok(positions)
+    let view = R::view(&record);
+    let belongs = !walk.looks() || walk.takes(&shape::shown(&view)?);
+    Ok(belongs.then_some(view))
 }
 
 #[cfg(test)]
@@ -228,6 +300,18 @@ mod tests {
         assert_eq!(read(Some("1")), Ok(1));
         assert_eq!(read(Some("500")), Ok(500));
         for bad in ["0", "501", "-1", "x", "1e2", "99999999999999999999"] {
+            assert_eq!(read(Some(bad)), Err(Class::INVALID_REQUEST), "{bad}");
+        }
+    }
+
+    #[test]
+    fn counting_is_asked_for_by_name() {
+        let read = |text| count(text).map_err(|failure| failure.class());
+        assert_eq!(read(None), Ok(None));
+        assert_eq!(read(Some("none")), Ok(None));
+        assert_eq!(read(Some("estimate")), Ok(Some(ESTIMATE_MAX)));
+        assert_eq!(read(Some("exact")), Ok(Some(COUNT_MAX)));
+        for bad in ["", "all", "Exact", "true"] {
             assert_eq!(read(Some(bad)), Err(Class::INVALID_REQUEST), "{bad}");
         }
     }

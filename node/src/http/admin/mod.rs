@@ -12,6 +12,7 @@ pub mod caller;
 pub mod clients;
 pub mod consents;
 pub mod cursor;
+pub mod deprecation;
 pub mod describe;
 pub mod etag;
 pub mod failed_logins;
@@ -22,14 +23,17 @@ pub mod list;
 pub mod logout;
 pub mod operations;
 pub mod passwords;
+pub mod position;
 pub mod profiles;
 pub mod recall;
 pub mod resource;
 pub mod role;
 pub mod routes;
 pub mod sessions;
+pub mod shape;
 pub mod tenants;
 pub mod users;
+pub mod walk;
 
 pub use self::{
     caller::{Caller, Needs},

@@ -4,6 +4,8 @@
 //! revision it was read at, so no change of another is lost. Everything is decided again inside
 //! `apply`.
 
+use std::marker::PhantomData;
+
 use actors::Error;
 use axum::{
     extract::{FromRequestParts, RawPathParams},
@@ -21,8 +23,10 @@ use crate::http::{
         etag::{self, IfMatch},
         idempotency::Key,
         list::{self, Query},
+        shape::Shape,
     },
     error::{Class, Failure},
+    extract::Parameters,
 };
 
 /// Length of the one form in which ids are written.
@@ -128,10 +132,33 @@ pub async fn create<R: Resource>(
     answer::written::<R, _>(&caller, &done, Kind::Created(&attempt.path))
 }
 
+/// How one record is to be shown.
+pub struct Look<R> {
+    shape: Shape,
+    resource: PhantomData<fn() -> R>,
+}
+
+impl<R: Resource, S: Send + Sync> FromRequestParts<S> for Look<R> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        let mut names = url::form_urlencoded::parse(query).map(|(name, _)| name);
+        if let Some(name) = names.find(|name| name != "fields") {
+            return Err(Failure::new(Class::INVALID_REQUEST)
+                .detail("a read takes fields")
+                .field(name, "is not known"));
+        }
+        let shape = Shape::parse::<R>(Parameters::parse(query)?.get("fields"))?;
+        Ok(Self { shape, resource: PhantomData })
+    }
+}
+
 /// `GET` of one.
 pub async fn read<R: Resource>(
     caller: Caller<Read<R>>,
     id: Id,
+    look: Look<R>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let reading = caller.reading();
@@ -142,7 +169,7 @@ pub async fn read<R: Resource>(
     if etag::unchanged(&headers, revision) {
         return Ok(answer::not_modified(revision));
     }
-    Ok(answer::read::<R>(&record))
+    Ok(answer::read::<R>(&record, &look.shape)?)
 }
 
 /// `PUT` of one: what is not named takes its default.

@@ -26,14 +26,15 @@
 //! ```
 
 use actors::Context;
-use axum::{Router, handler::Handler, routing::MethodRouter};
+use axum::{Router, handler::Handler, middleware::from_fn_with_state, routing::MethodRouter};
 use utoipa::openapi::{OpenApi, Paths, Tag};
 use utoipa_axum::{PathItemExt as _, router::OpenApiRouter};
 
 use crate::http::admin::{
     Caller, Needs, Resource,
+    deprecation::ending,
     describe::{self, Operation},
-    operations,
+    operations, position,
 };
 
 /// The arguments of a handler that asks who calls, first of all.
@@ -92,6 +93,7 @@ impl Routes {
     {
         let described = operation.described(<T::Needs as Needs>::PERMISSION);
         let methods = MethodRouter::new().on(described.method.to_method_filter(), handler);
+        let methods = ending(methods, described.deprecation);
         let mut paths = Paths::new();
         paths.add_path_operation(described.path, vec![described.method], described.operation);
         Self(self.0.routes((described.schemas, paths, methods)))
@@ -105,7 +107,9 @@ impl Routes {
 
     /// The router and the description of what it routes.
     pub fn split(self, ctx: Context) -> (Router, OpenApi) {
-        self.0.with_state(ctx).split_for_parts()
+        let stamped = from_fn_with_state(ctx.clone(), position::stamp);
+        let (router, description) = self.0.with_state(ctx).split_for_parts();
+        (router.layer(stamped), description)
     }
 
     /// The description alone.
