@@ -5,6 +5,7 @@
 //! same document.
 
 use axum::{Router, http::header, routing::get};
+use serde_json::Value;
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, Info, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
     ResponseBuilder, Type,
@@ -65,10 +66,24 @@ pub fn document() -> OpenApi {
 /// The document as it is committed and served.
 pub fn text_of(document: &OpenApi) -> String {
     // Through a value, whose maps are ordered: the same document is the same text.
-    let value = serde_json::to_value(document).unwrap_or_default();
+    let mut value = serde_json::to_value(document).unwrap_or_default();
+    forget_uniqueness(&mut value);
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// What is kept as a set may be sent with repetitions: they count once and are no mistake, so the
+/// schemas do not forbid them.
+fn forget_uniqueness(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.remove("uniqueItems");
+            members.values_mut().for_each(forget_uniqueness);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_uniqueness),
+        _ => {}
+    }
 }
 
 /// Serves it, to everybody.

@@ -15,6 +15,8 @@ mod conditions;
 mod crud;
 #[path = "admin/idempotency.rs"]
 mod idempotency;
+#[path = "admin/import.rs"]
+mod import;
 #[path = "admin/input.rs"]
 mod input;
 #[path = "admin/lists.rs"]

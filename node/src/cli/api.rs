@@ -5,6 +5,7 @@
 
 pub mod commands;
 pub mod credential;
+pub mod import;
 pub mod input;
 pub mod login;
 pub mod operation;
@@ -17,7 +18,7 @@ use clap::{ArgMatches, Command};
 use serde_json::Value;
 
 use self::{
-    commands::{ALL, COLUMNS, OUTPUT, SERVER},
+    commands::{ALL, COLUMNS, FILE, OUTPUT, SERVER},
     input::Request,
     operation::{CURSOR, Operation},
     server::{Failure, Server},
@@ -68,6 +69,9 @@ pub fn run(operation: &Operation, matches: &ArgMatches, around: &Surroundings) -
         if operation.paged() {
             return pages(&server, request, matches.get_flag(ALL), &shown).await;
         }
+        if let Some(file) = matches.try_get_one::<String>(FILE).ok().flatten() {
+            return import::run(&server, &request, file, &shown).await;
+        }
         let answer = server.send(&request, operation.repeatable).await?;
         if shown.format == Format::Table
             && let Some(etag) = &answer.etag
@@ -96,7 +100,7 @@ where
 }
 
 /// How answers are to be shown.
-struct Shown {
+pub struct Shown {
     format: Format,
     columns: Vec<String>,
 }

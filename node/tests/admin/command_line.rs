@@ -253,3 +253,27 @@ fn help_completions_and_the_manual_know_the_resources() {
     let audit = shell.done(&["audit", "--help"]);
     assert!(audit.contains("verify"), "{audit}");
 }
+
+#[tokio::test]
+async fn a_file_of_users_is_imported_and_goes_on_where_it_ended() {
+    let shell = Shell::of_operator(&Api::anonymous()).with("VAULTARA_TENANT", demo::TENANT);
+    let name = unique("imported");
+    let mut text: String =
+        (0..1_200).map(|number| format!("{{\"username\":\"{name}-{number}\"}}\n")).collect();
+    text.push_str("{\"username\":\"alice\"}\n\n{\"username\":\"\"}\nnot json\n");
+    let file = shell.file("users.ndjson", &text);
+    let words = ["user", "import", &file, "--idempotency-key", &name];
+    let output = shell.run(&words);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stderr(&output).contains("1200 made, 1 there already, 2 refused"), "{output:?}");
+    let refused = String::from_utf8(output.stdout).unwrap();
+    assert!(refused.contains("line 1202: ") && refused.contains("/username"), "{refused}");
+    assert!(refused.contains("line 1203: "), "{refused}");
+    // Again under the same key: nothing is made twice, and the answers are those of then.
+    let again = shell.run(&words);
+    assert!(stderr(&again).contains("1200 made, 1 there already, 2 refused"), "{again:?}");
+    let filter = format!("username sw \"{name}\"");
+    let all = shell
+        .done(&["user", "list", "--all", "--limit", "500", "--filter", &filter, "-o", "jsonl"]);
+    assert_eq!(all.lines().count(), 1_200);
+}

@@ -70,7 +70,8 @@ fn every_operation_says_who_may_and_how_it_refuses() {
     assert!(ids.contains("password-rules.read") && ids.contains("password-rules.replace"));
     assert!(ids.contains("users.failed_logins") && ids.contains("users.unlock"));
     assert!(ids.contains("profile-rules.read") && ids.contains("profile-rules.replace"));
-    assert_eq!(ids.len(), 43);
+    assert!(ids.contains("users.import"));
+    assert_eq!(ids.len(), 44);
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::cli::api::operation::{CURSOR, Field, Form, Operation, Parameter};
 pub const TENANT: &str = "tenant";
 /// The flag with the whole body.
 pub const FROM_FILE: &str = "from-file";
+/// The word with the file of an import.
+pub const FILE: &str = "/file";
 /// The flag with the revision that a change was read at.
 pub const IF_MATCH: &str = "if-match";
 /// The flag that repeats a request under a key of the caller's own.
@@ -90,6 +92,10 @@ fn verb(operation: &Operation) -> Command {
     if operation.repeatable {
         let help = "A key of your own: the same key with the same request is done once";
         command = command.arg(Arg::new(KEY).long(KEY).value_name("KEY").help(help));
+    }
+    if operation.of_lines() {
+        let help = "File with a line of JSON for each; `-` is standard input";
+        return command.arg(Arg::new(FILE).value_name("FILE").default_value("-").help(help));
     }
     if let Some(body) = &operation.body {
         let help = "File with the whole body as JSON, `-` is standard input; flags go over it";

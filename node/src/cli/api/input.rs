@@ -31,11 +31,36 @@ pub struct Request {
     /// The query.
     pub query: Vec<(String, String)>,
     /// The body and its media type.
-    pub body: Option<(String, Value)>,
+    pub body: Option<(String, Content)>,
     /// The revision it must still have.
     pub if_match: Option<String>,
     /// The key it may be repeated under.
     pub key: Option<String>,
+}
+
+/// What a body holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// One document.
+    Json(Value),
+    /// Text that is sent as it is.
+    Text(String),
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl Content {
+    /// As it is sent.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Json(value) => value.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
 }
 
 /// The tenant of whoever asks.
@@ -68,7 +93,8 @@ pub fn read(
         Some((parameter.name.clone(), given(&format!("?{}", parameter.name))?))
     });
     let body = match &operation.body {
-        Some(body) => Some((body.media.clone(), fields(body, matches)?)),
+        Some(body) if operation.of_lines() => Some((body.media.clone(), Content::default())),
+        Some(body) => Some((body.media.clone(), Content::Json(fields(body, matches)?))),
         None => None,
     };
     Ok(Request {

@@ -88,12 +88,19 @@ impl Operation {
         self.path.contains("{tenant_id}")
     }
 
+    /// Whether its body is a file of lines, each a request.
+    pub fn of_lines(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| body.media == NDJSON)
+    }
+
     /// Whether it answers pages.
     pub fn paged(&self) -> bool {
         self.query.iter().any(|parameter| parameter.name == CURSOR)
     }
 }
 
+/// The content type of lines of JSON.
+const NDJSON: &str = "application/x-ndjson";
 /// The parameter that names the tenant.
 pub const TENANT: &str = "tenant_id";
 /// The parameter that says where a list goes on.

@@ -75,13 +75,17 @@ impl Server {
         Ok(Self { http: client()?, base: base.trim_end_matches('/').to_owned(), token })
     }
 
+    /// A key that nobody used before.
+    pub fn own_key(&self) -> String {
+        Random::new(Clock::system()).request_id().to_string()
+    }
+
     /// Sends a request until it is answered.
     ///
     /// # Errors
     /// The problem that the node answered, or that it could not be reached.
     pub async fn send(&self, request: &Request, repeatable: bool) -> Result<Answer, Failure> {
-        let own = Random::new(Clock::system()).request_id().to_string();
-        let key = repeatable.then(|| request.key.clone().unwrap_or(own));
+        let key = repeatable.then(|| request.key.clone().unwrap_or_else(|| self.own_key()));
         // Reading changes nothing, whatever became of the first attempt.
         let again = repeatable || request.method == "GET";
         let mut attempt = 1;
@@ -116,7 +120,7 @@ impl Server {
         }
         let mut sent = self.http.request(method, url).bearer_auth(&self.token);
         if let Some((media, body)) = &request.body {
-            sent = sent.header(header::CONTENT_TYPE, media).body(body.to_string());
+            sent = sent.header(header::CONTENT_TYPE, media).body(body.text());
         }
         if let Some(tag) = &request.if_match {
             sent = sent.header(header::IF_MATCH, tag);

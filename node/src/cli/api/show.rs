@@ -143,7 +143,7 @@ fn cell_of(value: &Value) -> String {
 }
 
 /// What somebody else wrote cannot move the cursor or colour the terminal of who reads it.
-fn tame(text: &str) -> String {
+pub fn tame(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 

@@ -4,9 +4,9 @@
 //! the same for all of them (problems, security, information) stands in `openapi`.
 
 mod parameters;
+mod partial;
 
 use identity::authorize::Permission;
-use serde_json::Value;
 use utoipa::{
     ToSchema,
     openapi::{
@@ -20,7 +20,10 @@ use utoipa::{
 };
 
 pub use self::parameters::{fields, idempotency_key, if_match};
-use self::parameters::{min_index, parameter};
+use self::{
+    parameters::{min_index, parameter},
+    partial::{optional, patch_of},
+};
 
 use crate::http::admin::{
     Resource,
@@ -70,7 +73,7 @@ impl Operation {
             builder = builder.parameter(match name.as_str() {
                 "tenant_id" => parameter
                     .description(Some("Id or slug of the tenant; `self` is the caller's own."))
-                    .schema(Some(text(None))),
+                    .schema(Some(text(None).pattern(Some("^[0-9a-z-]{1,63}$")))),
                 _ => parameter.schema(Some(text(Some("uuid")))),
             });
         }
@@ -102,10 +105,16 @@ impl Operation {
 
     /// With a body of that type.
     #[must_use]
-    pub fn body<T: ToSchema>(mut self) -> Self {
+    pub fn body<T: ToSchema>(self) -> Self {
+        self.body_in::<T>(JSON)
+    }
+
+    /// With a body of that type, or of lines of it, in a content type.
+    #[must_use]
+    pub fn body_in<T: ToSchema>(mut self, content_type: &str) -> Self {
         let body = RequestBodyBuilder::new()
             .required(Some(Required::True))
-            .content(JSON, ContentBuilder::new().schema(Some(self.named::<T>())).build())
+            .content(content_type, ContentBuilder::new().schema(Some(self.named::<T>())).build())
             .build();
         self.builder = self.builder.request_body(Some(body));
         self
@@ -147,6 +156,20 @@ impl Operation {
     ) -> Self {
         let content = ContentBuilder::new().schema(Some(schema)).build();
         let response = response(description, headers).content(JSON, content).build();
+        self.builder = self.builder.response(status, response);
+        self
+    }
+
+    /// With an answer in another content type: each line is one of that type.
+    #[must_use]
+    pub fn answers_in<T: ToSchema>(
+        mut self,
+        status: &str,
+        content_type: &str,
+        description: &str,
+    ) -> Self {
+        let content = ContentBuilder::new().schema(Some(self.named::<T>())).build();
+        let response = response(description, &[]).content(content_type, content).build();
         self.builder = self.builder.response(status, response);
         self
     }
@@ -193,37 +216,6 @@ impl Operation {
             .response("default", RefOr::Ref(Ref::from_response_name("Problem")))
             .build();
         Described { method, path, operation, deprecation, schemas }
-    }
-}
-
-/// The name of the schema of a merge patch.
-fn patch_of(name: &str) -> String {
-    format!("{}Patch", name.strip_suffix("Input").unwrap_or(name))
-}
-
-/// The same schema without required fields, down to the schemas it refers to.
-fn optional(schema: RefOr<Schema>) -> RefOr<Schema> {
-    let loosened = serde_json::to_value(&schema).ok().and_then(|mut value| {
-        loosen(&mut value);
-        serde_json::from_value(value).ok()
-    });
-    loosened.unwrap_or(schema)
-}
-
-fn loosen(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            // A list is the keyword; a field of that name would be a schema.
-            if members.get("required").is_some_and(Value::is_array) {
-                members.remove("required");
-            }
-            if let Some(Value::String(reference)) = members.get_mut("$ref") {
-                *reference = patch_of(reference);
-            }
-            members.values_mut().for_each(loosen);
-        }
-        Value::Array(items) => items.iter_mut().for_each(loosen),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -63,6 +63,13 @@ impl Key {
         }
     }
 
+    /// The key of one line of a body that holds many requests.
+    #[must_use]
+    pub fn of_line(&self, number: usize) -> Self {
+        // No key of a caller holds a blank.
+        Self(format!("{} {number}", self.0))
+    }
+
     fn scoped(
         &self,
         tenant: TenantId,

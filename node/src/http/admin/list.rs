@@ -46,6 +46,9 @@ pub const ESTIMATE_MAX: usize = 1_000;
 /// What a list takes.
 const PARAMETERS: [&str; 6] = ["limit", "cursor", "filter", "sort", "count", "fields"];
 
+/// What counts as a mistake if it is given and empty: no text stands for the default.
+const VALUED: [&str; 3] = ["limit", "sort", "count"];
+
 /// What a list is asked for.
 pub struct Query<R> {
     limit: usize,
@@ -67,7 +70,12 @@ impl<R: Resource, S: Send + Sync> FromRequestParts<S> for Query<R> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let query = parts.uri.query().unwrap_or_default().as_bytes();
-        for (name, _) in url::form_urlencoded::parse(query) {
+        for (name, value) in url::form_urlencoded::parse(query) {
+            if value.is_empty() && VALUED.contains(&&*name) {
+                return Err(Failure::new(Class::INVALID_REQUEST)
+                    .detail("a parameter has no value")
+                    .field(name, "has no value"));
+            }
             if !PARAMETERS.contains(&&*name) {
                 return Err(Failure::new(Class::INVALID_REQUEST)
                     .detail(format!("a list takes {}", PARAMETERS.join(", ")))

@@ -18,6 +18,7 @@ pub mod etag;
 pub mod failed_logins;
 pub mod filter;
 pub mod idempotency;
+pub mod import;
 pub mod keys;
 pub mod list;
 pub mod logout;

@@ -74,7 +74,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Attempt {
 impl Attempt {
     /// The request as a flow needs it, bound to its body if it has a key.
     pub fn asking<N: Needs>(&self, caller: &Caller<N>, body: &[u8]) -> Asking {
-        let idempotency = self.key.as_ref().map(|key| {
+        self.under(self.key.clone(), caller, body)
+    }
+
+    /// One line of a body that holds many requests, bound to itself if the whole has a key.
+    pub fn asking_of_line<N: Needs>(
+        &self,
+        caller: &Caller<N>,
+        number: usize,
+        line: &[u8],
+    ) -> Asking {
+        self.under(self.key.as_ref().map(|key| key.of_line(number)), caller, line)
+    }
+
+    fn under<N: Needs>(&self, key: Option<Key>, caller: &Caller<N>, body: &[u8]) -> Asking {
+        let idempotency = key.map(|key| {
             let route = (&self.method, self.path.as_str());
             key.bind(caller.ctx(), caller.tenant(), caller.principal(), route, body)
         });

@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         admin::{
-            Asking, Caller, Done, Resource, Routes,
+            Asking, Caller, Done, Resource, Routes, import,
             operations::Id,
             resource::{Attribute, Column, Comparisons, Place},
             role,
@@ -238,5 +238,5 @@ pub(super) fn of_path<N>(caller: &Caller<N>, id: Id) -> Result<UserId, Failure> 
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::of::<Users>()
+    Routes::of::<Users>().on(import::described::<Users>(), import::import::<Users>)
 }

@@ -8,8 +8,7 @@ import os
 import secrets
 import unittest
 import warnings
-from html.parser import HTMLParser
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 # Development mode speaks plain http on loopback; libraries want to be told that this is meant.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -23,43 +22,16 @@ from authlib.oidc.core import UserInfo
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from flask import Flask, session
 from joserfc import jwk, jwt
+from people import ALICE, Form, sign_in
 
 ISSUER = f"{os.environ['VAULTARA_URL']}/t/demo"
 DISCOVERY = f"{ISSUER}/.well-known/openid-configuration"
-ALICE = {"username": "alice", "password": "correct horse battery staple"}
 WEB = {"client_id": "web-demo", "client_secret": "web-demo-secret-for-development-only"}
 SERVICE = {"client_id": "service-demo", "client_secret": "service-demo-secret-for-development-only"}
 HOME = "http://localhost:3000"
 CALLBACK = f"{HOME}/callback"
 GOODBYE = f"{HOME}/goodbye"
 SCOPE = "openid profile email"
-
-
-class Form(HTMLParser):
-    """The first form of a page: where it goes and what it holds."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.action, self.fields = None, {}
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        if tag == "form" and self.action is None:
-            self.action = attributes["action"]
-        if tag == "input":
-            self.fields[attributes["name"]] = attributes.get("value") or ""
-
-
-def sign_in(authorization_url, browser=None):
-    """Signs Alice in, with a new browser unless one is given, and returns where she is sent to."""
-    browser = browser or requests.Session()
-    page = browser.get(authorization_url)
-    assert page.status_code == 200, page.text
-    form = Form(page.text)
-    answer = browser.post(urljoin(page.url, form.action), {**form.fields, **ALICE}, allow_redirects=False)
-    assert answer.status_code == 303, answer.text
-    return answer.headers["location"]
 
 
 def metadata():
