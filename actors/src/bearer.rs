@@ -1,4 +1,4 @@
-//! Who a bearer token makes the caller, at userinfo and at the administration API.
+//! Who an access token makes the caller, at userinfo and at the administration API.
 //!
 //! Signature, time, issuer and audience are checked against the keys of the tenant that issued it,
 //! everything else in state, Fresh: a revoked token, a disabled client or user, an ended session
@@ -20,6 +20,7 @@ use serde::Deserialize;
 use crate::{
     context::Context,
     error::Error,
+    oauth::dpop::Possession,
     runtime::verifier::{Expected, ExpectedType},
     tenants,
 };
@@ -60,16 +61,45 @@ pub async fn live(
     Ok((token, live))
 }
 
+/// An access token, as a request shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Presented<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// The proof beside it, of one that is presented as bound to a key (RFC 9449 §7.1).
+    pub possession: Option<Possession<'a>>,
+}
+
+/// As [`live`], for whoever shows the token: one that is bound to a key is worth nothing without
+/// that key, and one that is not may not pass for bound (RFC 9449 §7.2).
+///
+/// # Errors
+/// As [`live`], and those of [`Possession`].
+pub async fn shown(
+    ctx: &Context,
+    tenant: TenantId,
+    presented: Presented<'_>,
+    audience: Option<&str>,
+) -> Result<(AccessToken, introspect::Live), Error> {
+    let (token, live) = live(ctx, tenant, presented.token, audience).await?;
+    match (&token.cnf, presented.possession) {
+        (None, None) => {}
+        (Some(bound), Some(possession)) => possession.check(ctx, presented.token, &bound.jkt)?,
+        (Some(_), None) | (None, Some(_)) => return Err(Error::Unauthenticated),
+    }
+    Ok((token, live))
+}
+
 /// The principal behind a token of the administration API, of whichever tenant issued it; what that
 /// tenant's principals may do in another one is for `authorize` to say.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`].
-pub async fn administrator(ctx: &Context, token: &str) -> Result<Principal, Error> {
-    let claimed = claimed_issuer(token).ok_or(Error::Unauthenticated)?;
+/// As [`shown`].
+pub async fn administrator(ctx: &Context, presented: Presented<'_>) -> Result<Principal, Error> {
+    let claimed = claimed_issuer(presented.token).ok_or(Error::Unauthenticated)?;
     let home = home(ctx, &claimed)?.ok_or(Error::Unauthenticated)?;
     let audience = ctx.api_audience();
-    let (token, live) = live(ctx, home, token, Some(&audience)).await?;
+    let (token, live) = shown(ctx, home, presented, Some(&audience)).await?;
     if !live.client.admin_api {
         return Err(Error::Unauthenticated);
     }

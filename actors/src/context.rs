@@ -27,6 +27,7 @@ use crate::{
         keyring::Keyring,
         proposer::{self, Proposer},
         random::Random,
+        seen::Seen,
         session::{self, Purpose, Turn},
         signer::RsaPool,
         tenant::TenantSnapshot,
@@ -66,6 +67,7 @@ pub(crate) struct Services {
     pub(crate) clock: Clock,
     pub(crate) rsa_pool: RsaPool,
     pub(crate) denials: Denials,
+    pub(crate) seen: Seen,
     pub(crate) fetcher: Option<Fetcher>,
 }
 

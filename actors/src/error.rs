@@ -2,6 +2,8 @@
 
 use identity::{fault::Fault, oauth, outcome::Rejection};
 
+use crate::runtime::verifier::dpop::ProofRefused;
+
 /// How a flow ends early.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -14,6 +16,9 @@ pub enum Error {
     /// No or no good bearer token.
     #[error("the access token is missing, expired or not valid here")]
     Unauthenticated,
+    /// The proof beside an access token does not show that the caller has the token's key.
+    #[error("the DPoP proof is not valid: {0}")]
+    Proof(ProofRefused),
     /// The token is good but its scope does not open this.
     #[error("the access token lacks the scope {0}")]
     InsufficientScope(String),

@@ -2,6 +2,7 @@
 
 pub(crate) mod backchannel;
 pub mod discovery;
+pub mod dpop;
 mod hint;
 pub mod introspect;
 pub mod login;

@@ -24,6 +24,7 @@ use crate::{
         proposer::Proposer,
         random::Random,
         secret::{Token, TokenKind},
+        seen::Seen,
         signer::RsaPool,
         supervisor::{self, NodeSupervisor},
     },
@@ -255,6 +256,7 @@ async fn services(
         clock,
         rsa_pool,
         denials: Denials::default(),
+        seen: Seen::default(),
         fetcher,
     })))
 }

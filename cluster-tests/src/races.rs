@@ -1,10 +1,11 @@
-//! Many who do the same at the same moment on one node: codes, refresh tokens (`tokens`), and what
-//! ends them (`ends`).
+//! Many who do the same at the same moment on one node: codes, refresh tokens (`tokens`), proofs of
+//! keys (`proofs`), and what ends them (`ends`).
 //!
 //! The node runs in this process and its clock stands still, so a grace lasts until the race moves
 //! the time. Invariant: what is raced for is made anew for every round.
 
 mod ends;
+mod proofs;
 mod tokens;
 
 use std::{
@@ -38,7 +39,7 @@ use tokio::{sync::Barrier, task::JoinSet};
 use crate::{Failure, during};
 
 /// How many there are.
-const RACES: usize = 7;
+const RACES: usize = 8;
 const REDIRECT: &str = "http://localhost:3000/callback";
 
 /// How often, and how many at once.
@@ -84,6 +85,7 @@ pub async fn run(folder: &Path, plan: Plan) -> Result<Report, Failure> {
         race.one_code(plan.fold).await.map_err(within)?;
         race.inside_the_grace(plan.fold).await.map_err(within)?;
         race.after_the_grace(plan.fold).await.map_err(within)?;
+        race.one_proof(plan.fold).await.map_err(within)?;
         race.revocation(plan.fold).await.map_err(within)?;
         race.session_end(plan.fold).await.map_err(within)?;
         race.password_change(plan.fold).await.map_err(within)?;
@@ -197,10 +199,15 @@ impl Race {
     }
 
     async fn ask(&self, pairs: &[(&str, &str)]) -> Tokens {
+        self.ask_with(None, pairs).await
+    }
+
+    /// Asks with a proof of a key.
+    async fn ask_with(&self, proof: Option<&str>, pairs: &[(&str, &str)]) -> Tokens {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let parameters = Parameters::collect(pairs)?;
         let (credentials, source) = (Self::credentials(), Source::default());
-        token::issue(&self.ctx, self.tenant, &credentials, &parameters, source).await
+        token::issue(&self.ctx, self.tenant, &credentials, &parameters, proof, source).await
     }
 
     async fn redeem(&self, code: &str) -> Tokens {

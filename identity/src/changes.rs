@@ -55,6 +55,12 @@ pub const CHANGES: &[Change] = &[
         what: "codes end with the credential they were drawn under",
         feature_level: 1,
     },
+    Change {
+        number: 12,
+        date: "2026-11-25",
+        what: "codes, refresh tokens and commands of clients with a key",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

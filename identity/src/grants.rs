@@ -4,6 +4,8 @@
 //! someone who was disabled. Access tokens carry the id of their grant; the grant of a
 //! client_credentials token is the client itself.
 
+mod old;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,8 @@ pub struct Grant {
     pub expires_at_ms: u64,
     /// When it was revoked, state time in milliseconds.
     pub revoked_at_ms: Option<u64>,
+    /// Thumbprint of the key that its refresh tokens are bound to (RFC 9449 §5).
+    pub thumbprint: Option<String>,
 }
 
 impl Grant {
@@ -69,42 +73,13 @@ impl Grant {
 
 impl Persisted for Grant {
     const KIND: [u8; 2] = *b"gr";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
         match version {
-            1 => Ok(codec::body_from::<GrantV1>(body)?.into()),
+            1 => Ok(codec::body_from::<old::GrantV1>(body)?.into()),
+            2 => Ok(codec::body_from::<old::GrantV2>(body)?.into()),
             _ => Err(codec::Error::Version { kind: Self::KIND, version }),
-        }
-    }
-}
-
-/// A grant before epochs; each was made in a session.
-#[derive(Serialize, Deserialize)]
-struct GrantV1 {
-    id: GrantId,
-    revision: u64,
-    client: ClientId,
-    user: UserId,
-    session: SessionId,
-    scopes: BTreeSet<String>,
-    expires_at_ms: u64,
-    revoked_at_ms: Option<u64>,
-}
-
-impl From<GrantV1> for Grant {
-    fn from(old: GrantV1) -> Self {
-        Self {
-            id: old.id,
-            revision: old.revision,
-            client: old.client,
-            user: old.user,
-            session: Some(old.session),
-            // Nobody knows: whoever ended all sessions since the beginning is taken at their word.
-            epoch: 0,
-            scopes: old.scopes,
-            expires_at_ms: old.expires_at_ms,
-            revoked_at_ms: old.revoked_at_ms,
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod authorize;
 pub mod claims;
 pub mod code;
+pub mod dpop;
 pub mod error;
 mod grant;
 pub mod introspect;
@@ -193,6 +194,8 @@ pub enum Command {
     Allow(Box<Continue>),
     /// A client handed in a person's password.
     Password(Box<password::HandedIn>),
+    /// One of the others, by a client with a key (RFC 9449).
+    Keyed(Box<dpop::Keyed>),
 }
 
 /// The exchange of a code.
@@ -224,15 +227,16 @@ impl Command {
             Self::Refresh(_) => "oauth.refresh",
             Self::RevokeRefresh { .. } => "oauth.revoke_refresh",
             Self::Password(_) => "oauth.password",
+            Self::Keyed(keyed) => keyed.command.name(),
         }
     }
 
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         match self {
-            Self::CompleteLogin(login) => code::sign_in(at, &SignIn::from(login.as_ref())),
-            Self::SignIn(sign_in) => code::sign_in(at, sign_in),
-            Self::Continue(further) => code::go_on(at, further),
-            Self::Allow(further) => code::allow(at, further),
+            Self::CompleteLogin(login) => code::sign_in(at, &SignIn::from(login.as_ref()), None),
+            Self::SignIn(sign_in) => code::sign_in(at, sign_in, None),
+            Self::Continue(further) => code::go_on(at, further, None),
+            Self::Allow(further) => code::allow(at, further, None),
             Self::RedeemCodeV1 { code, client, redirect_uri, challenge, grant } => {
                 let redemption = Redemption {
                     code: *code,
@@ -242,24 +246,14 @@ impl Command {
                     grant: *grant,
                     refresh: None,
                 };
-                code::redeem(at, &redemption)
+                code::redeem(at, &redemption, None)
             }
-            Self::RedeemCode(redemption) => code::redeem(at, redemption),
-            Self::Refresh(shown) => refresh::refresh(at, shown),
-            Self::Password(handed_in) => password::issue(at, handed_in),
+            Self::RedeemCode(redemption) => code::redeem(at, redemption, None),
+            Self::Refresh(shown) => refresh::refresh(at, shown, None),
+            Self::Password(handed_in) => password::issue(at, handed_in, None),
             Self::RevokeRefresh { token, client } => refresh::revoke(at, *token, *client),
             Self::IssueClientToken { client, scopes, api } => {
-                at.target(Client::TABLE, client.bytes());
-                let issue = Issue {
-                    client: *client,
-                    grant_type: GrantType::ClientCredentials,
-                    user: None,
-                    session: None,
-                    scopes,
-                };
-                let parties = grants::authorize_issue(at, issue)?;
-                may_reach_api(&parties.client, *api)?;
-                Ok(Outcome::Issued(Issued::to(&parties, scopes.clone(), *api)))
+                client_token(at, *client, scopes, *api)
             }
             Self::DenyToken { jti, expires_at_ms } => {
                 if *expires_at_ms > at.now_ms {
@@ -268,8 +262,29 @@ impl Command {
                 }
                 Ok(Outcome::Done)
             }
+            Self::Keyed(keyed) => keyed.apply(at),
         }
     }
+}
+
+/// A token for a client itself.
+fn client_token<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    client: ClientId,
+    scopes: &BTreeSet<String>,
+    api: bool,
+) -> Result<Outcome, Stop> {
+    at.target(Client::TABLE, client.bytes());
+    let issue = Issue {
+        client,
+        grant_type: GrantType::ClientCredentials,
+        user: None,
+        session: None,
+        scopes,
+    };
+    let parties = grants::authorize_issue(at, issue)?;
+    may_reach_api(&parties.client, api)?;
+    Ok(Outcome::Issued(Issued::to(&parties, scopes.clone(), api)))
 }
 
 /// The API's audience is issued only to clients marked for it.

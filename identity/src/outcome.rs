@@ -73,6 +73,9 @@ pub enum Rejection {
         /// Milliseconds.
         until_ms: u64,
     },
+    /// The proof of a client's key is missing, too old, or was used before.
+    #[error("the DPoP proof is not valid: {0}")]
+    Proof(ProofRefusal),
 }
 
 /// Why nothing is issued now.
@@ -131,6 +134,23 @@ pub enum CodeRefusal {
     /// A credential of the user changed since.
     #[error("the credentials of the user have changed")]
     Credential,
+    /// It is bound to another key than the one shown.
+    #[error("it is bound to another key")]
+    Key,
+}
+
+/// Why a proof of a client's key does not count (RFC 9449 §4.3). Variants are only ever appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum ProofRefusal {
+    /// What is asked for is bound to a key, and none was shown.
+    #[error("it is missing")]
+    Missing,
+    /// It was made too long ago.
+    #[error("it is too old")]
+    Expired,
+    /// It was used before.
+    #[error("it was used before")]
+    Used,
 }
 
 /// Why a refresh token is not exchanged. Variants are only ever appended.
@@ -157,6 +177,9 @@ pub enum RefreshRefusal {
     /// A resource that was not granted.
     #[error("it was not granted for this resource")]
     Target,
+    /// It is bound to another key than the one shown; the family lives.
+    #[error("it is bound to another key")]
+    Key,
 }
 
 /// A refusal that changed state.
@@ -260,6 +283,12 @@ impl From<RefreshRefusal> for Stop {
     }
 }
 
+impl From<ProofRefusal> for Stop {
+    fn from(refusal: ProofRefusal) -> Self {
+        Self::Rejected(Rejection::Proof(refusal))
+    }
+}
+
 impl Rejection {
     /// The stable code interfaces and the audit trail show.
     pub const fn code(&self) -> &'static str {
@@ -280,6 +309,7 @@ impl Rejection {
             Self::FeatureLevel => "feature_level",
             Self::Poison => "internal",
             Self::Throttled { .. } => "throttled",
+            Self::Proof(_) => "invalid_dpop_proof",
         }
     }
 

@@ -12,6 +12,7 @@ use crate::{
     grants::{DeniedToken, GRANTS, Grant},
     oauth::{
         code::{AuthorizationCode, REPLAY_MEMORY_MS},
+        dpop::UsedProof,
         refresh::RefreshToken,
     },
     outcome::{Outcome, Stop},
@@ -25,6 +26,7 @@ pub const SWEEP_MAX: u16 = 300;
 const CODES: Table = Table(AuthorizationCode::KIND);
 const DENIED: Table = Table(DeniedToken::KIND);
 const REFRESH: Table = Table(RefreshToken::KIND);
+const PROOFS: Table = Table(UsedProof::KIND);
 
 /// Removes up to [`SWEEP_MAX`] rows that expired at or before a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +86,8 @@ fn lives_until<T: TablesMut>(at: &Applying<'_, T>, table: Table, key: &[u8]) -> 
         codec::decode::<RefreshToken>(&bytes)?.gone_at_ms()
     } else if table == DENIED {
         codec::decode::<DeniedToken>(&bytes)?.expires_at_ms
+    } else if table == PROOFS {
+        codec::decode::<UsedProof>(&bytes)?.expires_at_ms
     } else if table == COUNTERS {
         codec::decode::<Counter>(&bytes)?.expires_at_ms
     } else if table == IDEMPOTENCY {

@@ -12,6 +12,8 @@ mod attempts;
 mod authorization;
 #[path = "apply/consents.rs"]
 mod consents;
+#[path = "apply/dpop.rs"]
+mod dpop;
 #[path = "apply/idempotency.rs"]
 mod idempotency;
 #[path = "apply/keys.rs"]

@@ -21,6 +21,8 @@ mod consent;
 mod cross_origin;
 #[path = "oauth/discovery.rs"]
 mod discovery;
+#[path = "oauth/dpop.rs"]
+mod dpop;
 #[path = "oauth/headers.rs"]
 mod headers;
 #[path = "oauth/keys.rs"]

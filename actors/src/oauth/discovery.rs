@@ -4,7 +4,7 @@
 use identity::id::TenantId;
 use serde_json::{Value, json};
 
-use crate::{context::Context, error::Error};
+use crate::{context::Context, error::Error, runtime::verifier::dpop};
 
 /// Which document is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,7 @@ pub async fn document(ctx: &Context, tenant: TenantId, which: Document) -> Resul
         "revocation_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": confidential,
         "authorization_response_iss_parameter_supported": true,
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS,
     });
     if let (Document::OpenId, Value::Object(map)) = (which, &mut document) {
         let openid = json!({

@@ -62,7 +62,7 @@ pub async fn answer(
         "sub": token.sub,
         "aud": token.aud,
         "client_id": token.client_id,
-        "token_type": "Bearer",
+        "token_type": if token.cnf.is_some() { "DPoP" } else { "Bearer" },
         "exp": token.exp,
         "iat": token.iat,
         "jti": token.jti,
@@ -70,6 +70,9 @@ pub async fn answer(
     if let Value::Object(map) = &mut answer {
         if !token.scope.is_empty() {
             map.insert("scope".into(), json!(token.scope));
+        }
+        if let Some(cnf) = &token.cnf {
+            map.insert("cnf".into(), json!(cnf));
         }
         if let Some(user) = live.user {
             map.insert("username".into(), json!(user.username));

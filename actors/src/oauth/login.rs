@@ -251,7 +251,7 @@ async fn issue(
         code: code.digest(),
         max_age_s: flow.request.max_age_s,
     };
-    let command = Command::Oauth(how(Box::new(further)));
+    let command = Command::Oauth(flow.asked(how(Box::new(further))));
     use IssueRefusal as No;
     let turn = flow.ctx.turn(flow.tenant, found.session.id, Purpose::Use).await?;
     let result = flow.propose(found.user.id, command).await?;

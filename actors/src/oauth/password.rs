@@ -8,25 +8,22 @@ use std::collections::BTreeSet;
 
 use identity::{
     attempts::Use,
-    clients::{Client, GrantType},
-    id::{GrantId, TenantId},
+    clients::GrantType,
+    id::GrantId,
     name,
     oauth::{
         self, authorize,
-        authorize::Parameters,
         error::Code,
         password::HandedIn,
         refresh::OFFLINE_ACCESS,
         scope::{self, SCOPE_MAX},
     },
     outcome::{IssueRefusal, Rejection, Reply},
-    principal::Source,
     stamp::Placement,
 };
 
-use super::token::{self, Answer, error};
+use super::token::{self, Answer, TokenRequest, error};
 use crate::{
-    context::Context,
     error::Error,
     proof::{self, Proof, Shown},
     runtime::secret::{Password, Token, TokenKind},
@@ -38,13 +35,8 @@ const ACTION: &str = "oauth.password";
 ///
 /// # Errors
 /// The RFC's errors, [`Error::Throttled`], or what kept the node from answering.
-pub(super) async fn exchange(
-    ctx: &Context,
-    tenant: TenantId,
-    client: &Client,
-    parameters: &Parameters,
-    source: Source,
-) -> Result<Answer, Error> {
+pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<Answer, Error> {
+    let TokenRequest { ctx, tenant, client, parameters, ref source, .. } = *request;
     if !client.grant_types.contains(&GrantType::Password) {
         return Err(error(Code::UnauthorizedClient, "the client may not use passwords"));
     }
@@ -64,12 +56,12 @@ pub(super) async fn exchange(
         return Err(error(Code::InvalidScope, hint));
     }
     let api = authorize::target(parameters, client, &ctx.api_audience())?;
-    let asking = Asking { ctx, tenant, client, api, scopes, source: &source };
+    let asking = Asking { request, api, scopes };
     let shown = Shown {
         username: &username,
         password: &password,
         device: None,
-        source: &source,
+        source,
         through: Some(client.id),
     };
     let Some(mut proof) = proof::prove(ctx, tenant, shown, ACTION, None).await? else {
@@ -89,10 +81,10 @@ pub(super) async fn exchange(
     match token::told(tenant, reply) {
         Ok(agreed) => {
             proof.renew(ctx, tenant, &password);
-            token::sign(ctx, tenant, &agreed, refresh).await
+            request.sign(&agreed, refresh).await
         }
         Err(refused) => {
-            proof.unused(ctx, tenant, &source).await?;
+            proof.unused(ctx, tenant, source).await?;
             Err(refused)
         }
     }
@@ -100,39 +92,39 @@ pub(super) async fn exchange(
 
 /// A client that hands in a password.
 struct Asking<'a> {
-    ctx: &'a Context,
-    tenant: TenantId,
-    client: &'a Client,
+    request: &'a TokenRequest<'a>,
     api: bool,
     scopes: BTreeSet<String>,
-    source: &'a Source,
 }
 
 impl Asking<'_> {
     /// Proposes what a right password is for; with the refresh token that it may begin with.
     async fn hand_in(&self, proof: &Proof) -> Result<(Reply, Option<Token>), Error> {
-        let random = self.ctx.random();
-        let refreshes = self.client.grant_types.contains(&GrantType::RefreshToken)
+        let TokenRequest { ctx, tenant, client, .. } = *self.request;
+        let random = ctx.random();
+        let refreshes = client.grant_types.contains(&GrantType::RefreshToken)
             && self.scopes.contains(OFFLINE_ACCESS);
         let refresh = refreshes.then(|| random.token(TokenKind::RefreshToken));
-        let command = proof.used(Use::Oauth(oauth::Command::Password(Box::new(HandedIn {
+        let command = oauth::Command::Password(Box::new(HandedIn {
             user: proof.user.id,
             credential_revision: proof.user.credential_revision,
-            client: self.client.id,
+            client: client.id,
             scopes: self.scopes.clone(),
             api: self.api,
             grant: random.id(GrantId::from_bytes),
             refresh: refresh.as_ref().map(Token::digest),
-        }))));
-        let asker = token::as_client(self.tenant, self.client, self.source.clone());
-        let reply = self.ctx.propose(&asker, Placement::Tenant(self.tenant), command).await?;
+        }));
+        let command = proof.used(Use::Oauth(self.request.asked(command)));
+        let asker = self.request.asker();
+        let reply = ctx.propose(&asker, Placement::Tenant(tenant), command).await?;
         Ok((reply, refresh))
     }
 
     /// The one answer to whatever is not a person with this password.
     fn wrong(&self) -> Error {
-        let (what, now_ms) = ((ACTION, "wrong_credentials"), self.ctx.0.clock.wall_ms());
-        self.ctx.denials().count(self.tenant, self.source, what, now_ms);
+        let TokenRequest { ctx, tenant, ref source, .. } = *self.request;
+        let (what, now_ms) = ((ACTION, "wrong_credentials"), ctx.0.clock.wall_ms());
+        ctx.denials().count(tenant, source, what, now_ms);
         error(Code::InvalidGrant, "the user name or the password is not correct")
     }
 }

@@ -19,7 +19,7 @@ use identity::{
     table::{self, flow},
 };
 
-use super::token::{self, Answer, error};
+use super::token::{Answer, TokenRequest, error};
 use crate::{
     context::Context,
     error::Error,
@@ -33,13 +33,8 @@ use crate::{
 ///
 /// # Errors
 /// The RFC's errors, or what kept the node from answering.
-pub(super) async fn exchange(
-    ctx: &Context,
-    tenant: TenantId,
-    client: &Client,
-    parameters: &Parameters,
-    source: Source,
-) -> Result<Answer, Error> {
+pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<Answer, Error> {
+    let TokenRequest { ctx, tenant, client, parameters, .. } = *request;
     if !client.grant_types.contains(&GrantType::RefreshToken) {
         return Err(error(Code::UnauthorizedClient, "the client may not use refresh tokens"));
     }
@@ -47,7 +42,7 @@ pub(super) async fn exchange(
         return Err(error(Code::InvalidRequest, "refresh_token is missing"));
     };
     let presented = Token::new(presented.to_owned());
-    if !plausible(ctx, tenant, client, &presented, &source).await? {
+    if !plausible(ctx, tenant, client, &presented, &request.source).await? {
         return Err(error(Code::InvalidGrant, "the refresh token is not valid: it is unknown"));
     }
     let api = authorize::target(parameters, client, &ctx.api_audience())?;
@@ -65,9 +60,8 @@ pub(super) async fn exchange(
         successor: successor.digest(),
         sealed,
     }));
-    let asker = token::as_client(tenant, client, source);
     let turn = turn(ctx, tenant, &presented, Purpose::Use).await?;
-    let agreed = token::agreed(ctx, &asker, tenant, command).await?;
+    let agreed = request.agreed(command).await?;
     drop(turn);
     let held = match &agreed.handover {
         Some(Handover::Rotated(sealed) | Handover::SameSuccessor(sealed)) => keyring
@@ -78,7 +72,7 @@ pub(super) async fn exchange(
             return Err(Error::Internal("a refresh answered with another outcome".into()));
         }
     };
-    let mut answer = token::sign(ctx, tenant, &agreed, None).await?;
+    let mut answer = request.sign(&agreed, None).await?;
     answer.refresh_token = Some(held.expose().to_owned());
     Ok(answer)
 }

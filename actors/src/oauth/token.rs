@@ -14,7 +14,8 @@ use identity::{
     oauth::{
         self, authorize,
         authorize::Parameters,
-        claims, code,
+        claims::{self, AccessToken},
+        code,
         error::{Code, Error as OAuthError},
         pkce,
         refresh::{Handover, Refreshed},
@@ -32,11 +33,15 @@ use crate::{
     clients::{self, Credentials},
     context::{Asker, Context},
     error::Error,
-    oauth::{password, refresh},
+    oauth::{
+        dpop::{self, spent},
+        password, refresh,
+    },
     runtime::{
         secret::{Token, TokenKind},
         signer::{SigningKey, TokenType},
         tenant::TenantSnapshot,
+        verifier::dpop::Proof,
     },
     tenants,
 };
@@ -46,7 +51,7 @@ use crate::{
 pub struct Answer {
     /// The access token.
     pub access_token: String,
-    /// `Bearer`.
+    /// `Bearer`, or `DPoP` for one that is bound to a key (RFC 9449 §5).
     pub token_type: &'static str,
     /// Seconds.
     pub expires_in: u32,
@@ -74,18 +79,20 @@ pub async fn issue(
     tenant: TenantId,
     credentials: &Credentials,
     parameters: &Parameters,
+    proof: Option<&str>,
     source: Source,
 ) -> Result<Answer, Error> {
     let client = clients::authenticate(ctx, tenant, credentials, &source).await?;
+    let key = match proof {
+        Some(proof) => Some(dpop::at_token_endpoint(ctx, tenant, proof, &source).await?),
+        None => None,
+    };
+    let request = TokenRequest { ctx, tenant, client: &client, parameters, key, source };
     match parameters.get("grant_type") {
-        Some("client_credentials") => {
-            client_credentials(ctx, tenant, &client, parameters, source).await
-        }
-        Some("authorization_code") => {
-            authorization_code(ctx, tenant, &client, parameters, source).await
-        }
-        Some("refresh_token") => refresh::exchange(ctx, tenant, &client, parameters, source).await,
-        Some("password") => password::exchange(ctx, tenant, &client, parameters, source).await,
+        Some("client_credentials") => client_credentials(&request).await,
+        Some("authorization_code") => authorization_code(&request).await,
+        Some("refresh_token") => refresh::exchange(&request).await,
+        Some("password") => password::exchange(&request).await,
         Some(_) => Err(error(Code::UnsupportedGrantType, "this grant type is not supported")),
         None => Err(error(Code::InvalidRequest, "grant_type is missing")),
     }
@@ -96,13 +103,52 @@ pub(super) fn as_client(tenant: TenantId, client: &Client, source: Source) -> As
     Asker { principal, source, idempotency: None }
 }
 
-async fn client_credentials(
-    ctx: &Context,
-    tenant: TenantId,
-    client: &Client,
-    parameters: &Parameters,
-    source: Source,
-) -> Result<Answer, Error> {
+/// What a client that proved who it is asks for.
+pub(super) struct TokenRequest<'a> {
+    pub(super) ctx: &'a Context,
+    pub(super) tenant: TenantId,
+    pub(super) client: &'a Client,
+    pub(super) parameters: &'a Parameters,
+    /// The verified proof of its key, if it shows one.
+    pub(super) key: Option<Proof>,
+    pub(super) source: Source,
+}
+
+impl TokenRequest<'_> {
+    /// The client, as who asks.
+    pub(super) fn asker(&self) -> Asker {
+        as_client(self.tenant, self.client, self.source.clone())
+    }
+
+    /// A command, as the holder of the key asks it.
+    pub(super) fn asked(&self, command: oauth::Command) -> oauth::Command {
+        let key = self.key.as_ref();
+        oauth::dpop::asked(
+            command,
+            key.map(|proof| (proof.thumbprint.as_str(), Some(spent(proof)))),
+        )
+    }
+
+    /// Proposes, and tells what the rules say.
+    pub(super) async fn agreed(&self, command: oauth::Command) -> Result<Agreed, Error> {
+        let (command, placement) = (self.asked(command), Placement::Tenant(self.tenant));
+        let reply = self.ctx.propose(&self.asker(), placement, Command::Oauth(command)).await?;
+        told(self.tenant, reply)
+    }
+
+    /// Signs what was agreed, for the key; `drawn` is the refresh token that goes along if a family
+    /// began with it.
+    pub(super) async fn sign(
+        &self,
+        agreed: &Agreed,
+        drawn: Option<Token>,
+    ) -> Result<Answer, Error> {
+        sign(self.ctx, self.tenant, agreed, self.key.as_ref(), drawn).await
+    }
+}
+
+async fn client_credentials(request: &TokenRequest<'_>) -> Result<Answer, Error> {
+    let TokenRequest { ctx, client, parameters, .. } = *request;
     if !client.grant_types.contains(&GrantType::ClientCredentials) {
         let hint = "the client may not use client_credentials";
         return Err(error(Code::UnauthorizedClient, hint));
@@ -120,19 +166,13 @@ async fn client_credentials(
         let hint = format!("the scope {unknown} is not available to this client");
         return Err(error(Code::InvalidScope, &hint));
     }
-    let asker = as_client(tenant, client, source);
     let command = oauth::Command::IssueClientToken { client: client.id, scopes, api };
-    let agreed = agreed(ctx, &asker, tenant, command).await?;
-    sign(ctx, tenant, &agreed, None).await
+    let agreed = request.agreed(command).await?;
+    request.sign(&agreed, None).await
 }
 
-async fn authorization_code(
-    ctx: &Context,
-    tenant: TenantId,
-    client: &Client,
-    parameters: &Parameters,
-    source: Source,
-) -> Result<Answer, Error> {
+async fn authorization_code(request: &TokenRequest<'_>) -> Result<Answer, Error> {
+    let TokenRequest { ctx, tenant, client, parameters, .. } = *request;
     if !client.grant_types.contains(&GrantType::AuthorizationCode) {
         let hint = "the client may not use authorization codes";
         return Err(error(Code::UnauthorizedClient, hint));
@@ -159,9 +199,8 @@ async fn authorization_code(
         grant: ctx.random().id(GrantId::from_bytes),
         refresh: refresh.as_ref().map(Token::digest),
     }));
-    let asker = as_client(tenant, client, source);
-    let agreed = agreed(ctx, &asker, tenant, command).await?;
-    sign(ctx, tenant, &agreed, refresh).await
+    let agreed = request.agreed(command).await?;
+    request.sign(&agreed, refresh).await
 }
 
 /// A cheap refusal of codes that never were, so that strangers cannot fill the log; Fresh, because
@@ -183,16 +222,6 @@ pub(super) struct Agreed {
     at_ms: u64,
     /// Which refresh token goes with it.
     pub(super) handover: Option<Handover>,
-}
-
-/// Proposes, and tells what the rules say.
-pub(super) async fn agreed(
-    ctx: &Context,
-    asker: &Asker,
-    tenant: TenantId,
-    command: oauth::Command,
-) -> Result<Agreed, Error> {
-    told(tenant, ctx.propose(asker, Placement::Tenant(tenant), Command::Oauth(command)).await?)
 }
 
 /// What the rules say, in the RFC's words.
@@ -224,9 +253,13 @@ pub(super) fn told(tenant: TenantId, reply: Reply) -> Result<Agreed, Error> {
                 | RefreshRefusal::Expired
                 | RefreshRefusal::Ended
                 | RefreshRefusal::Superseded
-                | RefreshRefusal::Credential => Code::InvalidGrant,
+                | RefreshRefusal::Credential
+                | RefreshRefusal::Key => Code::InvalidGrant,
             };
             Err(error(code, &Rejection::Refresh(refusal).to_string()))
+        }
+        Err(Rejection::Proof(refusal)) => {
+            Err(error(Code::InvalidDpopProof, &Rejection::Proof(refusal).to_string()))
         }
         Err(Rejection::Issue(refusal)) => {
             use identity::outcome::IssueRefusal as No;
@@ -248,27 +281,28 @@ pub(super) fn told(tenant: TenantId, reply: Reply) -> Result<Agreed, Error> {
     }
 }
 
-/// Signs what was agreed; `drawn` is the refresh token that goes along if a family began with it.
-pub(super) async fn sign(
+async fn sign(
     ctx: &Context,
     tenant: TenantId,
     agreed: &Agreed,
+    key: Option<&Proof>,
     drawn: Option<Token>,
 ) -> Result<Answer, Error> {
     let Agreed { issued, at_ms, .. } = agreed;
     let at_ms = *at_ms;
-    let (snapshot, key) = signer(ctx, tenant, issued.access_token_algorithm).await?;
+    let (snapshot, signing) = signer(ctx, tenant, issued.access_token_algorithm).await?;
     let api_audience = ctx.api_audience();
     let names = claims::Names { issuer: &snapshot.tenant.issuer, api_audience: &api_audience };
     let jti = URL_SAFE_NO_PAD.encode(ctx.random().bytes::<16>());
-    let access = claims::access_token(issued, names, jti, at_ms);
+    let cnf = key.map(|proof| claims::Confirmation { jkt: proof.thumbprint.clone() });
+    let access = AccessToken { cnf, ..claims::access_token(issued, names, jti, at_ms) };
     let internal = |error: crate::runtime::signer::SignFailed| Error::Internal(error.to_string());
-    let access_token = key.sign(&access, TokenType::AccessToken).map_err(internal)?;
+    let access_token = signing.sign(&access, TokenType::AccessToken).map_err(internal)?;
     let id_token = if issued.scopes.contains("openid") && issued.user.is_some() {
-        let (_, key) = signer(ctx, tenant, issued.id_token_algorithm).await?;
+        let (_, signing) = signer(ctx, tenant, issued.id_token_algorithm).await?;
         let at_hash = half_hash(issued.id_token_algorithm, &access_token);
         match claims::id_token(issued, names, at_hash, at_ms) {
-            Some(claims) => Some(key.sign(&claims, TokenType::IdToken).map_err(internal)?),
+            Some(claims) => Some(signing.sign(&claims, TokenType::IdToken).map_err(internal)?),
             None => None,
         }
     } else {
@@ -276,7 +310,7 @@ pub(super) async fn sign(
     };
     Ok(Answer {
         access_token,
-        token_type: "Bearer",
+        token_type: if key.is_some() { "DPoP" } else { "Bearer" },
         expires_in: issued.access_token_s,
         scope: scope::join(&issued.scopes),
         id_token,

@@ -5,14 +5,22 @@ use std::collections::BTreeSet;
 use identity::{id::TenantId, oauth::claims};
 use serde_json::Value;
 
-use crate::{bearer, context::Context, error::Error};
+use crate::{
+    bearer::{self, Presented},
+    context::Context,
+    error::Error,
+};
 
 /// Claims about the person behind an access token.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`], or [`Error::InsufficientScope`] without `openid` or a person.
-pub async fn claims(ctx: &Context, tenant: TenantId, token: &str) -> Result<Value, Error> {
-    let (token, live) = bearer::live(ctx, tenant, token, None).await?;
+/// As [`bearer::shown`], or [`Error::InsufficientScope`] without `openid` or a person.
+pub async fn claims(
+    ctx: &Context,
+    tenant: TenantId,
+    presented: Presented<'_>,
+) -> Result<Value, Error> {
+    let (token, live) = bearer::shown(ctx, tenant, presented, None).await?;
     let scopes: BTreeSet<String> = token.scope.split(' ').map(str::to_owned).collect();
     match live.user {
         Some(user) if scopes.contains("openid") => Ok(claims::userinfo(&user, &scopes)),

@@ -18,6 +18,7 @@ pub mod proposer;
 pub mod random;
 pub mod sealer;
 pub mod secret;
+pub mod seen;
 pub mod session;
 pub mod signer;
 pub mod supervisor;

@@ -6,6 +6,7 @@
 //! Invariant: claims are parsed only after the signature is verified.
 
 mod claims;
+pub mod dpop;
 mod public_key;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use actors::{oauth::token, runtime::housekeeper};
+use identity::oauth::error::Code;
 
 use super::{Begun, Race, Tokens, held};
 use crate::{Failure, during};
@@ -23,7 +24,7 @@ impl Race {
         let [won] = won.as_slice() else {
             return Err(format!("one code was exchanged {} times", won.len()));
         };
-        all_refused(&answers, fold - 1)?;
+        all_refused(&answers, fold - 1, Code::InvalidGrant)?;
         if fold > 1 && self.counts(&won.access_token).await {
             return Err("a replayed code's tokens still count".into());
         }
@@ -57,7 +58,7 @@ impl Race {
         self.clock.advance_ms(AFTER_THE_GRACE_MS);
         // As each second: a node that slept must not trust its time before.
         housekeeper::check_clock(&self.ctx);
-        all_refused(&self.refreshed_by_all(fold, &token).await?, fold)?;
+        all_refused(&self.refreshed_by_all(fold, &token).await?, fold, Code::InvalidGrant)?;
         if self.counts(&first.access_token).await {
             return Err("an access token of an ended family counts".into());
         }
@@ -76,10 +77,9 @@ impl Race {
     }
 }
 
-fn all_refused(answers: &[Tokens], expected: usize) -> Result<(), Failure> {
-    use identity::oauth::error::Code;
+pub(super) fn all_refused(answers: &[Tokens], expected: usize, code: Code) -> Result<(), Failure> {
     let refused = |answer: &&Tokens| match answer {
-        Err(actors::Error::OAuth(error)) => error.code == Code::InvalidGrant,
+        Err(actors::Error::OAuth(error)) => error.code == code,
         Ok(_) | Err(_) => false,
     };
     let found = answers.iter().filter(refused).count();

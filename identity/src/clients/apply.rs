@@ -227,7 +227,7 @@ impl Settings {
         if public && self.refresh.rotation == Rotation::Never {
             return Err(Rejection::invalid(
                 "/refresh/rotation",
-                "must be always for a client without a secret",
+                "must be always or sender_bound for a client without a secret",
             ));
         }
         if self.access_token_lifetime_s.is_some_and(|s| !(30..=TOKEN_LIFE_S_MAX).contains(&s)) {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    dpop,
     error::{Code, Error},
     pkce,
     prompt::Prompt,
@@ -111,6 +112,8 @@ pub struct Request {
     pub max_age_s: Option<u32>,
     /// Who must sign in: the subject of `id_token_hint`, which a flow verifies.
     pub subject: Option<UserId>,
+    /// Thumbprint of the key that the code is to be bound to (RFC 9449 §10).
+    pub thumbprint: Option<String>,
 }
 
 /// Decides a request. `client` is what `client_id` names, if that is live; `api_audience` is the
@@ -145,6 +148,7 @@ pub fn decide(
     let refuse = |error: Error| Refusal::Client { to: Box::new(to.clone()), error };
     shape(parameters, client).map_err(refuse)?;
     let challenge = challenge(parameters, client).map_err(refuse)?;
+    let thumbprint = thumbprint(parameters).map_err(refuse)?;
     let api = target(parameters, client, api_audience).map_err(refuse)?;
     let requested = parameters.get("scope").unwrap_or("");
     if requested.len() > SCOPE_MAX {
@@ -172,6 +176,7 @@ pub fn decide(
         prompt,
         max_age_s,
         subject: None,
+        thumbprint,
     })
 }
 
@@ -233,6 +238,17 @@ fn challenge(parameters: &Parameters, client: &Client) -> Result<Option<String>,
         }
         (Some(_), Some("S256")) => no("code_challenge must be 43 base64url characters"),
         (Some(_), Some(_)) => no("code_challenge_method must be S256"),
+    }
+}
+
+/// RFC 9449 §10.
+fn thumbprint(parameters: &Parameters) -> Result<Option<String>, Error> {
+    match parameters.get("dpop_jkt") {
+        None => Ok(None),
+        Some(text) if dpop::is_thumbprint(text) => Ok(Some(text.to_owned())),
+        Some(_) => {
+            Err(Error::new(Code::InvalidRequest, "dpop_jkt must be 43 base64url characters"))
+        }
     }
 }
 

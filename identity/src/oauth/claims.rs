@@ -48,6 +48,16 @@ pub struct AccessToken {
     /// Session id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// The key that its holder must have (RFC 7800 §3.1); none for a bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+}
+
+/// How the holder of a token is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Thumbprint of their key (RFC 9449 §6.1).
+    pub jkt: String,
 }
 
 /// Claims of an ID token.
@@ -150,6 +160,7 @@ pub fn access_token(issued: &Issued, names: Names<'_>, jti: String, at_ms: u64) 
         }),
         auth_time: issued.authenticated_at_ms.map(|ms| ms / 1000),
         sid: issued.session.map(|session| session.to_string()),
+        cnf: None,
     }
 }
 

@@ -1,11 +1,17 @@
 //! Authorization codes: single use by consensus, bound to client, redirect URI, PKCE challenge,
 //! session and tenant (RFC 6749 §4.1, RFC 9700 §4.5). A replay revokes what the first use issued.
 
+mod old;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, Continue, Redemption, SignIn, grant, may_reach_api, prompt, redirect};
+use super::{
+    Ask, Continue, Redemption, SignIn,
+    dpop::{self, Key},
+    grant, may_reach_api, prompt, redirect,
+};
 use crate::{
     applying::Applying,
     clients::{Client, GrantType},
@@ -50,52 +56,19 @@ pub struct AuthorizationCode {
     pub redeemed: Option<GrantId>,
     /// The user's credential revision when it was issued.
     pub credential_revision: u64,
+    /// Thumbprint of the key that it is bound to (RFC 9449 §10).
+    pub thumbprint: Option<String>,
 }
 
 impl Persisted for AuthorizationCode {
     const KIND: [u8; 2] = *b"ac";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
         match version {
-            1 => codec::body_from::<CodeV1>(body).map(Self::from),
+            1 => codec::body_from::<old::CodeV1>(body).map(Self::from),
+            2 => codec::body_from::<old::CodeV2>(body).map(Self::from),
             _ => Err(codec::Error::Version { kind: Self::KIND, version }),
-        }
-    }
-}
-
-/// A code before credential revisions.
-#[derive(Serialize, Deserialize)]
-struct CodeV1 {
-    client: ClientId,
-    user: UserId,
-    session: SessionId,
-    redirect_uri: String,
-    scopes: BTreeSet<String>,
-    nonce: Option<String>,
-    challenge: Option<String>,
-    api: bool,
-    authenticated_at_ms: u64,
-    expires_at_ms: u64,
-    redeemed: Option<GrantId>,
-}
-
-impl From<CodeV1> for AuthorizationCode {
-    fn from(old: CodeV1) -> Self {
-        Self {
-            client: old.client,
-            user: old.user,
-            session: old.session,
-            redirect_uri: old.redirect_uri,
-            scopes: old.scopes,
-            nonce: old.nonce,
-            challenge: old.challenge,
-            api: old.api,
-            authenticated_at_ms: old.authenticated_at_ms,
-            expires_at_ms: old.expires_at_ms,
-            redeemed: old.redeemed,
-            // Nobody knows; it lives for a minute, and its person is still signed in.
-            credential_revision: u64::MAX,
         }
     }
 }
@@ -147,10 +120,12 @@ fn check_client(client: &Client, code: &AuthorizationCode) -> Result<(), CodeRef
     Ok(())
 }
 
-/// Writes session and code of a person who proved who they are.
+/// Writes session and code of a person who proved who they are; the code is for the holder of
+/// `key`, if one is announced.
 pub(crate) fn sign_in<T: TablesMut>(
     at: &mut Applying<'_, T>,
     sign_in: &SignIn,
+    key: Key<'_>,
 ) -> Result<Outcome, Stop> {
     at.target(User::TABLE, sign_in.user.bytes());
     let gate: Gate<T> = match sign_in.code {
@@ -175,7 +150,7 @@ pub(crate) fn sign_in<T: TablesMut>(
     };
     let session = sessions::begin(at, &beginning)?;
     match sign_in.code {
-        Some(code) => Ok(issue_code(at, &parties, &session, &sign_in.ask, code)),
+        Some(code) => Ok(issue_code(at, &parties, &session, &sign_in.ask, (code, key))),
         None => Ok(Outcome::Written { id: session.id.bytes(), revision: session.revision }),
     }
 }
@@ -184,6 +159,7 @@ pub(crate) fn sign_in<T: TablesMut>(
 pub(crate) fn go_on<T: TablesMut>(
     at: &mut Applying<'_, T>,
     further: &Continue,
+    key: Key<'_>,
 ) -> Result<Outcome, Stop> {
     at.target(SESSIONS, further.presented.session.bytes());
     let (session, user) = sessions::presented(at, &further.presented)?;
@@ -191,17 +167,18 @@ pub(crate) fn go_on<T: TablesMut>(
     if prompt::too_old(further.max_age_s, session.authenticated_at_ms, at.now_ms) {
         return Err(IssueRefusal::LoginTooOld.into());
     }
-    Ok(issue_code(at, &parties, &session, &further.ask, further.code))
+    Ok(issue_code(at, &parties, &session, &further.ask, (further.code, key)))
 }
 
 /// Remembers what a person allowed, and writes a code for it.
 pub(crate) fn allow<T: TablesMut>(
     at: &mut Applying<'_, T>,
     further: &Continue,
+    key: Key<'_>,
 ) -> Result<Outcome, Stop> {
     let (_, user) = sessions::presented(at, &further.presented)?;
     consents::give(at, user.id, further.ask.client, &further.ask.scopes)?;
-    go_on(at, further)
+    go_on(at, further, key)
 }
 
 type Gate<T> = fn(&Applying<'_, T>, Issue<'_>) -> Result<Parties, Stop>;
@@ -234,7 +211,7 @@ fn issue_code<T: TablesMut>(
     parties: &Parties,
     session: &Session,
     ask: &Ask,
-    digest: Digest,
+    (digest, key): (Digest, Key<'_>),
 ) -> Outcome {
     let code_ms = u64::from(parties.tenant.lifetimes.code_s).saturating_mul(1000);
     let code = AuthorizationCode {
@@ -250,6 +227,7 @@ fn issue_code<T: TablesMut>(
         expires_at_ms: at.now_ms.saturating_add(code_ms),
         redeemed: None,
         credential_revision: parties.user.as_ref().map_or(u64::MAX, |it| it.credential_revision),
+        thumbprint: key.map(str::to_owned),
     };
     let gone_at_ms = code.expires_at_ms.saturating_add(REPLAY_MEMORY_MS);
     at.put_flow(digest.bytes(), &code, gone_at_ms);
@@ -260,6 +238,7 @@ fn issue_code<T: TablesMut>(
 pub(crate) fn redeem<T: TablesMut>(
     at: &mut Applying<'_, T>,
     redemption: &Redemption,
+    key: Key<'_>,
 ) -> Result<Outcome, Stop> {
     let (digest, grant) = (redemption.code, redemption.grant);
     let shown = Shown {
@@ -279,6 +258,7 @@ pub(crate) fn redeem<T: TablesMut>(
         return Ok(Outcome::Refused(Refusal::CodeReplayed));
     }
     check(&code, shown, at.now_ms)?;
+    dpop::same(code.thumbprint.as_deref(), key, CodeRefusal::Key)?;
     let issue = Issue {
         client: code.client,
         grant_type: GrantType::AuthorizationCode,
@@ -303,6 +283,7 @@ pub(crate) fn redeem<T: TablesMut>(
         nonce: code.nonce,
         authenticated_at_ms: code.authenticated_at_ms,
         refresh: redemption.refresh,
+        key,
     };
     grant::begin(at, &parties, beginning)
 }
@@ -325,6 +306,7 @@ mod tests {
             expires_at_ms: 1000,
             redeemed: None,
             credential_revision: 1,
+            thumbprint: None,
         }
     }
 

@@ -39,6 +39,8 @@ pub enum Code {
     InsufficientScope,
     /// RFC 7009 §2.2.1.
     UnsupportedTokenType,
+    /// RFC 9449 §5.
+    InvalidDpopProof,
 }
 
 impl Code {
@@ -63,6 +65,7 @@ impl Code {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
         }
     }
 }

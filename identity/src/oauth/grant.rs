@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::refresh::{self, Handover, Refreshed};
+use super::{
+    dpop::Key,
+    refresh::{self, Handover, Refreshed},
+};
 use crate::{
     applying::Applying,
     grants::{GRANTS, Grant, Issued, Parties},
@@ -29,6 +32,8 @@ pub(crate) struct Beginning<'a> {
     pub(crate) authenticated_at_ms: u64,
     /// Digest of the first refresh token, for a client that may have one.
     pub(crate) refresh: Option<Digest>,
+    /// The client's key, if it showed one.
+    pub(crate) key: Key<'a>,
 }
 
 /// Begins a grant of the person and the client that the gate let through.
@@ -55,6 +60,9 @@ pub(crate) fn begin<T: TablesMut>(
         scopes: scopes.clone(),
         expires_at_ms,
         revoked_at_ms: None,
+        // RFC 9449 §5: those of a client with a secret are bound to that, so that its keys may
+        // change.
+        thumbprint: beginning.key.filter(|_| parties.client.public()).map(str::to_owned),
     })?;
     at.expire(expires_at_ms, GRANTS, &grant.bytes());
     let issued = Issued {

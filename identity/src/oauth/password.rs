@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{grant, may_reach_api, refresh::OFFLINE_ACCESS};
+use super::{dpop::Key, grant, may_reach_api, refresh::OFFLINE_ACCESS};
 use crate::{
     applying::Applying,
     clients::GrantType,
@@ -43,6 +43,7 @@ pub struct HandedIn {
 pub(crate) fn issue<T: TablesMut>(
     at: &mut Applying<'_, T>,
     handed_in: &HandedIn,
+    key: Key<'_>,
 ) -> Result<Outcome, Stop> {
     let HandedIn { client, scopes, api, grant, .. } = handed_in;
     at.target(User::TABLE, handed_in.user.bytes());
@@ -67,6 +68,7 @@ pub(crate) fn issue<T: TablesMut>(
         nonce: None,
         authenticated_at_ms: at.now_ms,
         refresh: handed_in.refresh.filter(|_| scopes.contains(OFFLINE_ACCESS)),
+        key,
     };
     grant::begin(at, &parties, beginning)
 }

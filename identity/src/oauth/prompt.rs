@@ -145,6 +145,7 @@ mod tests {
             prompt: Prompt::parse(prompt).unwrap(),
             max_age_s: None,
             subject: None,
+            thumbprint: None,
         }
     }
 

@@ -11,7 +11,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::may_reach_api;
+use super::{
+    dpop::{self, Key},
+    may_reach_api,
+};
 use crate::{
     applying::Applying,
     clients::{Client, GrantType},
@@ -172,10 +175,11 @@ fn idle_end(policy: Policy, now_ms: u64, ends_at_ms: u64) -> u64 {
     now_ms.saturating_add(u64::from(policy.idle_s).saturating_mul(1000)).min(ends_at_ms)
 }
 
-/// Exchanges a refresh token.
+/// Exchanges a refresh token, for who shows `key` if that is what it is bound to.
 pub(crate) fn refresh<T: TablesMut>(
     at: &mut Applying<'_, T>,
     shown: &Presentation,
+    key: Key<'_>,
 ) -> Result<Outcome, Stop> {
     at.target(Client::TABLE, shown.client.bytes());
     let row = at.flow::<RefreshToken>(shown.token.bytes())?.ok_or(RefreshRefusal::Unknown)?;
@@ -185,6 +189,8 @@ pub(crate) fn refresh<T: TablesMut>(
         return Err(RefreshRefusal::Ended.into());
     }
     at.detail(format!("generation={}", row.generation));
+    // Before anything that a use changes: whoever stole it must not even end the family.
+    dpop::same(grant.thumbprint.as_deref(), key, RefreshRefusal::Key)?;
     let Some(next) = &row.successor else {
         if at.now_ms >= row.expires_at_ms {
             return Err(RefreshRefusal::Expired.into());
@@ -192,7 +198,10 @@ pub(crate) fn refresh<T: TablesMut>(
         let (parties, issued) = gate(at, shown, &row, &grant)?;
         let token = match parties.client.refresh.rotation {
             Rotation::Always => rotate(at, shown, &row, &parties)?,
-            Rotation::Never => keep(at, shown, &row, &parties),
+            Rotation::SenderBound if grant.thumbprint.is_none() => {
+                rotate(at, shown, &row, &parties)?
+            }
+            Rotation::Never | Rotation::SenderBound => keep(at, shown, &row, &parties),
         };
         if let Some(session) = grant.bound_to()
             && let Some(session) = at.record::<Session>(session.bytes())?

@@ -18,7 +18,7 @@ use identity::{
 };
 
 use crate::{
-    Sample,
+    Sample, codes,
     events::checkpoint,
     old,
     passwords::attempt_commands,
@@ -87,6 +87,7 @@ labels!(label, LABELS, Command, {
     Command::Oauth(oauth::Command::Continue(_)) => "oauth-continue",
     Command::Oauth(oauth::Command::Allow(_)) => "oauth-allow",
     Command::Oauth(oauth::Command::Password(_)) => "oauth-password",
+    Command::Oauth(oauth::Command::Keyed(_)) => "oauth-keyed",
     Command::Profiles(profiles::Command::SetRules { .. }) => "profiles-set-rules",
     Command::Profiles(profiles::Command::EditOwn { .. }) => "profiles-edit-own",
     Command::Consents(consents::Command::Withdraw { .. }) => "consents-withdraw",
@@ -307,6 +308,7 @@ fn protocol() -> Vec<Command> {
             grant: GRANT,
             refresh: Some(digest(9)),
         })),
+        codes::keyed(),
     ];
     let mut all = vec![
         Command::Noop,

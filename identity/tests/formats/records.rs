@@ -19,7 +19,7 @@ use identity::{
     users::{self, User},
 };
 
-use crate::{Sample, old, older, sample};
+use crate::{Sample, codes::THUMBPRINT, old, older, sample};
 
 /// A state time.
 pub(crate) const AT: u64 = 1_790_000_000_123;
@@ -236,7 +236,13 @@ pub(crate) fn grant() -> Grant {
         scopes: ["openid".into(), "profile".into()].into(),
         expires_at_ms: AT + 60_000,
         revoked_at_ms: Some(AT + 4),
+        thumbprint: Some(THUMBPRINT.into()),
     }
+}
+
+/// As it was before keys of clients.
+fn grant_2() -> Grant {
+    Grant { thumbprint: None, ..grant() }
 }
 
 fn refresh_token() -> RefreshToken {
@@ -352,9 +358,10 @@ pub(crate) fn samples() -> Vec<Sample> {
         older("session", session_1()),
         sample("session-2", session()),
         sample("session-rules", Rules { revision: 3, idle_s: 600, ..Rules::of(TENANT) }),
-        older("grant", Grant { epoch: 0, ..grant() }),
-        sample("grant-2", grant()),
-        sample("grant-2-of-no-session", Grant { session: None, revoked_at_ms: None, ..grant() }),
+        older("grant", Grant { epoch: 0, ..grant_2() }),
+        older("grant-2", grant_2()),
+        older("grant-2-of-no-session", Grant { session: None, revoked_at_ms: None, ..grant_2() }),
+        sample("grant-3", grant()),
         sample("denied-token", DeniedToken { expires_at_ms: AT }),
         sample("refresh-token", refresh_token()),
         sample(

@@ -6,7 +6,9 @@ use identity::{
     grants::Issued,
     keys::Algorithm,
     oauth::refresh::{Handover, Refreshed},
-    outcome::{CodeRefusal, IssueRefusal, Outcome, RefreshRefusal, Refusal, Rejection, Reply},
+    outcome::{
+        CodeRefusal, IssueRefusal, Outcome, ProofRefusal, RefreshRefusal, Refusal, Rejection, Reply,
+    },
     secret::Sealed,
 };
 
@@ -54,6 +56,7 @@ labels!(label, LABELS, Answer, {
     Err(Rejection::Code(CodeRefusal::RedirectUri)) => "code-redirect-uri",
     Err(Rejection::Code(CodeRefusal::Verifier)) => "code-verifier",
     Err(Rejection::Code(CodeRefusal::Credential)) => "code-credential",
+    Err(Rejection::Code(CodeRefusal::Key)) => "code-key",
     Err(Rejection::Protected(_)) => "protected",
     Err(Rejection::FeatureLevel) => "feature-level",
     Err(Rejection::Poison) => "poison",
@@ -64,7 +67,11 @@ labels!(label, LABELS, Answer, {
     Err(Rejection::Refresh(RefreshRefusal::Superseded)) => "refresh-superseded",
     Err(Rejection::Refresh(RefreshRefusal::Credential)) => "refresh-credential",
     Err(Rejection::Refresh(RefreshRefusal::Target)) => "refresh-target",
+    Err(Rejection::Refresh(RefreshRefusal::Key)) => "refresh-key",
     Err(Rejection::Throttled { .. }) => "throttled",
+    Err(Rejection::Proof(ProofRefusal::Missing)) => "proof-missing",
+    Err(Rejection::Proof(ProofRefusal::Expired)) => "proof-expired",
+    Err(Rejection::Proof(ProofRefusal::Used)) => "proof-used",
 });
 
 fn issued() -> Issued {
@@ -135,6 +142,7 @@ fn answers() -> Vec<Answer> {
         RefreshRefusal::Superseded,
         RefreshRefusal::Credential,
         RefreshRefusal::Target,
+        RefreshRefusal::Key,
     ];
     all.extend(refresh.map(|refusal| Err(Rejection::Refresh(refusal))));
     let code = [
@@ -144,8 +152,11 @@ fn answers() -> Vec<Answer> {
         CodeRefusal::RedirectUri,
         CodeRefusal::Verifier,
         CodeRefusal::Credential,
+        CodeRefusal::Key,
     ];
     all.extend(code.map(|refusal| Err(Rejection::Code(refusal))));
+    let proof = [ProofRefusal::Missing, ProofRefusal::Expired, ProofRefusal::Used];
+    all.extend(proof.map(|refusal| Err(Rejection::Proof(refusal))));
     all
 }
 

@@ -86,6 +86,13 @@ impl Class {
         title: "The access token is missing or not valid.",
         oauth: "invalid_token",
     };
+    /// A proof of the client's key that is missing, wrong, too old, used, or of another request.
+    pub const INVALID_DPOP_PROOF: Self = Self {
+        code: "invalid_dpop_proof",
+        status: StatusCode::BAD_REQUEST,
+        title: "The DPoP proof is not valid.",
+        oauth: "invalid_dpop_proof",
+    };
     /// A valid token without the scope that the route asks for.
     pub const INSUFFICIENT_SCOPE: Self = Self {
         code: "insufficient_scope",

@@ -2,6 +2,7 @@
 
 pub mod bearer;
 pub mod client_credentials;
+pub mod dpop;
 pub mod json;
 pub mod parameters;
 pub mod pointer;
@@ -9,8 +10,8 @@ pub mod source;
 pub mod tenant;
 
 pub use self::{
-    bearer::Bearer, client_credentials::ClientForm, json::Json, parameters::Parameters,
-    source::Source, tenant::Tenant,
+    bearer::AccessToken, client_credentials::ClientForm, dpop::Dpop, json::Json,
+    parameters::Parameters, source::Source, tenant::Tenant,
 };
 
 use axum::{

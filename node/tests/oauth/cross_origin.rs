@@ -116,7 +116,7 @@ async fn a_page_of_a_client_may_call_its_endpoints() {
         let mut expected = shared();
         expected.extend(pairs(&[
             ("access-control-allow-methods", methods),
-            ("access-control-allow-headers", "Authorization, Content-Type"),
+            ("access-control-allow-headers", "Authorization, Content-Type, DPoP"),
             ("access-control-max-age", "7200"),
         ]));
         assert_eq!(cross_origin(&answer), expected, "{path}");

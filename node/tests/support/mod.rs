@@ -8,6 +8,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod login;
+pub(crate) mod prover;
 pub(crate) mod visitor;
 
 use std::{

@@ -48,7 +48,7 @@ pub(super) enum FormStep {
 /// It never stands in the state; a form of an older layout is simply opened anew.
 impl Persisted for Form {
     const KIND: [u8; 2] = *b"_f";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 }
 
 impl Form {
@@ -126,6 +126,12 @@ impl Flow<'_> {
             challenge: request.challenge.clone(),
             api: request.api,
         }
+    }
+
+    /// A command that asks for a code, for the holder of the key if the request announces one.
+    pub(super) fn asked(&self, command: oauth::Command) -> oauth::Command {
+        let key = self.request.thumbprint.as_deref();
+        oauth::dpop::asked(command, key.map(|thumbprint| (thumbprint, None)))
     }
 
     /// Proposes in the name of a person.

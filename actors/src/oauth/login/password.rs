@@ -200,7 +200,8 @@ async fn sign_in(
         ask: flow.ask(),
         code: code.as_ref().map(Token::digest),
     };
-    let command = proof.used(Use::Oauth(oauth::Command::SignIn(Box::new(sign_in))));
+    let command = flow.asked(oauth::Command::SignIn(Box::new(sign_in)));
+    let command = proof.used(Use::Oauth(command));
     let turn = proof.turn(flow.ctx, flow.tenant, presented, flow.source).await?;
     let result = flow.propose(user.id, command).await?;
     drop(turn);

@@ -29,7 +29,13 @@ enum Audience<'a> {
 
 /// Seconds since the epoch. The RFC allows fractions, which are cut off; negative is refused.
 #[derive(Clone, Copy)]
-struct NumericDate(u64);
+pub(super) struct NumericDate(u64);
+
+impl NumericDate {
+    pub(super) const fn seconds(self) -> u64 {
+        self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

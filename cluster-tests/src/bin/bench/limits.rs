@@ -92,6 +92,7 @@ fn claims() -> AccessToken {
         grant: None,
         auth_time: None,
         sid: None,
+        cnf: None,
     }
 }
 

@@ -163,7 +163,8 @@ async fn redeem(
     let pairs = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT)];
     let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let parameters = Parameters::collect(pairs)?;
-    let answer = token::issue(ctx, tenant, &credentials, &parameters, Source::default()).await?;
+    let answer =
+        token::issue(ctx, tenant, &credentials, &parameters, None, Source::default()).await?;
     Ok(answer.refresh_token)
 }
 

@@ -46,6 +46,8 @@ pub enum Rotation {
     Always,
     /// It stays; for clients with a secret only (RFC 9700 §2.2.2).
     Never,
+    /// It stays where it is bound to the client's key (RFC 9449 §5), else as [`Rotation::Always`].
+    SenderBound,
 }
 
 /// What a client says; what it leaves out is the tenant's.

@@ -26,7 +26,7 @@ use crate::http::{
         resource::{Asking, Place, Resource},
     },
     error::Failure,
-    extract::{self, Bearer},
+    extract::{self, AccessToken},
 };
 
 /// What a handler needs of its caller.
@@ -101,20 +101,13 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
         // Nobody is known yet, so `self` is nobody's.
         let addressed = named.tenant(ctx, None);
         let Ok(extract::Source(source)) = extract::Source::from_request_parts(parts, ctx).await;
-        let Bearer(token) = match Bearer::from_request_parts(parts, ctx).await {
-            Ok(token) => token,
-            Err(failure) => {
-                count(ctx, addressed, &source, failure.class().code);
-                return Err(failure);
-            }
-        };
-        let principal = match bearer::administrator(ctx, &token).await {
+        let principal = match authenticated(parts, ctx).await {
             Ok(principal) => principal,
-            Err(error) => {
-                if matches!(error, Error::Unauthenticated) {
-                    count(ctx, addressed, &source, "invalid_token");
+            Err(failure) => {
+                if failure.class().status.is_client_error() {
+                    count(ctx, addressed, &source, failure.class().code);
                 }
-                return Err(error.into());
+                return Err(failure);
             }
         };
         let addressed = named.tenant(ctx, home(&principal));
@@ -134,6 +127,13 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
             }
         }
     }
+}
+
+/// Who the access token makes the caller.
+async fn authenticated(parts: &mut Parts, ctx: &Context) -> Result<Principal, Failure> {
+    let token = AccessToken::from_request_parts(parts, ctx).await?;
+    let principal = bearer::administrator(ctx, token.presented()?).await;
+    principal.map_err(|error| token.refused(error))
 }
 
 /// How the path names the tenant.

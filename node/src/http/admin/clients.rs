@@ -136,9 +136,10 @@ impl From<Refresh> for ClientPolicy {
 fn rotations() -> ObjectBuilder {
     text(None)
         .description(Some(
-            "`always`: a new token takes its place. `never`: it stays, for clients with a secret.",
+            "`always`: a new token takes its place. `never`: it stays, for clients with a secret. \
+             `sender_bound`: it stays where it is bound to the client's key (DPoP).",
         ))
-        .enum_values(Some(["always", "never"]))
+        .enum_values(Some(["always", "never", "sender_bound"]))
 }
 
 const fn yes() -> bool {

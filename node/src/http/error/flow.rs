@@ -12,7 +12,7 @@ use identity::{
 
 use crate::http::{
     error::{Class, Failure},
-    extract::bearer::challenge,
+    extract::{bearer::challenge, dpop},
     layer::Arrival,
 };
 
@@ -27,6 +27,8 @@ impl From<Error> for Failure {
             // RFC 6750 §3.1.
             Error::Unauthenticated => Self::new(Class::INVALID_TOKEN)
                 .header(header::WWW_AUTHENTICATE, challenge("invalid_token", None)),
+            // RFC 9449 §7.1: at a resource it is a matter of authentication.
+            Error::Proof(refused) => dpop::refusal(refused),
             Error::InsufficientScope(scope) => Self::new(Class::INSUFFICIENT_SCOPE)
                 .detail(format!("it needs {scope}"))
                 .header(header::WWW_AUTHENTICATE, challenge("insufficient_scope", Some(&scope))),
@@ -89,6 +91,9 @@ impl From<Rejection> for Failure {
             }
             Rejection::Poison => Self::new(Class::INTERNAL),
             Rejection::Throttled { .. } => Self::new(Class::RATE_LIMITED),
+            Rejection::Proof(refusal) => {
+                Self::new(Class::INVALID_DPOP_PROOF).detail(refusal.to_string())
+            }
         }
     }
 }
@@ -113,6 +118,7 @@ impl From<OAuthError> for Failure {
             Code::ServerError => Class::INTERNAL,
             Code::TemporarilyUnavailable => Class::UNAVAILABLE,
             Code::InvalidToken => Class::INVALID_TOKEN,
+            Code::InvalidDpopProof => Class::INVALID_DPOP_PROOF,
             Code::InsufficientScope => Class::INSUFFICIENT_SCOPE,
         };
         // A code without a class of its own keeps the RFC's name on the wire.

@@ -29,7 +29,7 @@ use crate::http::{
 };
 
 /// What a script may send besides what it always may.
-const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type");
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, DPoP");
 /// How long a browser may keep the answer to a preflight, seconds: as long as Chromium does.
 const MAX_AGE_S: HeaderValue = HeaderValue::from_static("7200");
 

@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 
 use crate::http::{
     error::Failure,
-    extract::{ClientForm, Source, Tenant},
+    extract::{ClientForm, Dpop, Source, Tenant},
     oauth::unstored,
 };
 
@@ -14,9 +14,12 @@ pub(super) async fn post(
     State(ctx): State<Context>,
     tenant: Tenant,
     Source(source): Source,
+    dpop: Dpop,
     form: ClientForm,
 ) -> Result<Response, Failure> {
-    let issued = token::issue(&ctx, tenant.id, &form.credentials, &form.parameters, source).await;
+    let ClientForm { credentials, parameters, .. } = &form;
+    let proof = dpop.proof()?;
+    let issued = token::issue(&ctx, tenant.id, credentials, parameters, proof, source).await;
     let answer = issued.map_err(|error| form.refused(error))?;
     Ok(unstored(&answer))
 }

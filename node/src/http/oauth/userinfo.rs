@@ -15,5 +15,6 @@ pub(super) async fn answer(
     tenant: Tenant,
     HeaderOrForm(token): HeaderOrForm,
 ) -> Result<Response, Failure> {
-    Ok(unstored(&userinfo::claims(&ctx, tenant.id, &token).await?))
+    let claims = userinfo::claims(&ctx, tenant.id, token.presented()?).await;
+    Ok(unstored(&claims.map_err(|error| token.refused(error))?))
 }
