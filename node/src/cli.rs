@@ -84,8 +84,8 @@ pub fn run(around: &Surroundings) -> Exit {
         Ok(matches) => matches,
         Err(error) => return refused(&error),
     };
-    if let Some((operation, matches)) = api.asked(&matches) {
-        return api::run(operation, matches, around);
+    if let Some(asked) = api.asked(&matches) {
+        return api::run(&api, asked, around);
     }
     let arguments = match Arguments::from_arg_matches(&matches) {
         Ok(arguments) => arguments,

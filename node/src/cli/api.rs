@@ -8,6 +8,7 @@ pub mod credential;
 pub mod import;
 pub mod input;
 pub mod login;
+pub mod lookup;
 pub mod operation;
 pub mod server;
 pub mod show;
@@ -58,13 +59,18 @@ impl Api {
 }
 
 /// Does an operation and shows what came of it.
-pub fn run(operation: &Operation, matches: &ArgMatches, around: &Surroundings) -> Exit {
+pub fn run(
+    api: &Api,
+    (operation, matches): (&Operation, &ArgMatches),
+    around: &Surroundings,
+) -> Exit {
     finish(|| async {
-        let request = input::read(operation, matches, around)
+        let mut request = input::read(operation, matches, around)
             .map_err(|message| Failure::new(Exit::Usage, message))?;
         let at = matches.get_one::<String>(SERVER).map(String::as_str);
         let (base, token) = credential::find(around, at).await?;
         let server = Server::new(&base, token)?;
+        lookup::names(&api.0, operation, &mut request, &server).await?;
         let shown = Shown::asked(matches);
         if operation.paged() {
             return pages(&server, request, matches.get_flag(ALL), &shown).await;

@@ -105,7 +105,7 @@ async fn a_user_is_made_read_changed_listed_and_deleted() {
         (&changed["email"], &changed["username"]),
         (&"typed@example.com".into(), &name.as_str().into())
     );
-    let cleared = shell.json(&["user", "update", &id, "--unset", "email"]);
+    let cleared = shell.json(&["user", "update", &name, "--unset", "email"]);
     assert_eq!(cleared["email"], Value::Null);
     let table = shell.done(&["user", "list", "--filter", &format!("username eq \"{name}\"")]);
     assert_eq!(table.lines().count(), 2, "{table}");
@@ -143,6 +143,7 @@ async fn exit_codes_tell_what_the_server_said() {
         (&nobody, &["user", "list"][..], 5, "vaultara login"),
         (&wrong, &["user", "list"], 5, "invalid_client"),
         (&shell, &["user", "get", random], 6, "(404)"),
+        (&shell, &["user", "get", "no-such-person"], 6, "no user with the username"),
         (&shell, &["user", "list", "--tenant", "no-such-tenant"], 6, "(404)"),
         (&shell, &["user", "create", "--username", "alice"], 7, "(409)"),
         (&shell, &["user", "create", "--username", ""], 1, "/username"),

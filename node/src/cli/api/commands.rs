@@ -68,7 +68,7 @@ fn verb(operation: &Operation) -> Command {
             Arg::new(format!("/{place}"))
                 .value_name(shown.to_uppercase().replace('-', "_"))
                 .required(true)
-                .help("Its id"),
+                .help("Its id, or its name where it has one"),
         );
     }
     if operation.in_tenant() {

@@ -26,8 +26,12 @@ use crate::{
 pub struct Request {
     /// The HTTP method.
     pub method: String,
-    /// The path, filled in.
+    /// The path; what stands in braces is in `ids`.
     pub path: String,
+    /// The tenant, if the path names one.
+    pub tenant: Option<String>,
+    /// What was typed for each identifier of the path.
+    pub ids: Vec<(String, String)>,
     /// The query.
     pub query: Vec<(String, String)>,
     /// The body and its media type.
@@ -79,16 +83,14 @@ pub fn read(
     around: &Surroundings,
 ) -> Result<Request, String> {
     let given = |name: &str| matches.get_one::<String>(name).cloned();
-    let mut path = operation.path.clone();
-    if operation.in_tenant() {
+    let tenant = operation.in_tenant().then(|| {
         let set = around.variable("VAULTARA_TENANT").map(str::to_owned);
-        let tenant = given(TENANT).or(set).unwrap_or_else(|| OWN_TENANT.to_owned());
-        path = path.replace(&format!("{{{TENANT_IN_PATH}}}"), &encoded(&tenant));
-    }
-    for place in operation.places() {
-        let id = given(&format!("/{place}")).unwrap_or_default();
-        path = path.replace(&format!("{{{place}}}"), &encoded(&id));
-    }
+        given(TENANT).or(set).unwrap_or_else(|| OWN_TENANT.to_owned())
+    });
+    let ids = operation
+        .places()
+        .into_iter()
+        .map(|place| (place.to_owned(), given(&format!("/{place}")).unwrap_or_default()));
     let query = operation.query.iter().filter_map(|parameter| {
         Some((parameter.name.clone(), given(&format!("?{}", parameter.name))?))
     });
@@ -99,7 +101,9 @@ pub fn read(
     };
     Ok(Request {
         method: operation.method.clone(),
-        path,
+        path: operation.path.clone(),
+        tenant,
+        ids: ids.collect(),
         query: query.collect(),
         body,
         if_match: if operation.conditional {
@@ -109,6 +113,17 @@ pub fn read(
         },
         key: if operation.repeatable { given(KEY) } else { None },
     })
+}
+
+impl Request {
+    /// The path with everything in its place.
+    pub fn filled(&self) -> String {
+        let tenant = self.tenant.iter().map(|tenant| (TENANT_IN_PATH, tenant));
+        let ids = self.ids.iter().map(|(place, id)| (place.as_str(), id));
+        tenant.chain(ids).fold(self.path.clone(), |path, (place, text)| {
+            path.replace(&format!("{{{place}}}"), &encoded(text))
+        })
+    }
 }
 
 /// One segment of a path.

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::http::admin::describe::NAMED_BY;
+
 /// What the commands are made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
@@ -22,6 +24,8 @@ pub struct Operation {
     pub summary: String,
     /// What may stand in the query.
     pub query: Vec<Parameter>,
+    /// The attribute by which its filter finds one by name.
+    pub named_by: Option<String>,
     /// Whether it takes the revision that it was read at.
     pub conditional: bool,
     /// Whether a request may be repeated under a key.
@@ -169,6 +173,7 @@ fn read(
                 about: text(given, "description").to_owned(),
             })
             .collect(),
+        named_by: parameters().find_map(|given| given.get(NAMED_BY)?.as_str()).map(str::to_owned),
         conditional: header("If-Match"),
         repeatable: header("Idempotency-Key"),
         body: body(document, described),

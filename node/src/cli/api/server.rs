@@ -113,7 +113,7 @@ impl Server {
         key: Option<&str>,
     ) -> Result<reqwest::Response, reqwest::Error> {
         let method = Method::from_bytes(request.method.as_bytes()).unwrap_or_default();
-        let mut url = format!("{}{}", self.base, request.path);
+        let mut url = format!("{}{}", self.base, request.filled());
         if !request.query.is_empty() {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
             url.push_str(&format!("?{}", query.extend_pairs(&request.query).finish()));

@@ -12,7 +12,7 @@ use utoipa::{
     openapi::{
         ContentBuilder, Deprecated, HeaderBuilder, HttpMethod, ObjectBuilder, Ref, RefOr, Required,
         ResponseBuilder, Schema, SecurityRequirement, Type,
-        extensions::ExtensionsBuilder,
+        extensions::{Extensions, ExtensionsBuilder},
         path::{self, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
         schema::{ArrayBuilder, SchemaFormat, SchemaType},
@@ -31,7 +31,7 @@ use crate::http::admin::{
     deprecation::Deprecation,
     filter::COMPARISONS_MAX,
     list::{COUNT_MAX, ESTIMATE_MAX, LIMIT_DEFAULT, LIMIT_MAX, SKIPS_MAX, Total},
-    resource::{Comparisons, collection},
+    resource::{Attribute, Comparisons, collection},
     walk,
 };
 
@@ -40,6 +40,9 @@ pub const BEARER: &str = "bearer";
 
 /// Says which permission an operation needs.
 pub const PERMISSION: &str = "x-vaultara-permission";
+
+/// Says by which attribute a filter finds one by its name.
+pub const NAMED_BY: &str = "x-vaultara-named-by";
 
 /// One operation, being described.
 pub struct Operation {
@@ -268,6 +271,13 @@ pub fn list<R: Resource>() -> Operation {
 const SORT: &str = "What it is sorted by; `-` is downwards.";
 const COUNTS: [&str; 3] = ["none", "estimate", "exact"];
 
+/// Which attribute is the name of one.
+fn name_of<R: Resource>() -> Extensions {
+    let same = |it: &&Attribute| it.column.unique && it.column.index == R::ORDER.index;
+    let name = R::ATTRIBUTES.iter().find(same).map(|attribute| attribute.name);
+    ExtensionsBuilder::new().add(NAMED_BY, name).build()
+}
+
 /// `GET` of a collection, or of a part of it that has a path of its own.
 pub fn list_at<R: Resource>(path: impl Into<String>, id: &str) -> Operation {
     let filters: Vec<String> = R::ATTRIBUTES
@@ -311,7 +321,11 @@ pub fn list_at<R: Resource>(path: impl Into<String>, id: &str) -> Operation {
     operation
         .parameter(query("limit", limit, "Entries of a page."))
         .parameter(query("cursor", text(None), "`next_cursor` of the page before."))
-        .parameter(query("filter", text(None), &filter))
+        .parameter(
+            ParameterBuilder::from(query("filter", text(None), &filter))
+                .extensions(Some(name_of::<R>()))
+                .build(),
+        )
         .parameter(query("sort", text(None).enum_values(Some(orders)), SORT))
         .parameter(query("count", text(None).enum_values(Some(COUNTS)), &count))
         .parameter(fields::<R>())
