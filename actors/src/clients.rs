@@ -97,7 +97,7 @@ fn once_record(asker: &Asker) -> Option<[u8; 16]> {
 }
 
 /// Seals a once-shown secret into the asker's idempotency row, so that a retry gets it too.
-fn remember(
+pub(crate) fn remember(
     ctx: &Context,
     asker: &mut Asker,
     tenant: TenantId,
@@ -117,7 +117,7 @@ fn remember(
 }
 
 /// The secret to show: this request's own, or the one that the first request with this key showed.
-fn shown(
+pub(crate) fn shown(
     ctx: &Context,
     asker: &Asker,
     tenant: TenantId,

@@ -18,6 +18,7 @@ use storage::{Pinned, View};
 
 use crate::{
     error::Error,
+    licenses,
     runtime::{
         clock::{Clock, stamps::Stamps},
         denials::Denials,
@@ -49,6 +50,8 @@ pub struct Settings {
     pub access_token_lifetime_s: u32,
     /// How long a refresh token of new tenants may lie unused, seconds.
     pub refresh_token_lifetime_s: u32,
+    /// Issuers of license keys besides the cluster itself.
+    pub license_issuers: Vec<licenses::key::PublicKey>,
 }
 
 /// The services of a node. See the module.

@@ -51,6 +51,7 @@ pub async fn seed(ctx: &Context, bootstrap: Token) -> Result<(), Error> {
         username: "admin".into(),
         email: "admin@example.org".into(),
         password: Password::new(ADMINISTRATOR_PASSWORD.into()),
+        license: None,
     };
     let default = setup::perform(ctx, Source::default(), request).await?;
     client(ctx, default, administrator_client(), Some(ADMIN_SECRET)).await?;

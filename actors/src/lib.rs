@@ -13,6 +13,7 @@ pub mod context;
 pub mod demo;
 pub mod error;
 pub mod keys;
+pub mod licenses;
 pub mod oauth;
 pub mod passwords;
 pub mod proof;

@@ -6,7 +6,7 @@ use identity::{
     command::Command,
     id::{SagaId, TenantId, UserId},
     keys::Algorithm,
-    name,
+    licenses, name,
     outcome::{Outcome, Rejection},
     passwords::Rules,
     principal::{Principal, Source},
@@ -41,6 +41,8 @@ pub struct Request {
     pub email: String,
     /// Their password.
     pub password: Password,
+    /// A license key for the default tenant; none means everything may be used.
+    pub license: Option<String>,
 }
 
 /// Where setup stands.
@@ -100,26 +102,55 @@ pub async fn perform(ctx: &Context, source: Source, request: Request) -> Result<
     };
     passwords::check(&request.password, &Rules::default(), owner)
         .map_err(|violation| violation.at("/admin/password"))?;
-    let body = Digest::from_bytes(ctx.keyring().mac(
-        MacPurpose::Idempotency,
-        TenantId::CLUSTER,
-        &[
-            request.slug.as_bytes(),
-            request.tenant_name.as_bytes(),
-            request.username.as_bytes(),
-            request.email.as_bytes(),
-            request.password.expose().as_bytes(),
-        ],
-    ));
-    let proof = SetupProof { bootstrap: request.bootstrap.digest(), body };
+    let license = license(ctx, request.license.as_deref())?;
+    let proof = SetupProof { bootstrap: request.bootstrap.digest(), body: body(ctx, &request) };
     let saga = draw(ctx, request, proof).await?;
     let tenant = saga.seed.tenant;
     let asker = Asker { principal: Principal::Bootstrap, source, idempotency: None };
     let command = Command::Setup(setup::Command::Begin(Box::new(saga)));
-    match ctx.write(&asker, Placement::Cluster, command).await? {
-        (Outcome::Saga(saga), _) => Ok(tenants::finish(ctx, saga).await?.unwrap_or(tenant)),
-        _ => Err(Error::Internal("a setup answered with another outcome".into())),
+    let (Outcome::Saga(saga), _) = ctx.write(&asker, Placement::Cluster, command).await? else {
+        return Err(Error::Internal("a setup answered with another outcome".into()));
+    };
+    let tenant = tenants::finish(ctx, saga).await?.unwrap_or(tenant);
+    if let Some(install) = license {
+        // A node that ends here leaves the tenant without a key, which forbids nothing.
+        let command = Command::Licenses(install);
+        ctx.write(&Asker::system(), Placement::Tenant(tenant), command).await?;
     }
+    Ok(tenant)
+}
+
+/// The key is read before anything is made: a tenant whose key was refused would be set up.
+fn license(ctx: &Context, key: Option<&str>) -> Result<Option<licenses::Command>, Error> {
+    let Some(text) = key else {
+        return Ok(None);
+    };
+    let reading = ctx.local();
+    // Nobody knows the tenant's id yet, so a key for one tenant only cannot be for it.
+    let fits = crate::licenses::verified(ctx, &reading.view()?, text).and_then(|(key, claims)| {
+        claims.fit(TenantId::CLUSTER, ctx.now_ms())?;
+        Ok(licenses::Command::Install { expected: None, key, claims: Box::new(claims) })
+    });
+    match fits {
+        Err(Error::Rejected(Rejection::Invalid { reason, .. })) => {
+            Err(Rejection::invalid("/license", reason).into())
+        }
+        other => other.map(Some),
+    }
+}
+
+/// By this the same request is known.
+fn body(ctx: &Context, request: &Request) -> Digest {
+    let mut parts = vec![
+        request.slug.as_bytes(),
+        request.tenant_name.as_bytes(),
+        request.username.as_bytes(),
+        request.email.as_bytes(),
+        request.password.expose().as_bytes(),
+    ];
+    parts.extend(request.license.as_ref().map(String::as_bytes));
+    let purpose = MacPurpose::Idempotency;
+    Digest::from_bytes(ctx.keyring().mac(purpose, TenantId::CLUSTER, &parts))
 }
 
 async fn draw(ctx: &Context, request: Request, proof: SetupProof) -> Result<Saga, Error> {

@@ -103,6 +103,7 @@ fn config(folder: &Path) -> Config {
             secure_cookies: false,
             access_token_lifetime_s: 3600,
             refresh_token_lifetime_s: 86_400,
+            license_issuers: Vec::new(),
         },
         root_secret: b"a root secret that only races know".to_vec().into(),
         previous_root_secret: None,

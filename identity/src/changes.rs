@@ -61,6 +61,7 @@ pub const CHANGES: &[Change] = &[
         what: "codes, refresh tokens and commands of clients with a key",
         feature_level: 1,
     },
+    Change { number: 13, date: "2026-11-25", what: "licenses", feature_level: 1 },
 ];
 
 /// The highest feature level this program reads.

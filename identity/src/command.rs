@@ -8,7 +8,7 @@ use crate::{
     applying::Applying,
     attempts, clients, cluster, codec, consents,
     event::{Checkpoint, Target},
-    keys, logout, oauth,
+    keys, licenses, logout, oauth,
     outcome::{Outcome, Rejection, Stop},
     passwords, profiles, sessions, setup,
     sweep::Sweep,
@@ -55,6 +55,8 @@ pub enum Command {
     Logout(logout::Command),
     /// What people change of themselves.
     Profiles(profiles::Command),
+    /// Licenses.
+    Licenses(licenses::Command),
 }
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -92,6 +94,7 @@ impl Command {
             Self::Consents(command) => command.name(),
             Self::Logout(command) => command.name(),
             Self::Profiles(command) => command.name(),
+            Self::Licenses(command) => command.name(),
         }
     }
 
@@ -145,6 +148,7 @@ impl Command {
             Self::Consents(command) => command.apply(at),
             Self::Logout(command) => command.apply(at),
             Self::Profiles(command) => command.apply(at),
+            Self::Licenses(command) => command.apply(at),
         }
     }
 }

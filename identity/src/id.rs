@@ -88,6 +88,8 @@ ids! {
     ClientId,
     /// A login session.
     SessionId,
+    /// A license key.
+    LicenseId,
     /// What a user has given a client: scopes, session; tokens hang off it.
     GrantId,
     /// What a person allowed a client; made of both.

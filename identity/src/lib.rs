@@ -21,6 +21,7 @@ pub mod fault;
 pub mod grants;
 pub mod id;
 pub mod keys;
+pub mod licenses;
 pub mod logout;
 pub mod name;
 pub mod oauth;

@@ -76,6 +76,32 @@ pub enum Rejection {
     /// The proof of a client's key is missing, too old, or was used before.
     #[error("the DPoP proof is not valid: {0}")]
     Proof(ProofRefusal),
+    /// The license of the tenant does not give this.
+    #[error("{0}")]
+    License(LicenseRefusal),
+}
+
+/// What a license does not give. Variants are only ever appended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum LicenseRefusal {
+    /// One more of something.
+    #[error("the license ({license}) allows {limit} {resource}")]
+    Limit {
+        /// Of what.
+        resource: String,
+        /// How many there may be.
+        limit: u32,
+        /// The tier.
+        license: String,
+    },
+    /// The use of something.
+    #[error("the license ({license}) does not include {feature}")]
+    Feature {
+        /// Of what.
+        feature: String,
+        /// The tier.
+        license: String,
+    },
 }
 
 /// Why nothing is issued now.
@@ -310,6 +336,8 @@ impl Rejection {
             Self::Poison => "internal",
             Self::Throttled { .. } => "throttled",
             Self::Proof(_) => "invalid_dpop_proof",
+            Self::License(LicenseRefusal::Limit { .. }) => "license_limit",
+            Self::License(LicenseRefusal::Feature { .. }) => "license_feature",
         }
     }
 

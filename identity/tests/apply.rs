@@ -18,6 +18,8 @@ mod dpop;
 mod idempotency;
 #[path = "apply/keys.rs"]
 mod keys;
+#[path = "apply/licenses.rs"]
+mod licenses;
 #[path = "apply/login.rs"]
 mod login;
 #[path = "apply/logout.rs"]

@@ -20,6 +20,8 @@ mod commands;
 mod consents;
 #[path = "formats/events.rs"]
 mod events;
+#[path = "formats/licenses.rs"]
+mod licenses;
 #[path = "formats/logout.rs"]
 mod logout;
 #[path = "formats/old.rs"]
@@ -88,6 +90,7 @@ fn samples() -> Vec<Sample> {
     all.extend(events::samples());
     all.extend(passwords::samples());
     all.extend(consents::samples());
+    all.extend(licenses::samples());
     all.extend(logout::samples());
     all.extend(replies::samples());
     all

@@ -18,6 +18,8 @@ pub mod value;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+use actors::licenses::key::PublicKey;
+
 pub use self::{
     problem::{Invalid, Problem},
     secret::Secret,
@@ -68,6 +70,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// Cost of password hashes.
     pub passwords: Passwords,
+    /// Issuers of license keys besides the cluster itself.
+    pub license_issuers: Vec<PublicKey>,
     /// PostgreSQL archive, if any.
     pub archive: Option<Archive>,
     /// What is logged and how.

@@ -59,6 +59,7 @@ impl Inside {
                     .unwrap_or(u32::MAX),
                 refresh_token_lifetime_s: u32::try_from(config.lifetimes.refresh_token_s)
                     .unwrap_or(u32::MAX),
+                license_issuers: config.license_issuers.clone(),
             },
             root_secret,
             previous_root_secret: None,

@@ -19,6 +19,8 @@ mod idempotency;
 mod import;
 #[path = "admin/input.rs"]
 mod input;
+#[path = "admin/licenses.rs"]
+mod licenses;
 #[path = "admin/lists.rs"]
 mod lists;
 #[path = "admin/openapi.rs"]

@@ -1,5 +1,5 @@
 //! What the cluster does by itself: unfinished sagas, expired rows, audit checkpoints, signing keys
-//! that are due, counted denials, the clock check.
+//! that are due, counted denials, licenses that expire, the clock check.
 //!
 //! One actor per node; only the leader proposes. Every duty may be repeated or skipped without
 //! harm: commands look again in `apply`. Invariant: one turn at a time, the next is scheduled when
@@ -26,7 +26,7 @@ use super::clock::stamp::Peers;
 use crate::{
     context::{Asker, Context},
     error::Error,
-    keys, tenants,
+    keys, licenses, tenants,
 };
 
 /// How often the actor takes its turn.
@@ -38,6 +38,9 @@ const CHECKPOINT_TURNS: u64 = 60;
 
 /// Every how many turns signing keys are looked at.
 const KEY_TURNS: u64 = 300;
+
+/// Every how many turns licenses are looked at, from the first turn on.
+const LICENSE_TURNS: u64 = 300;
 
 /// What the actor is asked.
 pub enum Message {
@@ -54,6 +57,7 @@ pub struct State {
     turns: u64,
     /// Sequence covered by the last checkpoint of each chain, as far as this node remembers.
     signed: HashMap<TenantId, u64>,
+    licenses: licenses::Watch,
 }
 
 impl Actor for Housekeeper {
@@ -67,7 +71,7 @@ impl Actor for Housekeeper {
         ctx: Context,
     ) -> Result<State, ActorProcessingErr> {
         drop(me.send_after(TURN_EVERY, || Message::Turn));
-        Ok(State { ctx, turns: 0, signed: HashMap::new() })
+        Ok(State { ctx, turns: 0, signed: HashMap::new(), licenses: licenses::Watch::default() })
     }
 
     async fn handle(
@@ -102,6 +106,9 @@ impl State {
         }
         if self.turns.is_multiple_of(KEY_TURNS) {
             keep_keys(&self.ctx).await?;
+        }
+        if self.turns % LICENSE_TURNS == 1 {
+            self.licenses.look(&self.ctx, &placements(&self.ctx)?)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::{
     consents::{self, Requirement},
     id::{ClientId, RoleId},
     keys::TOKEN_LIFE_S_MAX,
+    licenses::{self, Resource},
     name,
     oauth::refresh::Rotation,
     outcome::{Outcome, Rejection, Stop},
@@ -110,6 +111,7 @@ pub(crate) fn insert<T: TablesMut>(
     at: &mut Applying<'_, T>,
     client: Client,
 ) -> Result<Outcome, Stop> {
+    licenses::require_room(at, Resource::Clients)?;
     at.claim(Client::TABLE, BY_CLIENT_ID, &client.client_id, client.id.bytes(), "client_id")?;
     origins::list(at, None, &client);
     at.create(client)

@@ -9,6 +9,7 @@ use crate::{
     attempts,
     fault::Fault,
     id::{RoleId, SessionId, TenantId, UserId},
+    licenses::{self, Resource},
     logout, name,
     outcome::{IssueRefusal, Outcome, Rejection, Stop},
     principal::Principal,
@@ -126,6 +127,7 @@ fn rehash<T: TablesMut>(
 
 /// Writes a new account and its index rows.
 pub(crate) fn insert<T: TablesMut>(at: &mut Applying<'_, T>, user: User) -> Result<Outcome, Stop> {
+    licenses::require_room(at, Resource::Users)?;
     let id = user.id.bytes();
     at.claim(User::TABLE, BY_USERNAME, &user.username, id, "username")?;
     index(at, &user, true);

@@ -7,7 +7,7 @@ use identity::{
     command::{Command, Denials},
     consents,
     keys::{self, Algorithm},
-    logout,
+    licenses, logout,
     oauth::{self, password::HandedIn, refresh},
     passwords, profiles,
     sessions::{self, Presented},
@@ -104,6 +104,10 @@ labels!(label, LABELS, Command, {
     Command::Logout(logout::Command::SetRules { .. }) => "logout-set-rules",
     Command::Logout(logout::Command::Delivered { .. }) => "logout-delivered",
     Command::Logout(logout::Command::Failed { .. }) => "logout-failed",
+    Command::Licenses(licenses::Command::Introduce { .. }) => "licenses-introduce",
+    Command::Licenses(licenses::Command::Issue { .. }) => "licenses-issue",
+    Command::Licenses(licenses::Command::Install { .. }) => "licenses-install",
+    Command::Licenses(licenses::Command::Remove { .. }) => "licenses-remove",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
@@ -342,8 +346,13 @@ pub(crate) fn draft(command: Command) -> Draft {
 pub(crate) fn samples() -> Vec<Sample> {
     let mut covered = BTreeSet::new();
     let mut all = Vec::new();
-    let all_commands =
-        [administration(), attempt_commands(), protocol(), crate::logout::commands()];
+    let all_commands = [
+        administration(),
+        attempt_commands(),
+        protocol(),
+        crate::logout::commands(),
+        crate::licenses::commands(),
+    ];
     for command in all_commands.into_iter().flatten() {
         let label = label(&command);
         covered.insert(label);

@@ -7,7 +7,8 @@ use identity::{
     keys::Algorithm,
     oauth::refresh::{Handover, Refreshed},
     outcome::{
-        CodeRefusal, IssueRefusal, Outcome, ProofRefusal, RefreshRefusal, Refusal, Rejection, Reply,
+        CodeRefusal, IssueRefusal, LicenseRefusal, Outcome, ProofRefusal, RefreshRefusal, Refusal,
+        Rejection, Reply,
     },
     secret::Sealed,
 };
@@ -72,6 +73,8 @@ labels!(label, LABELS, Answer, {
     Err(Rejection::Proof(ProofRefusal::Missing)) => "proof-missing",
     Err(Rejection::Proof(ProofRefusal::Expired)) => "proof-expired",
     Err(Rejection::Proof(ProofRefusal::Used)) => "proof-used",
+    Err(Rejection::License(LicenseRefusal::Limit { .. })) => "license-limit",
+    Err(Rejection::License(LicenseRefusal::Feature { .. })) => "license-feature",
 });
 
 fn issued() -> Issued {
@@ -157,6 +160,12 @@ fn answers() -> Vec<Answer> {
     all.extend(code.map(|refusal| Err(Rejection::Code(refusal))));
     let proof = [ProofRefusal::Missing, ProofRefusal::Expired, ProofRefusal::Used];
     all.extend(proof.map(|refusal| Err(Rejection::Proof(refusal))));
+    let license = String::from("free");
+    let license = [
+        LicenseRefusal::Limit { resource: "users".into(), limit: 10, license: license.clone() },
+        LicenseRefusal::Feature { feature: "saml".into(), license },
+    ];
+    all.extend(license.map(|refusal| Err(Rejection::License(refusal))));
     all
 }
 

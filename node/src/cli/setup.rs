@@ -40,6 +40,9 @@ pub struct SetupArguments {
     /// File with the administrator's password; `-` is the next line of standard input.
     #[arg(long, default_value = "-")]
     password_file: String,
+    /// File with a license key for the tenant; without one everything may be used.
+    #[arg(long)]
+    license_file: Option<String>,
 }
 
 /// Sets a node up.
@@ -59,7 +62,9 @@ pub fn run(arguments: &SetupArguments) -> Exit {
 fn read(arguments: &SetupArguments) -> Result<Value, String> {
     let bootstrap = secret(&arguments.bootstrap_secret_file, "bootstrap secret")?;
     let password = secret(&arguments.password_file, "administrator's password")?;
+    let license = arguments.license_file.as_deref().map(|file| secret(file, "license key"));
     Ok(json!({
+        "license": license.transpose()?,
         "bootstrap_secret": bootstrap,
         "tenant": { "slug": arguments.tenant_slug, "name": arguments.tenant_name },
         "admin": {

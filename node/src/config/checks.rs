@@ -24,14 +24,14 @@ impl Values {
     fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name)? {
             Value::Text(text) => Some(text),
-            Value::Number(_) | Value::Listen(_) | Value::Networks(_) => None,
+            Value::Number(_) | Value::Listen(_) | Value::Networks(_) | Value::Keys(_) => None,
         }
     }
 
     fn number(&self, name: &str) -> Option<u64> {
         match self.0.get(name)? {
             Value::Number(number) => Some(*number),
-            Value::Text(_) | Value::Listen(_) | Value::Networks(_) => None,
+            Value::Text(_) | Value::Listen(_) | Value::Networks(_) | Value::Keys(_) => None,
         }
     }
 
@@ -221,6 +221,10 @@ fn built(mode: Mode, values: &Values, resolved: &Resolved, logs: Logs) -> Option
             iterations: number_u32("PASSWORD_HASH_ITERATIONS")?,
             concurrency: usize::try_from(values.number("ARGON2_CONCURRENCY")?).ok()?,
         },
+        license_issuers: match values.0.get("LICENSE_ISSUERS") {
+            Some(Value::Keys(keys)) => keys.clone(),
+            _ => Vec::new(),
+        },
         archive: archive.map(|url| Archive { url, connections_max }),
         logs,
         shutdown: Shutdown {
@@ -236,7 +240,7 @@ fn http(values: &Values) -> Option<Http> {
         port: u16::try_from(values.number("SERVER_PORT")?).ok()?,
         management: match values.0.get("MANAGEMENT_BIND")? {
             Value::Listen(address) => *address,
-            Value::Text(_) | Value::Number(_) | Value::Networks(_) => return None,
+            Value::Text(_) | Value::Number(_) | Value::Networks(_) | Value::Keys(_) => return None,
         },
         trusted_proxies: match values.0.get("TRUSTED_PROXIES") {
             Some(Value::Networks(networks)) => networks.clone(),

@@ -31,6 +31,8 @@ pub enum Form {
     Name,
     /// At least this many bytes of secret text.
     Secret(usize),
+    /// Ed25519 public keys, separated by commas.
+    PublicKeys,
 }
 
 /// What a setting is when nobody sets it.
@@ -230,6 +232,14 @@ pub const SETTINGS: &[Setting] = &[
         default: Default::Derived("the number of processors"),
         meaning: "Password hashes computed at once; the memory needed is this times \
                   `PASSWORD_HASH_MEMORY_KIB`.",
+    },
+    Setting {
+        section: "Licenses",
+        name: "LICENSE_ISSUERS",
+        form: Form::PublicKeys,
+        default: Default::Unset,
+        meaning: "Public keys of issuers whose license keys are accepted, besides this cluster's \
+                  own; the same on every node. Without a license key nothing is limited.",
     },
     Setting {
         section: "Archive",

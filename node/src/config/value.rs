@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use actors::licenses::key::{PublicKey, parse_public};
 use url::{Host, Url};
 
 use crate::config::settings::Form;
@@ -19,6 +20,8 @@ pub enum Value {
     Listen(Option<SocketAddr>),
     /// Networks.
     Networks(Vec<Network>),
+    /// Public keys.
+    Keys(Vec<PublicKey>),
 }
 
 /// Reads a text as its form wants it; the error says what would be right.
@@ -38,6 +41,7 @@ pub fn parse(form: Form, text: &str) -> Result<Value, String> {
         Form::Path => Ok(Value::Text(text.to_owned())),
         Form::Name => name(text).map(Value::Text),
         Form::Secret(least) => secret(text, least).map(Value::Text),
+        Form::PublicKeys => public_keys(text).map(Value::Keys),
     }
 }
 
@@ -65,6 +69,7 @@ pub fn describe(form: Form) -> String {
         Form::Path => "path".to_owned(),
         Form::Name => "up to 63 letters, digits, `.`, `-`, `_`".to_owned(),
         Form::Secret(least) => format!("at least {least} bytes"),
+        Form::PublicKeys => "up to 16 public keys, separated by commas".to_owned(),
     }
 }
 
@@ -200,6 +205,15 @@ pub fn loopback_host(host: &str) -> bool {
 /// Whether a normalised origin can only mean this machine.
 pub fn loopback_origin(origin: &str) -> bool {
     Url::parse(origin).is_ok_and(|url| loopback(&url))
+}
+
+fn public_keys(text: &str) -> Result<Vec<PublicKey>, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parsed = parts.map(|part| {
+        parse_public(part).ok_or_else(|| format!("`{part}` is not a public key of an issuer"))
+    });
+    let keys: Vec<PublicKey> = parsed.collect::<Result<_, _>>()?;
+    if keys.len() > 16 { Err("must be at most 16 keys".to_owned()) } else { Ok(keys) }
 }
 
 fn networks(text: &str) -> Result<Vec<Network>, String> {

@@ -114,6 +114,13 @@ impl Class {
         title: "A limit of the license is reached.",
         oauth: "access_denied",
     };
+    /// The license does not include a feature.
+    pub const LICENSE_FEATURE: Self = Self {
+        code: "license_feature",
+        status: StatusCode::FORBIDDEN,
+        title: "The license does not include this.",
+        oauth: "access_denied",
+    };
     /// Absent, or not visible to the principal.
     pub const NOT_FOUND: Self = Self {
         code: "not_found",

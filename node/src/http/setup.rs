@@ -39,6 +39,9 @@ struct Body {
     bootstrap_secret: Token,
     tenant: TenantBody,
     admin: AdminBody,
+    /// A license key for the tenant.
+    #[serde(default)]
+    license: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +101,7 @@ async fn perform(
         username: name::canonical_username(&body.admin.username),
         email: body.admin.email,
         password: body.admin.password,
+        license: body.license,
     };
     let tenant = setup::perform(&ctx, source, request).await?;
     let issuer = ctx.settings().external_url.clone();

@@ -71,7 +71,11 @@ fn every_operation_says_who_may_and_how_it_refuses() {
     assert!(ids.contains("users.failed_logins") && ids.contains("users.unlock"));
     assert!(ids.contains("profile-rules.read") && ids.contains("profile-rules.replace"));
     assert!(ids.contains("users.import"));
-    assert_eq!(ids.len(), 44);
+    for verb in ["read", "install", "remove", "limit", "feature"] {
+        assert!(ids.contains(&format!("license.{verb}")), "license.{verb}");
+    }
+    assert!(ids.contains("licenses.generate"));
+    assert_eq!(ids.len(), 50);
 }
 
 #[test]

@@ -9,6 +9,28 @@ use crate::support::{
 
 const PASSWORD: &str = "a password for the first administrator";
 
+/// Signed under the key whose public half the nodes of tests trust.
+const LICENSE: &str = "\
+    vlt_lic_1.eyJpZCI6IjAxMDEwMTAxLTAxMDEtMDEwMS0wMTAxLTAxMDEwMTAxMDEwMSIsInRpZXIiOiJzdGFy\
+    dGVyIiwiaG9sZGVyIjoiQWNtZSIsInRlbmFudCI6bnVsbCwibGltaXRzIjp7InVzZXJzIjo1MCwiZ3JvdXBzIj\
+    oyMCwiY2xpZW50cyI6MTB9LCJmZWF0dXJlcyI6WyJtZmEiLCJ3ZWJhdXRobiJdLCJpc3N1ZWRfYXRfbXMiOjE3\
+    NjcyMjU2MDAwMDAsImV4cGlyZXNfYXRfbXMiOm51bGx9.xWcLfbQgVDXP1IQrDADInAbh4P3Q64NNtG-2OoAlb\
+    qM6PbH99TMg2h0qkEUP8913gomPFpxviGOt0Zx5vX5PBw";
+/// The same for one tenant that is not here, and one that has expired.
+const OF_ANOTHER: &str = "\
+    vlt_lic_1.eyJpZCI6IjAxMDEwMTAxLTAxMDEtMDEwMS0wMTAxLTAxMDEwMTAxMDEwMSIsInRpZXIiOiJzdGFy\
+    dGVyIiwiaG9sZGVyIjoiQWNtZSIsInRlbmFudCI6IjAyMDIwMjAyLTAyMDItMDIwMi0wMjAyLTAyMDIwMjAyMD\
+    IwMiIsImxpbWl0cyI6eyJ1c2VycyI6NTAsImdyb3VwcyI6MjAsImNsaWVudHMiOjEwfSwiZmVhdHVyZXMiOlsi\
+    bWZhIiwid2ViYXV0aG4iXSwiaXNzdWVkX2F0X21zIjoxNzY3MjI1NjAwMDAwLCJleHBpcmVzX2F0X21zIjpudW\
+    xsfQ.8gxQbKqUhRnfwI-nMB7FmHuZIaHtz8aq0KezuUGeD-wf8--s494hLnOo5u1AXtrEca2LP8RMJzSa-w5Vd\
+    WPqBQ";
+const EXPIRED: &str = "\
+    vlt_lic_1.eyJpZCI6IjAxMDEwMTAxLTAxMDEtMDEwMS0wMTAxLTAxMDEwMTAxMDEwMSIsInRpZXIiOiJzdGFy\
+    dGVyIiwiaG9sZGVyIjoiQWNtZSIsInRlbmFudCI6bnVsbCwibGltaXRzIjp7InVzZXJzIjo1MCwiZ3JvdXBzIj\
+    oyMCwiY2xpZW50cyI6MTB9LCJmZWF0dXJlcyI6WyJtZmEiLCJ3ZWJhdXRobiJdLCJpc3N1ZWRfYXRfbXMiOjE3\
+    NjcyMjU2MDAwMDAsImV4cGlyZXNfYXRfbXMiOjE3NjcyMjU2MDAwMDF9.2WBkRZExgEsPY3jxWdARQA1LNGMF0\
+    yyXFa8SAeQwTlFSgEnzBiAnq0g22LlSNYILLvaEPHtHpvERS8_DX8VfAQ";
+
 fn body(secret: &str, slug: &str) -> Value {
     json!({
         "bootstrap_secret": secret,
@@ -91,4 +113,38 @@ async fn the_first_administrator_signs_in() {
     let answer = Visitor::new().post(&node.at("/oauth/token"), &form).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.text("scope"), "openid platform read write");
+}
+
+#[tokio::test]
+async fn a_license_comes_with_setup_if_it_is_genuine_and_fits() {
+    let node = support::start(Content::Empty);
+    let (setup, secret) = (node.at("/setup"), node.bootstrap.clone().unwrap());
+    let mut licensed = body(&secret, "acme");
+    let forged = LICENSE.replace(".", ".A");
+    for (key, reason) in [
+        ("vlt_lic_1.e30.AA", "was not signed by an issuer that this server trusts"),
+        ("nothing", "is not a license key"),
+        (forged.as_str(), "is not a license key"),
+        (OF_ANOTHER, "is for another tenant"),
+        (EXPIRED, "has expired"),
+    ] {
+        licensed["license"] = json!(key);
+        let refused = Visitor::new().send_json(&setup, &licensed).await;
+        assert_eq!(refused.status, 422, "{key}: {refused:?}");
+        let place = &refused.json()["errors"][0];
+        assert_eq!(place["pointer"], "/license", "{refused:?}");
+        assert_eq!(place["detail"], reason, "{key}");
+    }
+    licensed["license"] = json!(LICENSE);
+    let done = Visitor::new().send_json(&setup, &licensed).await;
+    assert_eq!(done.status, 201, "{done:?}");
+    let tenant = done.text("tenant_id").parse().unwrap();
+    let reading = node.context.fresh().await.unwrap();
+    let license = identity::licenses::of(&reading.view().unwrap(), tenant).unwrap();
+    let claims = license.installed.unwrap().claims;
+    assert_eq!((claims.tier.name(), claims.holder.as_str()), ("starter", "Acme"));
+    // The first administrator and the built-in client were not in its way.
+    let users = identity::licenses::Resource::Users;
+    let view = reading.view().unwrap();
+    assert_eq!(identity::licenses::used(&view, tenant, users, 1000).unwrap(), 1);
 }

@@ -37,6 +37,9 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::visitor::{Answer, Visitor};
 
+/// Issuer of license keys whose private half is 32 bytes of 7.
+pub(crate) const LICENSE_ISSUER: &str = "6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw";
+
 /// A running node.
 pub(crate) struct TestNode {
     /// `EXTERNAL_URL`, without a trailing slash.
@@ -135,6 +138,7 @@ fn config(Place { folder, port, .. }: &Place) -> Config {
     let flags = BTreeMap::from([
         ("SERVER_PORT", port.to_string()),
         ("MANAGEMENT_BIND", "off".to_owned()),
+        ("LICENSE_ISSUERS", LICENSE_ISSUER.to_owned()),
         ("DATA_DIR", folder.path().join("data").to_str().unwrap().to_owned()),
     ]);
     let around = Surroundings { processors: 2, ..Surroundings::bare(folder.path()) };
@@ -150,6 +154,7 @@ fn inside(config: &Config) -> system::Config {
             secure_cookies: config.external_url.https(),
             access_token_lifetime_s: u32::try_from(config.lifetimes.access_token_s).unwrap(),
             refresh_token_lifetime_s: u32::try_from(config.lifetimes.refresh_token_s).unwrap(),
+            license_issuers: config.license_issuers.clone(),
         },
         root_secret: Zeroizing::new(b"a root secret that only tests know".to_vec()),
         previous_root_secret: None,

@@ -41,6 +41,7 @@ impl Node {
                 secure_cookies: false,
                 access_token_lifetime_s: 3600,
                 refresh_token_lifetime_s: 86_400,
+                license_issuers: Vec::new(),
             },
             root_secret: fresh_root_secret(),
             previous_root_secret: None,

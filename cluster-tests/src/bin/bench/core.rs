@@ -75,6 +75,7 @@ pub(crate) fn config(
             secure_cookies: false,
             access_token_lifetime_s: 3600,
             refresh_token_lifetime_s: 86_400,
+            license_issuers: Vec::new(),
         },
         root_secret,
         previous_root_secret: None,

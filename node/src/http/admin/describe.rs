@@ -77,7 +77,8 @@ impl Operation {
                 "tenant_id" => parameter
                     .description(Some("Id or slug of the tenant; `self` is the caller's own."))
                     .schema(Some(text(None).pattern(Some("^[0-9a-z-]{1,63}$")))),
-                _ => parameter.schema(Some(text(Some("uuid")))),
+                name if name.ends_with("id") => parameter.schema(Some(text(Some("uuid")))),
+                _ => parameter.schema(Some(text(None))),
             });
         }
         if method == HttpMethod::Get {

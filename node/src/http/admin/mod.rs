@@ -20,6 +20,7 @@ pub mod filter;
 pub mod idempotency;
 pub mod import;
 pub mod keys;
+pub mod licenses;
 pub mod list;
 pub mod logout;
 pub mod operations;
@@ -55,4 +56,5 @@ pub fn routes() -> Routes {
         .merge(failed_logins::routes())
         .merge(consents::routes())
         .merge(logout::routes())
+        .merge(licenses::routes())
 }

@@ -7,7 +7,7 @@ use actors::Error;
 use axum::http::header;
 use identity::{
     oauth::error::{Code, Error as OAuthError},
-    outcome::Rejection,
+    outcome::{LicenseRefusal, Rejection},
 };
 
 use crate::http::{
@@ -94,6 +94,13 @@ impl From<Rejection> for Failure {
             Rejection::Proof(refusal) => {
                 Self::new(Class::INVALID_DPOP_PROOF).detail(refusal.to_string())
             }
+            Rejection::License(refusal) => {
+                let class = match refusal {
+                    LicenseRefusal::Limit { .. } => Class::LICENSE_LIMIT,
+                    LicenseRefusal::Feature { .. } => Class::LICENSE_FEATURE,
+                };
+                Self::new(class).detail(refusal.to_string())
+            }
         }
     }
 }
@@ -131,6 +138,14 @@ impl From<OAuthError> for Failure {
 mod tests {
     use super::*;
 
+    fn license(limit: Option<u32>) -> Rejection {
+        let license = "free".into();
+        Rejection::License(match limit {
+            Some(limit) => LicenseRefusal::Limit { resource: "users".into(), limit, license },
+            None => LicenseRefusal::Feature { feature: "saml".into(), license },
+        })
+    }
+
     #[test]
     fn every_rejection_has_its_class() {
         for (rejection, status, code) in [
@@ -148,6 +163,8 @@ mod tests {
             (Rejection::FeatureLevel, 409, "conflict"),
             (Rejection::Poison, 500, "internal"),
             (Rejection::Throttled { until_ms: 1 }, 429, "rate_limited"),
+            (license(Some(10)), 403, "license_limit"),
+            (license(None), 403, "license_feature"),
         ] {
             let class = Failure::from(rejection.clone()).class();
             assert_eq!((class.status.as_u16(), class.code), (status, code), "{rejection:?}");
