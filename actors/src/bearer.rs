@@ -21,7 +21,11 @@ use crate::{
     context::Context,
     error::Error,
     oauth::dpop::Possession,
-    runtime::verifier::{Expected, ExpectedType},
+    rates,
+    runtime::{
+        limiter::{EVERYBODY, Kind},
+        verifier::{Expected, ExpectedType},
+    },
     tenants,
 };
 
@@ -74,7 +78,7 @@ pub struct Presented<'a> {
 /// that key, and one that is not may not pass for bound (RFC 9449 §7.2).
 ///
 /// # Errors
-/// As [`live`], and those of [`Possession`].
+/// As [`live`], those of [`Possession`], and [`Error::Limited`].
 pub async fn shown(
     ctx: &Context,
     tenant: TenantId,
@@ -86,6 +90,10 @@ pub async fn shown(
         (None, None) => {}
         (Some(bound), Some(possession)) => possession.check(ctx, presented.token, &bound.jkt)?,
         (Some(_), None) | (None, Some(_)) => return Err(Error::Unauthenticated),
+    }
+    rates::acts(ctx, tenant, (Kind::Client, live.client.id.bytes()))?;
+    if let Some(user) = &live.user {
+        rates::acts(ctx, tenant, (Kind::User, user.id.bytes()))?;
     }
     Ok((token, live))
 }
@@ -100,6 +108,7 @@ pub async fn administrator(ctx: &Context, presented: Presented<'_>) -> Result<Pr
     let home = home(ctx, &claimed)?.ok_or(Error::Unauthenticated)?;
     let audience = ctx.api_audience();
     let (token, live) = shown(ctx, home, presented, Some(&audience)).await?;
+    rates::acts(ctx, home, (Kind::Tenant, EVERYBODY))?;
     if !live.client.admin_api {
         return Err(Error::Unauthenticated);
     }

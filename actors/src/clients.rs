@@ -17,7 +17,8 @@ use identity::{
 use crate::{
     context::{Asker, Context},
     error::Error,
-    runtime::{sealer::Field, secret::ClientSecret},
+    rates,
+    runtime::{limiter::Kind, sealer::Field, secret::ClientSecret},
 };
 
 /// What a client shows at an endpoint that wants it authenticated.
@@ -79,11 +80,16 @@ pub async fn authenticate(
             _,
         ) => false,
     });
-    proven.ok_or_else(|| {
+    let client = proven.ok_or_else(|| {
         let what = ("oauth.client_authentication", "invalid_client");
         ctx.denials().count(tenant, source, what, ctx.0.clock.wall_ms());
-        OAuthError::new(Code::InvalidClient, "client authentication failed").into()
-    })
+        Error::from(OAuthError::new(Code::InvalidClient, "client authentication failed"))
+    })?;
+    // Anybody may claim to be a client without a secret.
+    if !client.public() {
+        rates::acts(ctx, tenant, (Kind::Client, client.id.bytes()))?;
+    }
+    Ok(client)
 }
 
 fn once_field(tenant: TenantId, key: [u8; 16]) -> Field<'static> {

@@ -26,6 +26,7 @@ use crate::{
         fetcher::Fetcher,
         hasher::{self, Hasher},
         keyring::Keyring,
+        limiter::Limiter,
         proposer::{self, Proposer},
         random::Random,
         seen::Seen,
@@ -72,6 +73,7 @@ pub(crate) struct Services {
     pub(crate) denials: Denials,
     pub(crate) seen: Seen,
     pub(crate) fetcher: Option<Fetcher>,
+    pub(crate) limiter: Limiter,
 }
 
 /// One consistent state to read from.

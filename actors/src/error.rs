@@ -2,7 +2,7 @@
 
 use identity::{fault::Fault, oauth, outcome::Rejection};
 
-use crate::runtime::verifier::dpop::ProofRefused;
+use crate::runtime::{limiter::Limited, verifier::dpop::ProofRefused};
 
 /// How a flow ends early.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -34,6 +34,9 @@ pub enum Error {
         /// For `Retry-After`, seconds.
         retry_after_s: u32,
     },
+    /// More requests than a limit lets in.
+    #[error(transparent)]
+    Limited(#[from] Limited),
     /// No leader, or this node cannot serve now.
     #[error("not available: {0}")]
     Unavailable(String),

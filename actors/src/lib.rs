@@ -17,6 +17,7 @@ pub mod licenses;
 pub mod oauth;
 pub mod passwords;
 pub mod proof;
+pub mod rates;
 pub mod runtime;
 pub mod setup;
 pub mod system;

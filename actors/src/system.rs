@@ -21,6 +21,7 @@ use crate::{
         hasher::{self, Hasher},
         housekeeper,
         keyring::{Keyring, Root},
+        limiter::Limiter,
         proposer::Proposer,
         random::Random,
         secret::{Token, TokenKind},
@@ -258,6 +259,7 @@ async fn services(
         denials: Denials::default(),
         seen: Seen::default(),
         fetcher,
+        limiter: Limiter::default(),
     })))
 }
 

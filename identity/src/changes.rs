@@ -62,6 +62,7 @@ pub const CHANGES: &[Change] = &[
         feature_level: 1,
     },
     Change { number: 13, date: "2026-11-25", what: "licenses", feature_level: 1 },
+    Change { number: 14, date: "2026-11-25", what: "rates of requests", feature_level: 1 },
 ];
 
 /// The highest feature level this program reads.

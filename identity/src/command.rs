@@ -10,7 +10,7 @@ use crate::{
     event::{Checkpoint, Target},
     keys, licenses, logout, oauth,
     outcome::{Outcome, Rejection, Stop},
-    passwords, profiles, sessions, setup,
+    passwords, profiles, rates, sessions, setup,
     sweep::Sweep,
     table::{Row, TablesMut},
     tenants, users,
@@ -57,6 +57,8 @@ pub enum Command {
     Profiles(profiles::Command),
     /// Licenses.
     Licenses(licenses::Command),
+    /// Rates of requests.
+    Rates(rates::Command),
 }
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -95,6 +97,7 @@ impl Command {
             Self::Logout(command) => command.name(),
             Self::Profiles(command) => command.name(),
             Self::Licenses(command) => command.name(),
+            Self::Rates(command) => command.name(),
         }
     }
 
@@ -149,6 +152,7 @@ impl Command {
             Self::Logout(command) => command.apply(at),
             Self::Profiles(command) => command.apply(at),
             Self::Licenses(command) => command.apply(at),
+            Self::Rates(command) => command.apply(at),
         }
     }
 }

@@ -29,6 +29,7 @@ pub mod outcome;
 pub mod passwords;
 pub mod principal;
 pub mod profiles;
+pub mod rates;
 pub mod secret;
 pub mod sessions;
 pub mod setup;

@@ -36,6 +36,8 @@ mod password_grant;
 mod passwords;
 #[path = "apply/profiles.rs"]
 mod profiles;
+#[path = "apply/rates.rs"]
+mod rates;
 #[path = "apply/records.rs"]
 mod records;
 #[path = "apply/refresh.rs"]

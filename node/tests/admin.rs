@@ -29,6 +29,8 @@ mod openapi;
 mod passwords;
 #[path = "admin/profiles.rs"]
 mod profiles;
+#[path = "admin/rates.rs"]
+mod rates;
 #[path = "admin/rules.rs"]
 mod rules;
 #[path = "admin/sessions.rs"]

@@ -14,6 +14,7 @@ pub mod hasher;
 pub mod housekeeper;
 pub(crate) mod kept;
 pub mod keyring;
+pub mod limiter;
 pub mod proposer;
 pub mod random;
 pub mod sealer;

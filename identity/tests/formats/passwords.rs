@@ -1,4 +1,4 @@
-//! What stands behind a password: its rules, and the counters of guesses.
+//! What stands behind a password: its rules, and the counters of guesses; and rates of requests.
 
 use identity::{
     attempts::{self, Attempt, Counter, Guard, Proven, Rule, Use},
@@ -6,7 +6,7 @@ use identity::{
     command::Command,
     oauth,
     passwords::{self, Rules},
-    profiles,
+    profiles, rates,
     sessions::{self, Presented},
     users,
 };
@@ -36,6 +36,12 @@ fn counter() -> Counter {
     }
 }
 
+fn rate_limits() -> rates::Rules {
+    let rate = |per_s| Some(rates::Rate { per_s, burst: 300 });
+    let limits = rates::Limits { source: rate(1), client: rate(2), user: rate(3), tenant: rate(4) };
+    rates::Rules { revision: 2, limits }
+}
+
 /// Every command about passwords and attempts.
 pub(crate) fn attempt_commands() -> Vec<Command> {
     let change = users::Command::ChangePassword {
@@ -58,6 +64,7 @@ pub(crate) fn attempt_commands() -> Vec<Command> {
         Command::Users(change),
         Command::Users(users::Command::ChangeOwnPassword(Box::new(own))),
         Command::Passwords(passwords::Command::Set { expected: Some(2), length_min: 20 }),
+        Command::Rates(rates::Command::Set { expected: Some(2), limits: rate_limits().limits }),
         Command::Proven(Box::new(proven)),
         Command::Attempts(attempts::Command::Reserve(attempt())),
         Command::Attempts(attempts::Command::Release(attempt())),
@@ -76,6 +83,8 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("password-rules", Rules { revision: 2, length_min: 20 }),
         sample("client-2-password", Client { grant_types, ..client() }),
         sample("profile-rules", profiles::Rules { revision: 2, ..profiles::Rules::default() }),
+        sample("rate-limits", rate_limits()),
+        sample("rate-limits-none", rates::Rules::default()),
         sample("draft-proven-oauth", draft(Command::Proven(Box::new(proven)))),
     ]
 }

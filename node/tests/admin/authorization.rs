@@ -87,6 +87,7 @@ impl Operation {
             "profile-rules" => json!({ "editable": ["name"] }),
             "license" => json!({ "key": "vlt_lic_1.e30.AA" }),
             "licenses" => json!({ "tier": "enterprise", "holder": name }),
+            "rate-limits" => json!({}),
             _ => service(name),
         }
     }
@@ -214,7 +215,9 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             "keys" => id_of(&foreign_keys["items"][0]),
             "sessions" => id_of(&foreign_session),
             "consents" => id_of(&foreign_consent),
-            "session-rules" | "password-rules" | "profile-rules" | "license" => RANDOM_ID,
+            "session-rules" | "password-rules" | "profile-rules" | "license" | "rate-limits" => {
+                RANDOM_ID
+            }
             // It is the cluster's, and names no id.
             "licenses" => continue,
             other => panic!("say what a foreign {other} is"),

@@ -75,7 +75,11 @@ fn every_operation_says_who_may_and_how_it_refuses() {
         assert!(ids.contains(&format!("license.{verb}")), "license.{verb}");
     }
     assert!(ids.contains("licenses.generate"));
-    assert_eq!(ids.len(), 50);
+    for verb in ["read", "replace"] {
+        assert!(ids.contains(&format!("rate-limits.{verb}")));
+        assert!(ids.contains(&format!("cluster-rate-limits.{verb}")));
+    }
+    assert_eq!(ids.len(), 54);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 use std::marker::PhantomData;
 
-use actors::{Asker, Context, Error, Reading, bearer, tenants};
+use actors::{Asker, Context, Error, Reading, bearer, rates, tenants};
 use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::request::Parts,
@@ -27,6 +27,7 @@ use crate::http::{
     },
     error::Failure,
     extract::{self, AccessToken},
+    layer::Arrival,
 };
 
 /// What a handler needs of its caller.
@@ -97,6 +98,8 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Context) -> Result<Self, Failure> {
+        let Ok(arrival) = Arrival::from_request_parts(parts, ctx).await;
+        rates::administers(ctx, arrival.source())?;
         let named = named(parts, ctx, N::PLACE).await;
         // Nobody is known yet, so `self` is nobody's.
         let addressed = named.tenant(ctx, None);

@@ -14,6 +14,7 @@ pub mod consents;
 pub mod cursor;
 pub mod deprecation;
 pub mod describe;
+pub mod document;
 pub mod etag;
 pub mod failed_logins;
 pub mod filter;
@@ -27,6 +28,7 @@ pub mod operations;
 pub mod passwords;
 pub mod position;
 pub mod profiles;
+pub mod rates;
 pub mod recall;
 pub mod resource;
 pub mod role;
@@ -57,4 +59,5 @@ pub fn routes() -> Routes {
         .merge(consents::routes())
         .merge(logout::routes())
         .merge(licenses::routes())
+        .merge(rates::routes())
 }

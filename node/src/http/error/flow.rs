@@ -3,8 +3,8 @@
 //! The text of an inner error never reaches the caller: it goes to the log under the request id.
 //! Invariant: `outcome_unknown` is said only where a write may have happened.
 
-use actors::Error;
-use axum::http::header;
+use actors::{Error, runtime::limiter::Limited};
+use axum::http::{HeaderName, HeaderValue, header};
 use identity::{
     oauth::error::{Code, Error as OAuthError},
     outcome::{LicenseRefusal, Rejection},
@@ -38,6 +38,7 @@ impl From<Error> for Failure {
             Error::Throttled { retry_after_s } => {
                 Self::new(Class::RATE_LIMITED).retry_after_s(retry_after_s)
             }
+            Error::Limited(limited) => limited.into(),
             Error::Unavailable(reason) => {
                 tracing::info!(reason, request_id = request_id(), "cannot serve");
                 Self::new(Class::UNAVAILABLE).retry_after_s(RETRY_S)
@@ -48,6 +49,24 @@ impl From<Error> for Failure {
                 Self::new(Class::INTERNAL)
             }
         }
+    }
+}
+
+impl From<Limited> for Failure {
+    fn from(Limited { kind, rate, retry_after_s }: Limited) -> Self {
+        let (kind, window_s) = (kind.name(), rate.burst.div_ceil(rate.per_s.max(1)));
+        // Fields of draft-ietf-httpapi-ratelimit-headers.
+        let policy = format!("\"{kind}\";q={};w={window_s}", rate.burst);
+        let state = format!("\"{kind}\";r=0;t={retry_after_s}");
+        let mut failure = Self::new(Class::RATE_LIMITED)
+            .detail(format!("the limit of requests of one {kind} is reached"))
+            .retry_after_s(retry_after_s);
+        for (name, text) in [("ratelimit-policy", policy), ("ratelimit", state)] {
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                failure = failure.header(HeaderName::from_static(name), value);
+            }
+        }
+        failure
     }
 }
 

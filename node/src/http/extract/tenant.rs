@@ -1,16 +1,20 @@
 //! The tenant that a request addresses: the default one at the root, another under `/t/{slug}`.
 //!
 //! The router's own decoded parameter decides, never the path's text, so that authorization and
-//! routing cannot understand a path differently. A tenant that does not answer is 404.
+//! routing cannot understand a path differently. A tenant that does not answer is 404, and whoever
+//! takes one here is counted by its limits first of all.
 
-use actors::{Context, tenants};
+use actors::{Context, rates, tenants};
 use axum::{
     extract::{FromRef, FromRequestParts, RawPathParams},
     http::request::Parts,
 };
 use identity::id::TenantId;
 
-use crate::http::error::{Class, Failure};
+use crate::http::{
+    error::{Class, Failure},
+    layer::Arrival,
+};
 
 /// Name of the path parameter.
 pub const SLUG: &str = "slug";
@@ -42,7 +46,10 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let address = address(parts, state).await?;
-        let id = Context::from_ref(state).tenant_at(&address)?;
+        let ctx = Context::from_ref(state);
+        let id = ctx.tenant_at(&address)?;
+        let Ok(arrival) = Arrival::from_request_parts(parts, state).await;
+        rates::arrives(&ctx, id, arrival.source())?;
         Ok(Self { id, address })
     }
 }
