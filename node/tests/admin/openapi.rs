@@ -66,7 +66,7 @@ fn every_operation_says_who_may_and_how_it_refuses() {
     assert!(ids.contains("clients.replace_consent_rules"));
     assert!(ids.contains("clients.read_logout_rules"));
     assert!(ids.contains("clients.replace_logout_rules"));
-    assert!(ids.contains("sessions.read_rules") && ids.contains("sessions.replace_rules"));
+    assert!(ids.contains("session-rules.read") && ids.contains("session-rules.replace"));
     assert!(ids.contains("password-rules.read") && ids.contains("password-rules.replace"));
     assert!(ids.contains("users.failed_logins") && ids.contains("users.unlock"));
     assert!(ids.contains("profile-rules.read") && ids.contains("profile-rules.replace"));

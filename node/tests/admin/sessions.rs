@@ -151,10 +151,12 @@ async fn a_tenant_says_what_its_sessions_must_obey() {
     let api = Api::platform().await;
     let place = Place::of(api.own_tenant().await).await;
     let path = format!("{}/session-rules", place.path);
-    assert_eq!(api.read(&path).await, json!({ "idle_s": 7200, "per_user_max": 100 }));
+    let none = json!({ "idle_s": 7200, "per_user_max": 100, "revision": 0 });
+    assert_eq!(api.read(&path).await, none);
     let rules = json!({ "idle_s": 600, "per_user_max": 1 });
     let set = api.put(&path, &rules).await;
-    assert_eq!((set.status, set.json(), set.header("etag")), (200, rules.clone(), "\"1\""));
+    let shown = json!({ "idle_s": 600, "per_user_max": 1, "revision": 1 });
+    assert_eq!((set.status, set.json(), set.header("etag")), (200, shown, "\"1\""));
     let stale = [("if-match", "\"0\"")];
     let answer = api.write(reqwest::Method::PUT, &path, &stale, &rules).await;
     assert_eq!(problem(&answer), (412, "stale".into()));

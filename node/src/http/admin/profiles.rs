@@ -4,52 +4,26 @@
 
 use std::collections::BTreeSet;
 
-use axum::{
-    Json,
-    http::{HeaderMap, header},
-    response::{IntoResponse, Response},
-};
 use identity::{
     authorize::Permission,
     command::Command,
+    fault::Fault,
+    id::TenantId,
     profiles::{self, OFFERED, Rules},
-    stamp::Placement,
+    table::Tables,
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{
-    ToSchema,
-    openapi::{HttpMethod, schema::ArrayBuilder},
+use utoipa::{ToSchema, openapi::schema::ArrayBuilder};
+
+use crate::http::admin::{
+    Routes,
+    describe::text,
+    document::{self, Document},
+    resource::Place,
 };
 
-use crate::http::{
-    admin::{
-        Asking, Caller, Done, Needs, Routes, answer,
-        body::JsonText,
-        describe::{self, Operation, text},
-        etag,
-        operations::Attempt,
-        resource::Place,
-    },
-    error::Failure,
-};
-
-const PATH: &str = "/api/v1/tenants/{tenant_id}/profile-rules";
-
-/// Reading the rules.
-pub struct Reading;
-
-/// Changing the rules.
-pub struct Changing;
-
-impl Needs for Reading {
-    const PERMISSION: Permission = profiles::READ;
-    const PLACE: Place = Place::Tenant;
-}
-
-impl Needs for Changing {
-    const PERMISSION: Permission = profiles::WRITE;
-    const PLACE: Place = Place::Tenant;
-}
+/// The document.
+pub struct ProfileRules;
 
 /// What may be set.
 #[derive(Deserialize, ToSchema)]
@@ -80,52 +54,37 @@ fn claims() -> ArrayBuilder {
         .items(text(None).enum_values(Some(values)).build())
 }
 
-fn current<N>(caller: &Caller<N>) -> Result<Rules, Failure> {
-    let reading = caller.reading();
-    let rules = profiles::rules(&reading.view()?, caller.tenant());
-    Ok(rules.map_err(actors::Error::from)?)
-}
+impl Document for ProfileRules {
+    const PATH: &'static str = "/api/v1/tenants/{tenant_id}/profile-rules";
+    const NAME: &'static str = "profile-rules";
+    const SAYS: &'static str = "what people may change of themselves";
+    const PLACE: Place = Place::Tenant;
+    const READ: Permission = profiles::READ;
+    const WRITE: Permission = profiles::WRITE;
 
-async fn read(caller: Caller<Reading>, headers: HeaderMap) -> Result<Response, Failure> {
-    let Rules { revision, editable } = current(&caller)?;
-    if etag::unchanged(&headers, revision) {
-        return Ok(answer::not_modified(revision));
+    type Record = Rules;
+    type Input = Input;
+    type View = View;
+
+    fn current(tables: &impl Tables, tenant: TenantId) -> Result<Rules, Fault> {
+        profiles::rules(tables, tenant)
     }
-    let tag = (header::ETAG, etag::tag(revision));
-    Ok(([tag], Json(View { editable, revision })).into_response())
-}
 
-async fn replace(
-    caller: Caller<Changing>,
-    attempt: Attempt,
-    body: JsonText,
-) -> Result<Response, Failure> {
-    let Input { editable } = body.parse()?;
-    let expected = attempt.expected(&current(&caller)?)?;
-    let Asking { ctx, asker, tenant } = attempt.asking(&caller, body.bytes());
-    let set = profiles::Command::SetRules { expected, editable: editable.clone() };
-    let command = Command::Profiles(set);
-    let (_, reply) = ctx.write(&asker, Placement::Tenant(tenant), command).await?;
-    let done = Done::of(&reply)?;
-    Ok(answer::put(View { editable, revision: done.revision }, &done))
+    fn wanted(_: TenantId, Input { editable }: Input) -> Rules {
+        Rules { revision: 0, editable }
+    }
+
+    fn set(expected: Option<u64>, wanted: &Rules) -> Command {
+        let editable = wanted.editable.clone();
+        Command::Profiles(profiles::Command::SetRules { expected, editable })
+    }
+
+    fn view(rules: &Rules) -> View {
+        View { editable: rules.editable.clone(), revision: rules.revision }
+    }
 }
 
 /// The routes.
 pub fn routes() -> Routes {
-    let mut reading = Operation::get(PATH, "profile-rules.read");
-    let view = reading.named::<View>();
-    let reading = reading
-        .summary("Reads what people may change of themselves")
-        .answers("200", "They.", view, &[("ETag", "The revision.")])
-        .answers_bare("304", "Unchanged.", &[("ETag", "The revision.")]);
-    let mut replacing = Operation::new(HttpMethod::Put, PATH, "profile-rules.replace");
-    let view = replacing.named::<View>();
-    let replacing = replacing
-        .summary("Sets what people may change of themselves")
-        .parameter(describe::if_match())
-        .parameter(describe::idempotency_key())
-        .body::<Input>()
-        .answers("200", "Set.", view, describe::CHANGED)
-        .problems(&["409", "412", "413", "415", "422"]);
-    Routes::default().on(reading, read).on(replacing, replace)
+    document::routes::<ProfileRules>()
 }

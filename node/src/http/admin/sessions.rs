@@ -1,22 +1,21 @@
 //! `/api/v1/tenants/{tenant_id}/sessions`: who is signed in, of all or of one user, and ending it;
-//! `…/session-rules`: what the tenant wants of sessions.
+//! what the tenant wants of sessions is in `rules`.
 //!
 //! A session begins at a login only, so nothing here makes or changes one. One that ended by itself
 //! a moment ago may still be listed until it is swept; `ends_at` says so.
 
+pub mod rules;
+
 use actors::Error;
-use axum::{
-    http::{HeaderMap, header},
-    response::{IntoResponse, Response},
-};
+use axum::response::Response;
 use identity::{
     authorize::Permission,
     command::Command,
     id::{ClientId, SessionId, TenantId, UserId},
     outcome::Rejection,
-    sessions::{self, BY_USER, Method, Rules, SESSIONS, Session},
+    sessions::{self, BY_USER, Method, SESSIONS, Session},
     stamp::Placement,
-    table::{self, Record as _, Tables},
+    table::{self, Tables},
     users::User,
 };
 use serde::{Deserialize, Serialize};
@@ -26,10 +25,9 @@ use crate::{
     http::{
         admin::{
             Asking, Caller, Done, Resource, Routes, answer,
-            body::JsonText,
-            caller::{Needs, Read, Write},
+            caller::{Read, Write},
             describe::{self, Operation},
-            etag::{self, IfMatch},
+            document,
             list::{self, Query},
             operations::{self, Id},
             resource::{Attribute, Column, Comparisons, Place},
@@ -39,6 +37,8 @@ use crate::{
     },
     telemetry::timestamp::Rfc3339,
 };
+
+use self::rules::SessionRules;
 
 /// The resource.
 pub struct Sessions;
@@ -184,78 +184,19 @@ async fn end_all(caller: Caller<Write<Sessions>>, id: Id) -> Result<Response, Fa
     Ok(answer::deleted(index))
 }
 
-/// What a tenant wants of its sessions.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct SessionRules {
-    /// How long a session may go unused, seconds.
-    #[schema(minimum = 60, maximum = 2_592_000)]
-    idle_s: u32,
-    /// Most sessions of one user; one more ends the oldest.
-    #[schema(minimum = 1, maximum = 200)]
-    per_user_max: u16,
-}
-
-fn rules<N: Needs>(caller: &Caller<N>) -> Result<Rules, Failure> {
-    let (reading, tenant) = (caller.reading(), caller.tenant());
-    let found = table::record::<Rules>(&reading.view()?, tenant, tenant.bytes());
-    Ok(found.map_err(Error::from)?.unwrap_or_else(|| Rules::of(tenant)))
-}
-
-fn shown(rules: &Rules) -> Response {
-    let view = SessionRules { idle_s: rules.idle_s, per_user_max: rules.per_user_max };
-    ([(header::ETAG, etag::tag(rules.revision()))], axum::Json(view)).into_response()
-}
-
-/// `GET …/session-rules`.
-async fn read_rules(caller: Caller<Read<Sessions>>) -> Result<Response, Failure> {
-    Ok(shown(&rules(&caller)?))
-}
-
-/// `PUT …/session-rules`: sessions that exist keep the idle limit they began with.
-async fn replace_rules(
-    caller: Caller<Write<Sessions>>,
-    headers: HeaderMap,
-    body: JsonText,
-) -> Result<Response, Failure> {
-    let SessionRules { idle_s, per_user_max } = body.parse()?;
-    let before = rules(&caller)?;
-    let expected = IfMatch::parse(&headers).expected(before.revision, false)?;
-    let command = sessions::Command::SetRules { expected, idle_s, per_user_max };
-    propose(caller.asking(None), command).await?;
-    Ok(shown(&rules(&caller)?))
-}
-
 /// The routes.
 pub fn routes() -> Routes {
-    let tenant = "/api/v1/tenants/{tenant_id}";
-    let of = format!("{tenant}/users/{{id}}/sessions");
+    let of = "/api/v1/tenants/{tenant_id}/users/{id}/sessions".to_owned();
     let list_of = describe::list_at::<Sessions>(of.clone(), "sessions.list_of_user")
         .summary("Lists the sessions of a user");
     let end = Operation::new(HttpMethod::Delete, of, "sessions.end_all_of_user")
         .summary("Ends all sessions of a user")
         .answers_bare("204", "Ended.", &[describe::INDEX]);
-    let at = format!("{tenant}/session-rules");
-    let mut read = Operation::get(at.clone(), "sessions.read_rules");
-    let view = read.named::<SessionRules>();
-    let read = read.summary("Reads what sessions must obey").answers(
-        "200",
-        "The rules.",
-        view.clone(),
-        &[describe::ETAG],
-    );
-    let replace = Operation::new(HttpMethod::Put, at, "sessions.replace_rules")
-        .summary("Replaces what sessions must obey")
-        .parameter(describe::if_match())
-        .body::<SessionRules>()
-        .answers("200", "The rules.", view, &[describe::ETAG])
-        .problems(&["412", "413", "415", "422"]);
     Routes::about(Sessions::NAME, Sessions::ABOUT)
         .on(describe::list::<Sessions>(), operations::list::<Sessions>)
         .on(describe::read::<Sessions>(), operations::read::<Sessions>)
         .on(describe::delete::<Sessions>(), operations::delete::<Sessions>)
         .on(list_of, of_user)
         .on(end, end_all)
-        .on(read, read_rules)
-        .on(replace, replace_rules)
+        .merge(document::routes::<SessionRules>())
 }
