@@ -76,6 +76,20 @@ fn time_is_read_in_one_file() {
     );
 }
 
+/// Handlers of pages; a new family of pages is a line here.
+const PAGES: &[&str] = &["node/src/http/login.rs", "node/src/http/account"];
+
+#[test]
+fn pages_read_forms_only_where_other_sites_are_refused() {
+    let files: Vec<Text> =
+        tree::rust().into_iter().filter(|file| starts_with_any(&file.path, PAGES)).collect();
+    assert!(files.len() >= PAGES.len(), "the pages are elsewhere");
+    require(
+        &mentions(&files, &["Parameters", "Form", "Bytes"]),
+        "A page reads its form as `Posted` (node/src/http/posted.rs): it refuses other sites.",
+    );
+}
+
 #[test]
 fn entropy_is_drawn_in_one_file() {
     let (excepted, files): (Vec<Text>, Vec<Text>) = tree::rust()

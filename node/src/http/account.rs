@@ -23,14 +23,14 @@ use axum::{
 use crate::http::{
     cookie,
     error::{Class, Failure},
-    extract::{Parameters, Source, Tenant},
+    extract::Tenant,
     layer::Arrival,
-    login, oauth,
+    oauth,
     pages::{
         Brand, ConsentView, Done, Language, LoggedOutPage, Moment, OwnAccountPage, PasswordForm,
         PasswordProblem, SessionView,
     },
-    refusal,
+    posted::Posted,
 };
 
 /// The account routes of every tenant.
@@ -48,24 +48,20 @@ pub fn routes(ctx: Context) -> Router {
 
 async fn show(
     State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
+    tenant: Tenant,
     arrival: Arrival,
     headers: HeaderMap,
     uri: Uri,
-) -> Response {
+) -> Result<Response, Failure> {
     let language = arrival.language(None);
-    let answer = async {
-        let tenant = tenant?;
-        let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
-        match account::open(&ctx, tenant.id, session.as_ref()).await? {
-            Some(overview) => {
-                let said = Said { done: done(&uri), ..Said::default() };
-                Ok(page(&overview, &tenant, language, &said))
-            }
-            None => sign_in::show(&ctx, &tenant, &headers, language).await,
+    let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
+    match account::open(&ctx, tenant.id, session.as_ref()).await? {
+        Some(overview) => {
+            let said = Said { done: done(&uri), ..Said::default() };
+            Ok(page(&overview, &tenant, language, &said))
         }
-    };
-    answer.await.unwrap_or_else(|failure: Failure| refusal::page(failure, &arrival))
+        None => sign_in::show(&ctx, &tenant, &headers, language).await,
+    }
 }
 
 fn done(uri: &Uri) -> Option<Done> {
@@ -141,133 +137,71 @@ impl<'a> Consents<'a> {
 /// Where signing out leads to; it is only said here, whoever asks.
 async fn signed_out(
     State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
+    tenant: Tenant,
     arrival: Arrival,
-) -> Response {
-    let answer = async {
-        let tenant = tenant?;
-        let snapshot = ctx.tenant(tenant.id).await?;
-        let name = snapshot.tenant.name.as_str();
-        let page = LoggedOutPage {
-            language: arrival.language(None),
-            brand: Brand::default(),
-            tenant_name: name,
-            back: Some((name, &tenant.path("/account"))),
-            frames: &[],
-        };
-        Ok(page.respond())
+) -> Result<Response, Failure> {
+    let snapshot = ctx.tenant(tenant.id).await?;
+    let name = snapshot.tenant.name.as_str();
+    let page = LoggedOutPage {
+        language: arrival.language(None),
+        brand: Brand::default(),
+        tenant_name: name,
+        back: Some((name, &tenant.path("/account"))),
+        frames: &[],
     };
-    answer.await.unwrap_or_else(|failure: Failure| refusal::page(failure, &arrival))
+    Ok(page.respond())
 }
 
-async fn end(
-    State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
-    Source(source): Source,
-    headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
-    let answer = posted.answer(Done::SessionEnded, |form| {
-        let id = form.get("session").and_then(|text| text.parse().ok());
-        let hint = "session is missing or no session id";
-        id.map(Act::End).ok_or_else(|| Failure::new(Class::INVALID_REQUEST).detail(hint))
-    });
-    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+async fn end(posted: Posted) -> Result<Response, Failure> {
+    let id = posted.get("session").and_then(|text| text.parse().ok());
+    let hint = "session is missing or no session id";
+    let act = id.map(Act::End).ok_or_else(|| Failure::new(Class::INVALID_REQUEST).detail(hint))?;
+    answer(&posted, Done::SessionEnded, act).await
 }
 
-async fn end_others(
-    State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
-    Source(source): Source,
-    headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
-    let answer = posted.answer(Done::SignedOutElsewhere, |_| Ok(Act::EndOthers));
-    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+async fn end_others(posted: Posted) -> Result<Response, Failure> {
+    answer(&posted, Done::SignedOutElsewhere, Act::EndOthers).await
 }
 
-async fn withdraw(
-    State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
-    Source(source): Source,
-    headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let posted = Posted { ctx: &ctx, tenant, headers: &headers, form, source };
-    let answer = posted.answer(Done::ConsentRevoked, |form| {
-        let id = form.get("consent").and_then(|text| text.parse().ok());
-        let hint = "consent is missing or no consent id";
-        id.map(Act::Withdraw).ok_or_else(|| Failure::new(Class::INVALID_REQUEST).detail(hint))
-    });
-    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+async fn withdraw(posted: Posted) -> Result<Response, Failure> {
+    let id = posted.get("consent").and_then(|text| text.parse().ok());
+    let hint = "consent is missing or no consent id";
+    let refused = || Failure::new(Class::INVALID_REQUEST).detail(hint);
+    let act = id.map(Act::Withdraw).ok_or_else(refused)?;
+    answer(&posted, Done::ConsentRevoked, act).await
 }
 
-async fn sign_out(
-    State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
-    Source(source): Source,
-    headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let answer = async {
-        let tenant = tenant?;
-        login::same_site(&headers, &ctx.settings().external_url)?;
-        let form = form?;
-        let token = form.get("csrf").unwrap_or_default();
-        let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
-        match account::sign_out(&ctx, tenant.id, session.as_ref(), token, source).await? {
-            SignOut::Gone(farewell) => {
-                let mut response = if farewell.frames.is_empty() {
-                    see(tenant.path("/account/signed-out"))
-                } else {
-                    // Clients hear of it by this very page.
-                    oauth::logout::gone(&farewell)?
-                };
-                if let Some(value) = cookie::forget(&ctx, cookie::Kind::Session, tenant.id) {
-                    response.headers_mut().append(header::SET_COOKIE, value);
-                }
-                Ok(response)
+/// Does what a form of the page asks for.
+async fn answer(posted: &Posted, done: Done, act: Act) -> Result<Response, Failure> {
+    let Posted { ctx, tenant, source, .. } = posted;
+    let session = posted.cookie(cookie::Kind::Session);
+    let answer = account::act(ctx, tenant.id, session.as_ref(), posted.csrf(), act, source.clone());
+    match answer.await? {
+        Answer::Done => Ok(said(tenant, done)),
+        Answer::SignedOut => Ok(back(tenant)),
+        Answer::NotGenuine => Err(not_genuine()),
+    }
+}
+
+async fn sign_out(posted: Posted) -> Result<Response, Failure> {
+    let Posted { ctx, tenant, source, .. } = &posted;
+    let session = posted.cookie(cookie::Kind::Session);
+    let session = session.as_ref();
+    match account::sign_out(ctx, tenant.id, session, posted.csrf(), source.clone()).await? {
+        SignOut::Gone(farewell) => {
+            let mut response = if farewell.frames.is_empty() {
+                see(tenant.path("/account/signed-out"))
+            } else {
+                // Clients hear of it by this very page.
+                oauth::logout::gone(&farewell)?
+            };
+            if let Some(value) = cookie::forget(ctx, cookie::Kind::Session, tenant.id) {
+                response.headers_mut().append(header::SET_COOKIE, value);
             }
-            SignOut::SignedOut => Ok(back(&tenant)),
-            SignOut::NotGenuine => Err(not_genuine()),
+            Ok(response)
         }
-    };
-    answer.await.unwrap_or_else(|failure: Failure| refusal::page(failure, &arrival))
-}
-
-/// A form of the page on its way to an act.
-struct Posted<'a> {
-    ctx: &'a Context,
-    tenant: Result<Tenant, Failure>,
-    headers: &'a HeaderMap,
-    form: Result<Parameters, Failure>,
-    source: identity::principal::Source,
-}
-
-impl Posted<'_> {
-    async fn answer(
-        self,
-        done: Done,
-        act: impl FnOnce(&Parameters) -> Result<Act, Failure>,
-    ) -> Result<Response, Failure> {
-        let (ctx, tenant) = (self.ctx, self.tenant?);
-        login::same_site(self.headers, &ctx.settings().external_url)?;
-        let form = self.form?;
-        let act = act(&form)?;
-        let token = form.get("csrf").unwrap_or_default();
-        let session = cookie::read(ctx, self.headers, cookie::Kind::Session, tenant.id);
-        let answer = account::act(ctx, tenant.id, session.as_ref(), token, act, self.source);
-        match answer.await? {
-            Answer::Done => Ok(said(&tenant, done)),
-            Answer::SignedOut => Ok(back(&tenant)),
-            Answer::NotGenuine => Err(not_genuine()),
-        }
+        SignOut::SignedOut => Ok(back(tenant)),
+        SignOut::NotGenuine => Err(not_genuine()),
     }
 }
 

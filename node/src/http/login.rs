@@ -1,9 +1,8 @@
 //! The posted pages of the login: credentials, the choice of an account, consent.
 //!
-//! Who may go on is decided by `actors::oauth::login`; here the form is read, another site's form
-//! is refused, and the answer becomes a page or a redirect. The form's `csrf` field is the sealed
-//! request itself, which only the browser that got the page can post back. What was typed is never
-//! logged.
+//! Who may go on is decided by `actors::oauth::login`; here the form is read, and the answer
+//! becomes a page or a redirect. The form's `csrf` field is the sealed request itself, which only
+//! the browser that got the page can post back. What was typed is never logged.
 
 use std::collections::BTreeSet;
 
@@ -11,31 +10,24 @@ use actors::{
     Context,
     oauth::login::{
         self, Account, Answer, Asks, Choice, Decision, Granted, Next, Problem, Submission, Verdict,
-        Visit,
     },
-    runtime::secret::{Password, Token},
+    runtime::secret::Token,
 };
 use axum::{
     Router,
-    extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderValue, header},
     response::Response,
     routing::post,
 };
-use identity::{id::TenantId, principal};
 
 use crate::http::{
     cookie,
     error::{Class, Failure},
-    extract::{Parameters, Source, Tenant},
-    layer::Arrival,
+    extract::Tenant,
     oauth::{self, authorize, redirect},
     pages::{AccountPage, Brand, ConsentPage, Language, LoginPage, LoginProblem},
-    refusal,
+    posted::Posted,
 };
-
-/// Longest user name that is looked at, bytes; real ones are shorter.
-const USERNAME_MAX: usize = 256;
 
 /// The login routes of every tenant.
 pub fn routes(ctx: Context) -> Router {
@@ -44,103 +36,40 @@ pub fn routes(ctx: Context) -> Router {
     oauth::at(router, "/login/consent", post(decide)).with_state(ctx)
 }
 
-async fn submit(
-    State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
-    Source(source): Source,
-    headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let answer = async {
-        let tenant = tenant?;
-        same_site(&headers, &ctx.settings().external_url)?;
-        let form = form?;
-        let username = typed_name(&form);
-        let submission = Submission {
-            username: username.to_owned(),
-            password: Password::new(form.get("password").unwrap_or_default().to_owned()),
-            form: form.get("csrf").unwrap_or_default().to_owned(),
-        };
-        let visit = visit(&ctx, &headers, tenant.id, source);
-        let answer = login::submit(&ctx, tenant.id, submission, &visit).await;
-        respond(&ctx, &tenant, username, answer.map_err(busy)?).await
+async fn submit(posted: Posted) -> Result<Response, Failure> {
+    let submission = Submission {
+        username: posted.username().to_owned(),
+        password: posted.password("password"),
+        form: posted.csrf().to_owned(),
     };
-    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+    let answer = login::submit(&posted.ctx, posted.tenant.id, submission, &posted.visit()).await;
+    respond(&posted, posted.username(), answer.map_err(busy)?).await
 }
 
-async fn choose(
-    State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
-    Source(source): Source,
-    headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let answer = async {
-        let tenant = tenant?;
-        same_site(&headers, &ctx.settings().external_url)?;
-        let form = form?;
-        let account = match form.get("account") {
-            Some("same") => Some(Account::Same),
-            Some("other") => Some(Account::Other),
-            Some(_) | None => None,
-        };
-        let choice = Choice { form: form.get("csrf").unwrap_or_default().to_owned(), account };
-        let visit = visit(&ctx, &headers, tenant.id, source);
-        let answer = login::choose(&ctx, tenant.id, &choice, &visit).await?;
-        respond(&ctx, &tenant, "", answer).await
+async fn choose(posted: Posted) -> Result<Response, Failure> {
+    let account = match posted.get("account") {
+        Some("same") => Some(Account::Same),
+        Some("other") => Some(Account::Other),
+        Some(_) | None => None,
     };
-    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+    let choice = Choice { form: posted.csrf().to_owned(), account };
+    let answer = login::choose(&posted.ctx, posted.tenant.id, &choice, &posted.visit()).await?;
+    respond(&posted, "", answer).await
 }
 
-async fn decide(
-    State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
-    Source(source): Source,
-    headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let answer = async {
-        let tenant = tenant?;
-        same_site(&headers, &ctx.settings().external_url)?;
-        let form = form?;
-        let verdict = match form.get("consent") {
-            Some("allow") => Some(Verdict::Allow),
-            Some("deny") => Some(Verdict::Deny),
-            Some(_) | None => None,
-        };
-        let decision = Decision { form: form.get("csrf").unwrap_or_default().to_owned(), verdict };
-        let visit = visit(&ctx, &headers, tenant.id, source);
-        let answer = login::decide(&ctx, tenant.id, &decision, &visit).await?;
-        respond(&ctx, &tenant, "", answer).await
+async fn decide(posted: Posted) -> Result<Response, Failure> {
+    let verdict = match posted.get("consent") {
+        Some("allow") => Some(Verdict::Allow),
+        Some("deny") => Some(Verdict::Deny),
+        Some(_) | None => None,
     };
-    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+    let decision = Decision { form: posted.csrf().to_owned(), verdict };
+    let answer = login::decide(&posted.ctx, posted.tenant.id, &decision, &posted.visit()).await?;
+    respond(&posted, "", answer).await
 }
 
-/// The cookies that the flow knows a browser by.
-pub(in crate::http) fn visit(
-    ctx: &Context,
-    headers: &HeaderMap,
-    tenant: TenantId,
-    source: principal::Source,
-) -> Visit {
-    let read = |kind| cookie::read(ctx, headers, kind, tenant);
-    Visit {
-        browser: read(cookie::Kind::Browser),
-        session: read(cookie::Kind::Session),
-        device: read(cookie::Kind::Device),
-        source,
-    }
-}
-
-async fn respond(
-    ctx: &Context,
-    tenant: &Tenant,
-    username: &str,
-    answer: Answer,
-) -> Result<Response, Failure> {
+async fn respond(posted: &Posted, username: &str, answer: Answer) -> Result<Response, Failure> {
+    let Posted { ctx, tenant, .. } = posted;
     match answer {
         Answer::Next(next) => go_on(ctx, tenant, next).await,
         Answer::Again(page, problem) => {
@@ -247,28 +176,6 @@ fn show(
     page.respond()
 }
 
-/// Refuses a form of another site, as the browser itself tells (Fetch Metadata, else `Origin`). Our
-/// pages send no referrer, so their own forms come with `Origin: null`.
-pub(in crate::http) fn same_site(headers: &HeaderMap, external_url: &str) -> Result<(), Failure> {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let ours = match (text("sec-fetch-site"), text("origin")) {
-        (Some(site), _) => matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => origin == "null" || origin == external_url,
-        (None, None) => true,
-    };
-    if ours {
-        return Ok(());
-    }
-    let hint = "the form was sent by another site";
-    Err(Failure::new(Class::DENIED).detail(hint).cause("error-cause-other-site"))
-}
-
-/// The name as typed, without what no name has.
-pub(in crate::http) fn typed_name(form: &Parameters) -> &str {
-    let typed = form.get("username").unwrap_or_default();
-    typed.get(..typed.floor_char_boundary(USERNAME_MAX)).unwrap_or_default()
-}
-
 /// The page once more, with what went wrong.
 ///
 /// # Errors
@@ -334,48 +241,4 @@ fn welcome(ctx: &Context, tenant: &Tenant, granted: &Granted) -> Result<Response
     ];
     let response = redirect::answer(&granted.to, &parameters)?;
     Ok(keep(ctx, tenant, (granted.session.as_ref(), granted.device.as_ref()), response))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verdict(pairs: &[(&'static str, &str)]) -> bool {
-        let headers = pairs
-            .iter()
-            .map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap()));
-        same_site(&headers.collect(), "https://id.example").is_ok()
-    }
-
-    #[test]
-    fn only_our_own_form_is_taken() {
-        let (site, origin) = ("sec-fetch-site", "origin");
-        for ours in [
-            &[][..],
-            &[(site, "same-origin"), (origin, "null")],
-            &[(site, "none")],
-            &[(origin, "null")],
-            &[(origin, "https://id.example")],
-        ] {
-            assert!(verdict(ours), "{ours:?}");
-        }
-        for foreign in [
-            &[(site, "cross-site"), (origin, "null")][..],
-            &[(site, "same-site"), (origin, "https://id.example")],
-            &[(site, "")],
-            &[(site, "é")],
-            &[(origin, "https://evil.example")],
-            &[(origin, "")],
-        ] {
-            assert!(!verdict(foreign), "{foreign:?}");
-        }
-    }
-
-    #[test]
-    fn a_long_user_name_is_cut() {
-        let body = format!("username={}", "%C3%A9".repeat(1_000));
-        let form = Parameters::parse(body.as_bytes()).unwrap();
-        assert_eq!(typed_name(&form).len(), USERNAME_MAX);
-        assert_eq!(typed_name(&Parameters::default()), "");
-    }
 }

@@ -17,6 +17,7 @@ pub mod login;
 pub mod management;
 pub mod oauth;
 pub(crate) mod pages;
+pub(crate) mod posted;
 pub(crate) mod refusal;
 pub mod setup;
 

@@ -2,25 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use actors::{
-    Context,
-    account::{
-        self, Overview,
-        profile::{self, Answer},
-    },
+use actors::account::{
+    self, Overview,
+    profile::{self, Answer},
 };
-use axum::{extract::State, http::HeaderMap, response::Response};
-use identity::principal;
+use axum::response::Response;
 
 use super::{Said, back, not_genuine, page, said};
 use crate::http::{
     cookie,
     error::Failure,
-    extract::{Parameters, Source, Tenant},
-    layer::Arrival,
-    login,
-    pages::{Claim, Done, Language, ProfileField},
-    refusal,
+    pages::{Claim, Done, ProfileField},
+    posted::Posted,
 };
 
 /// What was typed, and the claim whose value breaks a rule.
@@ -29,35 +22,13 @@ pub(super) struct Unfit<'a> {
     claim: String,
 }
 
-pub(super) async fn save(
-    State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
-    Source(source): Source,
-    headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let answer = async {
-        let tenant = tenant?;
-        login::same_site(&headers, &ctx.settings().external_url)?;
-        let language = arrival.language(None);
-        answer(&ctx, &tenant, (&headers, source), &form?, language).await
-    };
-    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
-}
-
-async fn answer(
-    ctx: &Context,
-    tenant: &Tenant,
-    (headers, source): (&HeaderMap, principal::Source),
-    form: &Parameters,
-    language: Language,
-) -> Result<Response, Failure> {
-    let typed = |claim: Claim| (claim.name(), form.get(claim.name()).unwrap_or_default());
+pub(super) async fn save(posted: Posted) -> Result<Response, Failure> {
+    let Posted { ctx, tenant, source, language, .. } = &posted;
+    let typed = |claim: Claim| (claim.name(), posted.get(claim.name()).unwrap_or_default());
     let typed: BTreeMap<&'static str, &str> = Claim::ALL.into_iter().map(typed).collect();
-    let session = cookie::read(ctx, headers, cookie::Kind::Session, tenant.id);
-    let shown = (session.as_ref(), form.get("csrf").unwrap_or_default());
-    match profile::edit(ctx, tenant.id, shown, &typed, source).await? {
+    let session = posted.cookie(cookie::Kind::Session);
+    let shown = (session.as_ref(), posted.csrf());
+    match profile::edit(ctx, tenant.id, shown, &typed, source.clone()).await? {
         Answer::Saved => Ok(said(tenant, Done::ProfileSaved)),
         Answer::Refused(claim) => {
             let Some(overview) = account::open(ctx, tenant.id, session.as_ref()).await? else {
@@ -65,7 +36,7 @@ async fn answer(
             };
             let unfit = Unfit { typed: &typed, claim };
             let said = Said { profile: Some(unfit), ..Said::default() };
-            Ok(page(&overview, tenant, language, &said))
+            Ok(page(&overview, tenant, *language, &said))
         }
         Answer::SignedOut => Ok(back(tenant)),
         Answer::NotGenuine => Err(not_genuine()),

@@ -4,10 +4,8 @@ use actors::{
     Context,
     account::sign_in::{self, Answer, Page},
     oauth::login::Submission,
-    runtime::secret::Password,
 };
 use axum::{
-    extract::State,
     http::{HeaderMap, header},
     response::Response,
 };
@@ -15,11 +13,10 @@ use axum::{
 use crate::http::{
     cookie,
     error::Failure,
-    extract::{Parameters, Source, Tenant},
-    layer::Arrival,
+    extract::Tenant,
     login,
     pages::{Brand, Language, LoginPage, LoginProblem},
-    refusal,
+    posted::Posted,
 };
 
 /// The page to sign in at; a browser without the cookie that pages are bound to gets one.
@@ -41,39 +38,23 @@ pub(super) async fn show(
     Ok(response)
 }
 
-pub(super) async fn submit(
-    State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
-    Source(source): Source,
-    headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let answer = async {
-        let tenant = tenant?;
-        login::same_site(&headers, &ctx.settings().external_url)?;
-        let form = form?;
-        let submission = Submission {
-            username: login::typed_name(&form).to_owned(),
-            password: Password::new(form.get("password").unwrap_or_default().to_owned()),
-            form: form.get("csrf").unwrap_or_default().to_owned(),
-        };
-        let visit = login::visit(&ctx, &headers, tenant.id, source);
-        match sign_in::submit(&ctx, tenant.id, &submission, &visit).await? {
-            Answer::Welcome { session, device } => {
-                let cookies = (Some(&session), Some(&device));
-                Ok(login::keep(&ctx, &tenant, cookies, super::back(&tenant)))
-            }
-            Answer::Again(open, problem) => {
-                let language = arrival.language(None);
-                login::again(problem, |problem| {
-                    page(&open, &tenant, language, &submission.username, Some(problem))
-                })
-            }
-            Answer::Lost(problem) => Err(login::lost(problem)),
-        }
+pub(super) async fn submit(posted: Posted) -> Result<Response, Failure> {
+    let Posted { ctx, tenant, language, .. } = &posted;
+    let submission = Submission {
+        username: posted.username().to_owned(),
+        password: posted.password("password"),
+        form: posted.csrf().to_owned(),
     };
-    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+    match sign_in::submit(ctx, tenant.id, &submission, &posted.visit()).await? {
+        Answer::Welcome { session, device } => {
+            let cookies = (Some(&session), Some(&device));
+            Ok(login::keep(ctx, tenant, cookies, super::back(tenant)))
+        }
+        Answer::Again(open, problem) => login::again(problem, |problem| {
+            page(&open, tenant, *language, &submission.username, Some(problem))
+        }),
+        Answer::Lost(problem) => Err(login::lost(problem)),
+    }
 }
 
 fn page(

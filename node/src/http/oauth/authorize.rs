@@ -13,63 +13,53 @@ use axum::{
     http::{HeaderMap, Uri, header},
     response::Response,
 };
-use identity::{
-    oauth::authorize::{self, Refusal},
-    principal,
-};
+use identity::{oauth::authorize::Refusal, principal};
 
 use crate::http::{
     cookie,
     error::Failure,
     extract::{Parameters, Source, Tenant},
-    layer::Arrival,
     login as page,
     oauth::redirect,
-    refusal,
+    posted,
 };
 
 /// The request in the address.
 pub(super) async fn get(
     State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
+    tenant: Tenant,
     Source(source): Source,
     headers: HeaderMap,
     uri: Uri,
-) -> Response {
-    let parameters = Parameters::of_query(&uri).and_then(Parameters::for_flow);
-    let answer = answer(&ctx, tenant, (&headers, source), parameters).await;
-    answer.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+) -> Result<Response, Failure> {
+    answer(&ctx, &tenant, (&headers, source), Parameters::of_query(&uri)?).await
 }
 
 /// The request in a form.
 pub(super) async fn post(
     State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
+    tenant: Tenant,
     Source(source): Source,
     headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let parameters = form.and_then(Parameters::for_flow);
-    let answer = answer(&ctx, tenant, (&headers, source), parameters).await;
-    answer.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+    form: Parameters,
+) -> Result<Response, Failure> {
+    answer(&ctx, &tenant, (&headers, source), form).await
 }
 
 async fn answer(
     ctx: &Context,
-    tenant: Result<Tenant, Failure>,
+    tenant: &Tenant,
     (headers, source): (&HeaderMap, principal::Source),
-    parameters: Result<authorize::Parameters, Failure>,
+    parameters: Parameters,
 ) -> Result<Response, Failure> {
-    let (tenant, parameters) = (tenant?, parameters?);
-    let mut visit = page::visit(ctx, headers, tenant.id, source);
+    let parameters = parameters.for_flow()?;
+    let mut visit = posted::visit(ctx, headers, tenant.id, source);
     let is_new = visit.browser.is_none();
     let Visit { browser, .. } = &mut visit;
     let browser = browser.get_or_insert_with(|| cookie::new_browser(ctx)).clone();
     let next = login::start(ctx, tenant.id, parameters, &visit).await?;
     let shows = matches!(next, login::Next::Page(_));
-    let mut response = page::go_on(ctx, &tenant, next).await?;
+    let mut response = page::go_on(ctx, tenant, next).await?;
     if shows
         && is_new
         && let Some(value) = cookie::set(ctx, cookie::Kind::Browser, tenant.id, &browser)

@@ -20,11 +20,9 @@ use crate::http::{
     cookie,
     error::{Class, Failure},
     extract::{Parameters, Source, Tenant},
-    layer::Arrival,
-    login::same_site,
     oauth::redirect,
     pages::{Brand, Language, LoggedOutPage, LogoutPage},
-    refusal,
+    posted::Posted,
 };
 
 /// Longest query that a posted request is turned into, bytes; ID tokens are a kilobyte or two.
@@ -33,78 +31,58 @@ const QUERY_MAX: usize = 8 * 1024;
 /// The request in the address.
 pub(super) async fn get(
     State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
+    tenant: Tenant,
     Source(source): Source,
     headers: HeaderMap,
     uri: Uri,
-) -> Response {
-    let parameters = Parameters::of_query(&uri);
-    let answer = answer(&ctx, tenant, (&headers, source), parameters).await;
-    answer.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+) -> Result<Response, Failure> {
+    answer(&ctx, &tenant, (&headers, source), Parameters::of_query(&uri)?).await
 }
 
 /// The request in a form.
 pub(super) async fn post(
     State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
+    tenant: Tenant,
     Source(source): Source,
     headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let answer = async {
-        let (tenant, form) = (tenant?, form?);
-        let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
-        if session.is_none() {
-            let query = form.query();
-            if query.len() > QUERY_MAX {
-                // Without the cookie nobody could be signed out, and it must not look as if.
-                return Err(Failure::new(Class::INVALID_REQUEST).detail("the request is too long"));
-            }
-            return to(&format!("{}?{query}", tenant.path("/oauth/logout")));
-        }
-        answer(&ctx, Ok(tenant), (&headers, source), Ok(form)).await
-    };
-    answer.await.unwrap_or_else(|failure| refusal::page(failure, &arrival))
+    form: Parameters,
+) -> Result<Response, Failure> {
+    let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
+    if session.is_some() {
+        return answer(&ctx, &tenant, (&headers, source), form).await;
+    }
+    let query = form.query();
+    if query.len() > QUERY_MAX {
+        // Without the cookie nobody could be signed out, and it must not look as if.
+        return Err(Failure::new(Class::INVALID_REQUEST).detail("the request is too long"));
+    }
+    to(&format!("{}?{query}", tenant.path("/oauth/logout")))
 }
 
 async fn answer(
     ctx: &Context,
-    tenant: Result<Tenant, Failure>,
+    tenant: &Tenant,
     (headers, source): (&HeaderMap, principal::Source),
-    parameters: Result<Parameters, Failure>,
+    parameters: Parameters,
 ) -> Result<Response, Failure> {
-    let (tenant, parameters) = (tenant?, parameters.and_then(Parameters::for_flow)?);
+    let parameters = parameters.for_flow()?;
     let session = cookie::read(ctx, headers, cookie::Kind::Session, tenant.id);
     let next = logout::start(ctx, tenant.id, &parameters, session.as_ref(), source).await?;
-    go_on(ctx, &tenant, next, session.is_some())
+    go_on(ctx, tenant, next, session.is_some())
 }
 
 /// The answer to the question.
-pub(super) async fn confirm(
-    State(ctx): State<Context>,
-    tenant: Result<Tenant, Failure>,
-    arrival: Arrival,
-    Source(source): Source,
-    headers: HeaderMap,
-    form: Result<Parameters, Failure>,
-) -> Response {
-    let answer = async {
-        let tenant = tenant?;
-        same_site(&headers, &ctx.settings().external_url)?;
-        let form = form?;
-        let verdict = match form.get("logout") {
-            Some("confirm") => Some(Verdict::Confirm),
-            Some("stay") => Some(Verdict::Stay),
-            Some(_) | None => None,
-        };
-        let session = cookie::read(&ctx, &headers, cookie::Kind::Session, tenant.id);
-        let posted = (form.get("csrf").unwrap_or_default(), verdict);
-        let next = logout::answer(&ctx, tenant.id, posted, session.as_ref(), source).await?;
-        go_on(&ctx, &tenant, next, session.is_some())
+pub(super) async fn confirm(posted: Posted) -> Result<Response, Failure> {
+    let Posted { ctx, tenant, source, .. } = &posted;
+    let verdict = match posted.get("logout") {
+        Some("confirm") => Some(Verdict::Confirm),
+        Some("stay") => Some(Verdict::Stay),
+        Some(_) | None => None,
     };
-    answer.await.unwrap_or_else(|failure: Failure| refusal::page(failure, &arrival))
+    let session = posted.cookie(cookie::Kind::Session);
+    let answered = (posted.csrf(), verdict);
+    let next = logout::answer(ctx, tenant.id, answered, session.as_ref(), source.clone()).await?;
+    go_on(ctx, tenant, next, session.is_some())
 }
 
 /// A cookie is forgotten only if it came: a request without one says nothing of what the browser
