@@ -67,11 +67,12 @@ pub async fn authenticate(
     source: &Source,
 ) -> Result<Arc<Client>, Error> {
     let client = ctx.client(tenant, credentials.client_id()).await?;
+    let now_ms = ctx.now_ms();
     let proven = client.filter(|client| match (client.authentication, credentials) {
         (Authentication::None, Credentials::Public(_)) => true,
         (Authentication::ClientSecretBasic, Credentials::Basic(_, secret))
         | (Authentication::ClientSecretPost, Credentials::Post(_, secret)) => {
-            client.secret.is_some_and(|stored| secret.matches(&stored))
+            client.secrets(now_ms).any(|stored| secret.matches(&stored))
         }
         (
             Authentication::None
@@ -187,7 +188,8 @@ pub async fn update(
     propose(ctx, asker, tenant, command, secret).await
 }
 
-/// Replaces a client's secret; the new one is shown once.
+/// Replaces a client's secret; the new one is shown once, the old one is good for `overlap_s`
+/// seconds.
 ///
 /// # Errors
 /// As [`Context::write`].
@@ -195,11 +197,11 @@ pub async fn regenerate_secret(
     ctx: &Context,
     mut asker: Asker,
     tenant: TenantId,
-    id: ClientId,
+    (id, overlap_s): (ClientId, u32),
 ) -> Result<(Reply, Option<ClientSecret>), Error> {
     let secret = ctx.random().client_secret();
     remember(ctx, &mut asker, tenant, &secret)?;
-    let command = clients::Command::RegenerateSecret { id, secret: secret.digest() };
+    let command = clients::Command::RotateSecret { id, secret: secret.digest(), overlap_s };
     propose(ctx, asker, tenant, command, Some(secret)).await
 }
 

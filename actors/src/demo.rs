@@ -113,6 +113,8 @@ fn plain(client_id: &str, name: &str) -> clients::Settings {
         admin_api: false,
         roles: BTreeSet::new(),
         refresh: ClientPolicy::default(),
+        cors_origins: BTreeSet::new(),
+        dpop_bound_access_tokens: false,
     }
 }
 

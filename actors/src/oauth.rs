@@ -7,6 +7,7 @@ mod hint;
 pub mod introspect;
 pub mod login;
 pub mod logout;
+mod mapped;
 pub mod password;
 pub mod refresh;
 pub mod revoke;

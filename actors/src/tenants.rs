@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use identity::{
-    clients::{Authentication, Client, GrantType, Settings},
+    clients::{Authentication, Client, GrantType, Settings, old::ClientV2},
     command::Command,
     id::{SagaId, TenantId},
     keys::{Algorithm, State},
@@ -257,7 +257,7 @@ pub(crate) async fn key_seed(
 }
 
 /// Clients every tenant has.
-pub fn built_in_clients(ctx: &Context) -> Vec<Client> {
+pub fn built_in_clients(ctx: &Context) -> Vec<ClientV2> {
     let settings = Settings {
         client_id: CLI_CLIENT.into(),
         name: "Vaultara command line".into(),
@@ -273,7 +273,10 @@ pub fn built_in_clients(ctx: &Context) -> Vec<Client> {
         admin_api: true,
         roles: BTreeSet::new(),
         refresh: refresh::ClientPolicy::default(),
+        cors_origins: BTreeSet::new(),
+        dpop_bound_access_tokens: false,
     };
     let id = ctx.random().id(identity::id::ClientId::from_bytes);
-    vec![Client { built_in: true, ..Client::new(id, &settings, None, ctx.now_ms()) }]
+    let client = Client { built_in: true, ..Client::new(id, &settings, None, ctx.now_ms()) };
+    vec![client.into()]
 }

@@ -63,6 +63,13 @@ pub const CHANGES: &[Change] = &[
     },
     Change { number: 13, date: "2026-11-25", what: "licenses", feature_level: 1 },
     Change { number: 14, date: "2026-11-25", what: "rates of requests", feature_level: 1 },
+    Change {
+        number: 15,
+        date: "2026-11-25",
+        what: "clients have origins, an earlier secret, and keys that they must show; client \
+               scopes",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

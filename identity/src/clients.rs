@@ -1,8 +1,8 @@
 //! Clients: registered OAuth applications of one tenant.
 //!
-//! Create and update share one validator. A secret of 256 random bits is kept as its digest; a
-//! regenerated one replaces it at once. The audience of the administration API is issued only to
-//! clients marked `admin_api`, which only the platform may set.
+//! Create and update share one validator. A secret of 256 random bits is kept as its digest; the
+//! one before it may stay good for a while. The audience of the administration API is issued only
+//! to clients marked `admin_api`, which only the platform may set.
 
 mod apply;
 pub mod old;
@@ -38,6 +38,10 @@ pub const WRITE: Permission = Permission::write("clients");
 pub const REDIRECT_URIS_MAX: usize = 50;
 /// Most scopes of one client.
 pub const SCOPES_MAX: usize = 100;
+/// Most origins that are given to one client.
+pub const CORS_ORIGINS_MAX: usize = 50;
+/// Longest overlap of two secrets, seconds.
+pub const OVERLAP_S_MAX: u32 = 7 * 86_400;
 
 /// What a client may ask with. Variants are only ever appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,6 +100,10 @@ pub struct Settings {
     pub roles: BTreeSet<RoleId>,
     /// Its refresh tokens.
     pub refresh: refresh::ClientPolicy,
+    /// Origins of its pages (CORS), besides those of the redirect URIs of a public client.
+    pub cors_origins: BTreeSet<String>,
+    /// Whether everything that is issued to it is bound to a key (RFC 9449 §5.2).
+    pub dpop_bound_access_tokens: bool,
 }
 
 /// A client.
@@ -146,6 +154,18 @@ pub struct Client {
     /// Its refresh tokens.
     #[serde(default)]
     pub refresh: refresh::ClientPolicy,
+    /// Origins of its pages, besides those of the redirect URIs of a public client.
+    #[serde(default)]
+    pub cors_origins: BTreeSet<String>,
+    /// Whether everything that is issued to it is bound to a key.
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
+    /// Digest of the secret before, while both are good.
+    #[serde(default)]
+    pub previous_secret: Option<Digest>,
+    /// Until when that one is good, state time in milliseconds.
+    #[serde(default)]
+    pub previous_secret_until_ms: Option<u64>,
 }
 
 impl Client {
@@ -175,12 +195,22 @@ impl Client {
             created_at_ms: now_ms,
             updated_at_ms: now_ms,
             refresh: settings.refresh,
+            cors_origins: settings.cors_origins,
+            dpop_bound_access_tokens: settings.dpop_bound_access_tokens,
+            previous_secret: None,
+            previous_secret_until_ms: None,
         }
     }
 
     /// Whether anything may be issued to it.
     pub const fn live(&self) -> bool {
         self.enabled && self.deleted_at_ms.is_none()
+    }
+
+    /// Digests of the secrets that are good at a state time.
+    pub fn secrets(&self, now_ms: u64) -> impl Iterator<Item = Digest> {
+        let lasts = self.previous_secret_until_ms.is_some_and(|until_ms| now_ms < until_ms);
+        self.secret.into_iter().chain(self.previous_secret.filter(|_| lasts))
     }
 
     /// Whether it has no secret.
@@ -191,11 +221,12 @@ impl Client {
 
 impl Persisted for Client {
     const KIND: [u8; 2] = *b"cl";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
         match version {
             1 => codec::body_from::<old::ClientV1>(body).map(Self::from),
+            2 => codec::body_from::<old::ClientV2>(body).map(Self::from),
             _ => Err(codec::Error::Version { kind: Self::KIND, version }),
         }
     }
@@ -249,12 +280,32 @@ pub enum Command {
         /// Revision it was read at; none means whatever it is.
         expected: Option<u64>,
     },
-    /// Replaces a client's secret.
+    /// Replaces a client's secret; the old one ends at once.
     RegenerateSecret {
         /// Which.
         id: ClientId,
         /// Digest of the new secret.
         secret: Digest,
+    },
+    /// [`Command::Create`] with fields of version 2.
+    CreateV2 {
+        /// Its record's id.
+        id: ClientId,
+        /// Its fields.
+        settings: old::SettingsV2,
+        /// Digest of its secret, if it proves itself with one.
+        secret: Option<Digest>,
+    },
+    /// [`Command::Update`] with fields of version 2; those added since stay.
+    UpdateV2 {
+        /// Which.
+        id: ClientId,
+        /// Revision it was read at; none means whatever it is.
+        expected: Option<u64>,
+        /// Its fields.
+        settings: old::SettingsV2,
+        /// A secret for the case that it turns from public to confidential.
+        secret: Option<Digest>,
     },
     /// Registers a client.
     Create {
@@ -276,15 +327,26 @@ pub enum Command {
         /// A secret for the case that it turns from public to confidential.
         secret: Option<Digest>,
     },
+    /// Gives a client another secret, and ends the one before the one it has.
+    RotateSecret {
+        /// Which.
+        id: ClientId,
+        /// Digest of the new secret.
+        secret: Digest,
+        /// For how long the one it has is still good, seconds.
+        overlap_s: u32,
+    },
 }
 
 impl Command {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::CreateV1 { .. } | Self::Create { .. } => "clients.create",
-            Self::UpdateV1 { .. } | Self::Update { .. } => "clients.update",
+            Self::CreateV1 { .. } | Self::CreateV2 { .. } | Self::Create { .. } => "clients.create",
+            Self::UpdateV1 { .. } | Self::UpdateV2 { .. } | Self::Update { .. } => "clients.update",
             Self::Delete { .. } => "clients.delete",
-            Self::RegenerateSecret { .. } => "clients.regenerate_secret",
+            Self::RegenerateSecret { .. } | Self::RotateSecret { .. } => {
+                "clients.regenerate_secret"
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     apply::AUDIT_CHECKPOINT,
     applying::Applying,
-    attempts, clients, cluster, codec, consents,
+    attempts, client_scopes, clients, cluster, codec, consents,
     event::{Checkpoint, Target},
     keys, licenses, logout, oauth,
     outcome::{Outcome, Rejection, Stop},
@@ -59,6 +59,8 @@ pub enum Command {
     Licenses(licenses::Command),
     /// Rates of requests.
     Rates(rates::Command),
+    /// What scopes add to tokens.
+    ClientScopes(client_scopes::Command),
 }
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -98,6 +100,7 @@ impl Command {
             Self::Profiles(command) => command.name(),
             Self::Licenses(command) => command.name(),
             Self::Rates(command) => command.name(),
+            Self::ClientScopes(command) => command.name(),
         }
     }
 
@@ -153,6 +156,7 @@ impl Command {
             Self::Profiles(command) => command.apply(at),
             Self::Licenses(command) => command.apply(at),
             Self::Rates(command) => command.apply(at),
+            Self::ClientScopes(command) => command.apply(at),
         }
     }
 }

@@ -96,6 +96,8 @@ ids! {
     ConsentId,
     /// A signing key's record.
     SigningKeyId,
+    /// What a scope means in a tenant.
+    ClientScopeId,
     /// A role.
     RoleId,
     /// One draft; the same id again is the same request.

@@ -11,6 +11,7 @@ pub mod applying;
 pub mod attempts;
 pub mod authorize;
 pub mod changes;
+pub mod client_scopes;
 pub mod clients;
 pub mod cluster;
 pub mod codec;

@@ -253,7 +253,7 @@ impl Command {
             Self::Password(handed_in) => password::issue(at, handed_in, None),
             Self::RevokeRefresh { token, client } => refresh::revoke(at, *token, *client),
             Self::IssueClientToken { client, scopes, api } => {
-                client_token(at, *client, scopes, *api)
+                client_token(at, *client, scopes, *api, None)
             }
             Self::DenyToken { jti, expires_at_ms } => {
                 if *expires_at_ms > at.now_ms {
@@ -273,6 +273,7 @@ fn client_token<T: TablesMut>(
     client: ClientId,
     scopes: &BTreeSet<String>,
     api: bool,
+    key: dpop::Key<'_>,
 ) -> Result<Outcome, Stop> {
     at.target(Client::TABLE, client.bytes());
     let issue = Issue {
@@ -284,6 +285,7 @@ fn client_token<T: TablesMut>(
     };
     let parties = grants::authorize_issue(at, issue)?;
     may_reach_api(&parties.client, api)?;
+    dpop::demanded(&parties.client, key)?;
     Ok(Outcome::Issued(Issued::to(&parties, scopes.clone(), api)))
 }
 

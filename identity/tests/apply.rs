@@ -10,6 +10,10 @@ extern crate vaultara_identity as identity;
 mod attempts;
 #[path = "apply/authorization.rs"]
 mod authorization;
+#[path = "apply/client_scopes.rs"]
+mod client_scopes;
+#[path = "apply/clients.rs"]
+mod clients;
 #[path = "apply/consents.rs"]
 mod consents;
 #[path = "apply/dpop.rs"]

@@ -12,6 +12,8 @@ extern crate vaultara_identity as identity;
 
 #[path = "formats/arbitrary.rs"]
 mod arbitrary;
+#[path = "formats/clients.rs"]
+mod clients;
 #[path = "formats/codes.rs"]
 mod codes;
 #[path = "formats/commands.rs"]
@@ -86,6 +88,7 @@ fn older<T: Persisted + PartialEq + Debug + 'static>(name: &str, value: T) -> Sa
 fn samples() -> Vec<Sample> {
     let mut all = records::samples();
     all.extend(commands::samples());
+    all.extend(clients::samples());
     all.extend(codes::samples());
     all.extend(events::samples());
     all.extend(passwords::samples());

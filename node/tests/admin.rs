@@ -33,6 +33,8 @@ mod profiles;
 mod rates;
 #[path = "admin/rules.rs"]
 mod rules;
+#[path = "admin/secrets.rs"]
+mod secrets;
 #[path = "admin/sessions.rs"]
 mod sessions;
 mod support;

@@ -13,6 +13,8 @@ mod attempts;
 mod back_channel;
 #[path = "oauth/client_credentials.rs"]
 mod client_credentials;
+#[path = "oauth/client_scopes.rs"]
+mod client_scopes;
 #[path = "oauth/code.rs"]
 mod code;
 #[path = "oauth/consent.rs"]

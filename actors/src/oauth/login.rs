@@ -15,6 +15,7 @@ pub(crate) mod session;
 use std::collections::BTreeSet;
 
 use identity::{
+    client_scopes::claims::defaults,
     clients::Client,
     command::Command,
     consents,
@@ -199,7 +200,8 @@ pub async fn start(
         None => None,
     };
     let browser = visit.browser.as_ref().map_or_else(|| Digest::of(b""), Token::digest);
-    let request = Request { subject, ..request };
+    let mut request = Request { subject, ..request };
+    request.scopes.extend(defaults(&ctx.tenant(tenant).await?.scopes, &client));
     let flow = Flow { ctx, tenant, client: &client, request, browser, source: &visit.source };
     advance(flow, visit.session.as_ref()).await
 }

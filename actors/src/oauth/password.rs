@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use identity::{
     attempts::Use,
+    client_scopes::claims::defaults,
     clients::GrantType,
     id::GrantId,
     name,
@@ -50,11 +51,12 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<Answer, Error
     if requested.len() > SCOPE_MAX {
         return Err(error(Code::InvalidScope, "scope is longer than 4096 bytes"));
     }
-    let scopes = scope::narrow(client, requested, true);
+    let mut scopes = scope::narrow(client, requested, true);
     if scopes.is_empty() && !requested.is_empty() {
         let hint = "none of these scopes is available to this client";
         return Err(error(Code::InvalidScope, hint));
     }
+    scopes.extend(defaults(&ctx.tenant(tenant).await?.scopes, client));
     let api = authorize::target(parameters, client, &ctx.api_audience())?;
     let asking = Asking { request, api, scopes };
     let shown = Shown {

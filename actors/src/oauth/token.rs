@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity::{
+    client_scopes::claims::defaults,
     clients::{Client, GrantType},
     command::Command,
     grants::Issued,
@@ -35,11 +36,11 @@ use crate::{
     error::Error,
     oauth::{
         dpop::{self, spent},
-        password, refresh,
+        mapped, password, refresh,
     },
     runtime::{
         secret::{Token, TokenKind},
-        signer::{SigningKey, TokenType},
+        signer::SigningKey,
         tenant::TenantSnapshot,
         verifier::dpop::Proof,
     },
@@ -85,6 +86,11 @@ pub async fn issue(
     let client = clients::authenticate(ctx, tenant, credentials, &source).await?;
     let key = match proof {
         Some(proof) => Some(dpop::at_token_endpoint(ctx, tenant, proof, &source).await?),
+        // RFC 9449 §5.2; `apply` says the same, but leaves a trace.
+        None if client.dpop_bound_access_tokens => {
+            let hint = "the client is registered to send a DPoP proof with every request";
+            return Err(error(Code::InvalidDpopProof, hint));
+        }
         None => None,
     };
     let request = TokenRequest { ctx, tenant, client: &client, parameters, key, source };
@@ -158,7 +164,11 @@ async fn client_credentials(request: &TokenRequest<'_>) -> Result<Answer, Error>
     let scopes = match requested {
         // RFC 6749 §3.3: without a scope the client gets what it is registered for.
         "" => client.scopes.clone(),
-        requested => scope::narrow(client, requested, false),
+        requested => {
+            let mut scopes = scope::narrow(client, requested, false);
+            scopes.extend(defaults(&ctx.tenant(request.tenant).await?.scopes, client));
+            scopes
+        }
     };
     // A service that asks for more than it may have has a mistake in its configuration: say so.
     let asked = requested.split(' ').filter(|scope| !scope.is_empty());
@@ -297,12 +307,13 @@ async fn sign(
     let cnf = key.map(|proof| claims::Confirmation { jkt: proof.thumbprint.clone() });
     let access = AccessToken { cnf, ..claims::access_token(issued, names, jti, at_ms) };
     let internal = |error: crate::runtime::signer::SignFailed| Error::Internal(error.to_string());
-    let access_token = signing.sign(&access, TokenType::AccessToken).map_err(internal)?;
+    let mapped = mapped::of(ctx, tenant, &snapshot, issued)?;
+    let access_token = mapped.sign_access(&signing, access, &api_audience).map_err(internal)?;
     let id_token = if issued.scopes.contains("openid") && issued.user.is_some() {
         let (_, signing) = signer(ctx, tenant, issued.id_token_algorithm).await?;
         let at_hash = half_hash(issued.id_token_algorithm, &access_token);
         match claims::id_token(issued, names, at_hash, at_ms) {
-            Some(claims) => Some(signing.sign(&claims, TokenType::IdToken).map_err(internal)?),
+            Some(claims) => Some(mapped.sign_id(&signing, claims).map_err(internal)?),
             None => None,
         }
     } else {

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use identity::{id::TenantId, oauth::claims};
+use identity::{
+    client_scopes::{Place, claims as mapped},
+    id::TenantId,
+    oauth::claims,
+};
 use serde_json::Value;
 
 use crate::{
@@ -23,7 +27,17 @@ pub async fn claims(
     let (token, live) = bearer::shown(ctx, tenant, presented, None).await?;
     let scopes: BTreeSet<String> = token.scope.split(' ').map(str::to_owned).collect();
     match live.user {
-        Some(user) if scopes.contains("openid") => Ok(claims::userinfo(&user, &scopes)),
+        Some(user) if scopes.contains("openid") => {
+            let mut claims = claims::userinfo(&user, &scopes);
+            let snapshot = ctx.tenant(tenant).await?;
+            if let Value::Object(claims) = &mut claims {
+                let known = &snapshot.scopes;
+                for (name, value) in mapped::at(known, &scopes, Place::Userinfo, Some(&user)) {
+                    claims.entry(name).or_insert(value);
+                }
+            }
+            Ok(claims)
+        }
         Some(_) | None => Err(Error::InsufficientScope("openid".into())),
     }
 }

@@ -15,6 +15,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use identity::{
+    client_scopes::{self, ClientScope},
     clients::Client,
     id::{SessionId, TenantId},
     keys::{self, Algorithm, State},
@@ -60,6 +61,8 @@ pub struct TenantSnapshot {
     pub verifiers: KeySet,
     /// The published key set, rendered.
     pub jwks: Bytes,
+    /// What scopes add to tokens.
+    pub scopes: Vec<ClientScope>,
 }
 
 /// What the tenant's actor and its readers share.
@@ -289,7 +292,8 @@ fn build(
         }
     }
     let jwks = Bytes::from(json!({ "keys": published }).to_string());
-    Ok(TenantSnapshot { as_of, tenant, signers, verifiers, jwks })
+    let scopes = client_scopes::all(tables, id)?;
+    Ok(TenantSnapshot { as_of, tenant, signers, verifiers, jwks, scopes })
 }
 
 /// Where a private signing key is sealed to.

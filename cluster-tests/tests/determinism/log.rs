@@ -224,6 +224,8 @@ impl Recorder {
             admin_api: false,
             roles: BTreeSet::new(),
             refresh: refresh::ClientPolicy::default(),
+            cors_origins: BTreeSet::new(),
+            dpop_bound_access_tokens: false,
         };
         let secret = Some(Digest::of(b"secret"));
         Command::Clients(clients::Command::Create { id, settings, secret })

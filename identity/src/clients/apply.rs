@@ -2,8 +2,8 @@
 //! nobody edits above themselves, what the product made itself stays as it is.
 
 use super::{
-    Authentication, BY_CLIENT_ID, Client, Command, GrantType, REDIRECT_URIS_MAX, SCOPES_MAX,
-    Settings, WRITE, origins,
+    Authentication, BY_CLIENT_ID, CORS_ORIGINS_MAX, Client, Command, GrantType, OVERLAP_S_MAX,
+    REDIRECT_URIS_MAX, SCOPES_MAX, Settings, WRITE, origins,
 };
 use crate::{
     applying::Applying,
@@ -30,9 +30,17 @@ impl Command {
                 third_party(at, *id)?;
                 create(at, *id, settings, *secret)
             }
+            Self::CreateV2 { id, settings, secret } => {
+                third_party(at, *id)?;
+                create(at, *id, &settings.clone().into(), *secret)
+            }
             Self::UpdateV1 { id, expected, settings, secret } => {
                 let client = find(at, *id, *expected)?;
-                update(at, &client, &settings.clone().into(), *secret)
+                update(at, &client, &with_newer(&client, settings.clone().into()), *secret)
+            }
+            Self::UpdateV2 { id, expected, settings, secret } => {
+                let client = find(at, *id, *expected)?;
+                update(at, &client, &with_newer(&client, settings.clone().into()), *secret)
             }
             Self::Update { id, expected, settings, secret } => {
                 let client = find(at, *id, *expected)?;
@@ -41,26 +49,58 @@ impl Command {
             Self::Delete { id, expected } => {
                 let client = find(at, *id, *expected)?;
                 at.release(Client::TABLE, BY_CLIENT_ID, &client.client_id);
-                let after =
-                    Client { deleted_at_ms: Some(at.now_ms), secret: None, ..client.clone() };
+                let after = Client {
+                    deleted_at_ms: Some(at.now_ms),
+                    secret: None,
+                    previous_secret: None,
+                    previous_secret_until_ms: None,
+                    ..client.clone()
+                };
                 origins::list(at, Some(&client), &after);
                 Ok(at.update(&client, after))
             }
-            Self::RegenerateSecret { id, secret } => {
-                let client = find(at, *id, None)?;
-                if client.public() {
-                    let reason = "a public client has no secret";
-                    return Err(Rejection::invalid("/authentication", reason).into());
-                }
-                let after = Client {
-                    secret: Some(*secret),
-                    secret_generation: client.secret_generation.saturating_add(1),
-                    ..client.clone()
-                };
-                Ok(at.update(&client, after))
+            Self::RegenerateSecret { id, secret } => rotate_secret(at, *id, *secret, 0),
+            Self::RotateSecret { id, secret, overlap_s } => {
+                rotate_secret(at, *id, *secret, *overlap_s)
             }
         }
     }
+}
+
+/// Settings of an older version say nothing about what was added since.
+fn with_newer(client: &Client, settings: Settings) -> Settings {
+    Settings {
+        cors_origins: client.cors_origins.clone(),
+        dpop_bound_access_tokens: client.dpop_bound_access_tokens,
+        ..settings
+    }
+}
+
+fn rotate_secret<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    id: ClientId,
+    secret: Digest,
+    overlap_s: u32,
+) -> Result<Outcome, Stop> {
+    let client = find(at, id, None)?;
+    if client.public() {
+        let reason = "a public client has no secret";
+        return Err(Rejection::invalid("/authentication", reason).into());
+    }
+    if overlap_s > OVERLAP_S_MAX {
+        let reason = format!("must be 0 to {OVERLAP_S_MAX} seconds");
+        return Err(Rejection::invalid("/overlap_s", reason).into());
+    }
+    let overlap_ms = u64::from(overlap_s).saturating_mul(1000);
+    let until_ms = (overlap_s > 0).then(|| at.now_ms.saturating_add(overlap_ms));
+    let after = Client {
+        secret: Some(secret),
+        secret_generation: client.secret_generation.saturating_add(1),
+        previous_secret: client.secret.filter(|_| until_ms.is_some()),
+        previous_secret_until_ms: until_ms,
+        ..client.clone()
+    };
+    Ok(at.update(&client, after))
 }
 
 fn create<T: TablesMut>(
@@ -140,6 +180,8 @@ fn adopt<T: TablesMut>(
         }
     };
     *client = Client {
+        previous_secret: client.previous_secret.filter(|_| !public),
+        previous_secret_until_ms: client.previous_secret_until_ms.filter(|_| !public),
         revision: client.revision,
         deleted_at_ms: client.deleted_at_ms,
         secret_generation: generation,
@@ -190,12 +232,41 @@ impl Settings {
         for (number, uri) in self.redirect_uris.iter().enumerate() {
             name::redirect_uri(&format!("/redirect_uris/{number}"), uri)?;
         }
+        if self.cors_origins.len() > CORS_ORIGINS_MAX {
+            return Err(Rejection::invalid("/cors_origins", "must be at most 50"));
+        }
+        for origin in &self.cors_origins {
+            origins::check("/cors_origins", origin)?;
+        }
         if self.scopes.len() > SCOPES_MAX {
             return Err(Rejection::invalid("/scopes", "must be at most 100"));
         }
         for scope in &self.scopes {
             name::scope("/scopes", scope)?;
         }
+        self.check_grant_types()?;
+        self.refresh.check("/refresh")?;
+        // RFC 9700 §2.2.2.
+        let public = self.authentication == Authentication::None;
+        if public && self.refresh.rotation == Rotation::Never {
+            return Err(Rejection::invalid(
+                "/refresh/rotation",
+                "must be always or sender_bound for a client without a secret",
+            ));
+        }
+        if self.access_token_lifetime_s.is_some_and(|s| !(30..=TOKEN_LIFE_S_MAX).contains(&s)) {
+            return Err(Rejection::invalid(
+                "/access_token_lifetime_s",
+                "must be 30 to 86400 seconds",
+            ));
+        }
+        if self.roles.iter().any(|role| *role != RoleId::ADMINISTRATOR) {
+            return Err(Rejection::invalid("/roles", "names a role that does not exist"));
+        }
+        Ok(())
+    }
+
+    fn check_grant_types(&self) -> Result<(), Rejection> {
         let asks = |kind| self.grant_types.contains(&kind);
         if asks(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
             return Err(Rejection::invalid(
@@ -222,24 +293,6 @@ impl Settings {
                 "/grant_types",
                 "refresh_token needs authorization_code or password: the first comes with them",
             ));
-        }
-        self.refresh.check("/refresh")?;
-        // RFC 9700 §2.2.2.
-        let public = self.authentication == Authentication::None;
-        if public && self.refresh.rotation == Rotation::Never {
-            return Err(Rejection::invalid(
-                "/refresh/rotation",
-                "must be always or sender_bound for a client without a secret",
-            ));
-        }
-        if self.access_token_lifetime_s.is_some_and(|s| !(30..=TOKEN_LIFE_S_MAX).contains(&s)) {
-            return Err(Rejection::invalid(
-                "/access_token_lifetime_s",
-                "must be 30 to 86400 seconds",
-            ));
-        }
-        if self.roles.iter().any(|role| *role != RoleId::ADMINISTRATOR) {
-            return Err(Rejection::invalid("/roles", "names a role that does not exist"));
         }
         Ok(())
     }

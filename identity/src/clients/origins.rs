@@ -2,8 +2,9 @@
 //! tenant answer to their clients.
 //!
 //! An origin counts while a live public client has a redirect URI there: the page that is given a
-//! code is the page that redeems it. Native clients run in no page and have none. Every origin is
-//! listed by client, so that asking for one is a single seek however many clients there are.
+//! code is the page that redeems it. Native clients run in no page. Whatever else a client's pages
+//! call from is given to it explicitly. Every origin is listed by client, so that asking for one is
+//! a single seek however many clients there are.
 //! Invariant: what is listed is exactly what live clients have.
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use crate::{
     fault::Fault,
     id::TenantId,
     name,
+    outcome::Rejection,
     table::{FoundRow, Record as _, Span, Tables, TablesMut},
 };
 
@@ -39,10 +41,30 @@ pub fn registered(tables: &impl Tables, tenant: TenantId, origin: &str) -> Resul
 
 /// The origins of a client as it is now.
 pub fn of(client: &Client) -> BTreeSet<String> {
-    if !client.live() || !client.public() || client.native {
+    if !client.live() {
         return BTreeSet::new();
     }
-    client.redirect_uris.iter().filter_map(|uri| origin(uri)).collect()
+    let mut origins = client.cors_origins.clone();
+    if client.public() && !client.native {
+        origins.extend(client.redirect_uris.iter().filter_map(|uri| origin(uri)));
+    }
+    origins
+}
+
+/// Refuses what is no origin of pages, written as a browser writes it; `*` never is.
+///
+/// # Errors
+/// [`Rejection::Invalid`] at `field`.
+pub(super) fn check(field: &str, text: &str) -> Result<(), Rejection> {
+    let plain = text.strip_prefix("http://");
+    if origin(text).as_deref() != Some(text) {
+        let reason = "must be origins as browsers write them: https://host or https://host:port";
+        return Err(Rejection::invalid(field, reason));
+    }
+    if plain.is_some_and(|authority| !name::is_loopback(authority)) {
+        return Err(Rejection::invalid(field, "http is allowed on loopback only"));
+    }
+    Ok(())
 }
 
 /// The origin of a web address as a browser writes it: lower case, without the scheme's own port.
@@ -111,6 +133,28 @@ mod tests {
             ("https://[2001:DB8::1]/cb", "https://[2001:db8::1]"),
         ] {
             assert_eq!(origin(uri).as_deref(), Some(expected), "{uri}");
+        }
+    }
+
+    #[test]
+    fn only_an_origin_itself_can_be_given_to_a_client() {
+        for fine in ["https://app.example", "https://app.example:8443", "http://localhost:3000"] {
+            assert_eq!(check("/x", fine), Ok(()), "{fine}");
+        }
+        for bad in [
+            "*",
+            "null",
+            "",
+            "https://*.app.example",
+            "https://app.example/",
+            "https://app.example:443",
+            "https://App.example",
+            "http://app.example",
+            "app.example",
+            "com.example.app://x",
+            "https://app.example, https://evil.example",
+        ] {
+            assert!(check("/x", bad).is_err(), "{bad}");
         }
     }
 

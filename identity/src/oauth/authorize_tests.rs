@@ -29,6 +29,8 @@ fn client(authentication: Authentication, admin_api: bool) -> Client {
         admin_api,
         roles: BTreeSet::new(),
         refresh: Default::default(),
+        cors_origins: Default::default(),
+        dpop_bound_access_tokens: false,
     };
     Client::new(ClientId::from_bytes([1; 16]), &settings, None, 0)
 }

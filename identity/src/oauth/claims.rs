@@ -1,9 +1,12 @@
 //! What tokens and userinfo say. Access tokens follow RFC 9068, ID tokens OIDC Core §2; claims of a
 //! scope appear at userinfo, not in the ID token (OIDC Core §5.4).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{SeqAccess, Visitor},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -25,8 +28,8 @@ pub struct AccessToken {
     pub iss: String,
     /// User id, or `client_id` for a client's own token.
     pub sub: String,
-    /// Resource.
-    pub aud: String,
+    /// Resources.
+    pub aud: Audience,
     /// The OAuth `client_id`.
     pub client_id: String,
     /// Seconds since 1970.
@@ -51,6 +54,44 @@ pub struct AccessToken {
     /// The key that its holder must have (RFC 7800 §3.1); none for a bearer token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+}
+
+/// For whom a token is: one resource as a text, or several as a list (RFC 7519 §4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(AudienceVisitor)
+    }
+}
+
+struct AudienceVisitor;
+
+impl<'de> Visitor<'de> for AudienceVisitor {
+    type Value = Audience;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a list of texts")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Audience, E> {
+        Ok(Audience::One(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Audience, A::Error> {
+        let mut several = Vec::new();
+        while let Some(one) = list.next_element()? {
+            several.push(one);
+        }
+        Ok(Audience::Several(several))
+    }
 }
 
 /// How the holder of a token is confirmed.
@@ -148,7 +189,7 @@ pub fn access_token(issued: &Issued, names: Names<'_>, jti: String, at_ms: u64) 
     AccessToken {
         iss: names.issuer.to_owned(),
         sub: issued.user.map_or_else(|| issued.client_id.clone(), |user| user.to_string()),
-        aud: if issued.api { names.api_audience } else { names.issuer }.to_owned(),
+        aud: Audience::One(if issued.api { names.api_audience } else { names.issuer }.to_owned()),
         client_id: issued.client_id.clone(),
         exp: iat.saturating_add(u64::from(issued.access_token_s)),
         iat,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Command, client_token, code, password, pkce, refresh};
 use crate::{
     applying::Applying,
+    clients::Client,
     codec::Persisted,
     outcome::{Outcome, ProofRefusal, Rejection, Stop},
     secret::Digest,
@@ -88,7 +89,7 @@ impl Keyed {
             Command::Refresh(shown) => refresh::refresh(at, shown, key),
             Command::Password(handed_in) => password::issue(at, handed_in, key),
             Command::IssueClientToken { client, scopes, api } => {
-                client_token(at, *client, scopes, *api)
+                client_token(at, *client, scopes, *api, key)
             }
             _ => Err(Rejection::invalid("/command", "needs no proof").into()),
         }
@@ -108,6 +109,17 @@ impl Proof {
         at.put_flow(self.used.bytes(), &row, self.expires_at_ms);
         Ok(())
     }
+}
+
+/// Refuses a client that is registered to show a key and shows none (RFC 9449 §5.2).
+///
+/// # Errors
+/// [`ProofRefusal::Missing`].
+pub(crate) fn demanded(client: &Client, shown: Key<'_>) -> Result<(), Stop> {
+    if client.dpop_bound_access_tokens && shown.is_none() {
+        return Err(ProofRefusal::Missing.into());
+    }
+    Ok(())
 }
 
 /// Whether what is bound to a key, if to any, is shown with it.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    dpop::Key,
+    dpop::{self, Key},
     refresh::{self, Handover, Refreshed},
 };
 use crate::{
@@ -43,6 +43,7 @@ pub(crate) fn begin<T: TablesMut>(
     beginning: Beginning<'_>,
 ) -> Result<Outcome, Stop> {
     let Beginning { grant, session, scopes, api, authenticated_at_ms, .. } = beginning;
+    dpop::demanded(&parties.client, beginning.key)?;
     let user = parties.user.as_ref().ok_or(IssueRefusal::UserDisabled)?;
     let issued = Issued::to(parties, scopes.clone(), api);
     let lifetime_ms = u64::from(issued.access_token_s).saturating_mul(1000);

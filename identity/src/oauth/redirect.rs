@@ -59,6 +59,8 @@ mod tests {
             admin_api: false,
             roles: Default::default(),
             refresh: Default::default(),
+            cors_origins: Default::default(),
+            dpop_bound_access_tokens: false,
         };
         Client::new(ClientId::from_bytes([1; 16]), &settings, None, 0)
     }

@@ -195,7 +195,7 @@ pub(crate) fn refresh<T: TablesMut>(
         if at.now_ms >= row.expires_at_ms {
             return Err(RefreshRefusal::Expired.into());
         }
-        let (parties, issued) = gate(at, shown, &row, &grant)?;
+        let (parties, issued) = gate(at, shown, (&row, &grant), key)?;
         let token = match parties.client.refresh.rotation {
             Rotation::Always => rotate(at, shown, &row, &parties)?,
             Rotation::SenderBound if grant.thumbprint.is_none() => {
@@ -220,7 +220,7 @@ pub(crate) fn refresh<T: TablesMut>(
     if !unused {
         return Err(RefreshRefusal::Superseded.into());
     }
-    let (_, issued) = gate(at, shown, &row, &grant)?;
+    let (_, issued) = gate(at, shown, (&row, &grant), key)?;
     at.detail(format!("generation={} grace=1", row.generation));
     let token = Handover::SameSuccessor(next.sealed.clone());
     Ok(Outcome::Refreshed(Box::new(Refreshed { issued, token })))
@@ -240,8 +240,8 @@ fn family<T: TablesMut>(
 fn gate<T: TablesMut>(
     at: &Applying<'_, T>,
     shown: &Presentation,
-    row: &RefreshToken,
-    grant: &Grant,
+    (row, grant): (&RefreshToken, &Grant),
+    key: Key<'_>,
 ) -> Result<(Parties, Issued), Stop> {
     // RFC 6749 §6: no scope that was not granted; the refresh token keeps them all.
     let scopes = shown.scopes.as_ref().unwrap_or(&grant.scopes);
@@ -264,6 +264,12 @@ fn gate<T: TablesMut>(
         return Err(IssueRefusal::GrantType.into());
     }
     may_reach_api(&parties.client, row.api)?;
+    dpop::demanded(&parties.client, key)?;
+    // A family from before that was asked of a client without a secret is anybody's who holds it.
+    let unbound = parties.client.public() && grant.thumbprint.is_none();
+    if parties.client.dpop_bound_access_tokens && unbound {
+        return Err(RefreshRefusal::Key.into());
+    }
     let user = parties.user.as_ref().ok_or(IssueRefusal::UserDisabled)?;
     if user.credential_revision != row.credential_revision {
         return Err(RefreshRefusal::Credential.into());

@@ -6,7 +6,10 @@ use super::{
     KeySeed, Lifetimes, Saga, Seed, Settings, Tenant, UserSeed, key_rotation, saga::SetupProof,
 };
 use crate::{
-    clients::{Client, old::ClientV1},
+    clients::{
+        Client,
+        old::{ClientV1, ClientV2},
+    },
     id::{SagaId, TenantId},
     oauth::refresh::Policy,
 };
@@ -86,7 +89,7 @@ impl From<SeedV1> for Seed {
             issuer: old.issuer,
             name: old.name,
             keys: old.keys,
-            clients: old.clients.into_iter().map(Client::from).collect(),
+            clients: old.clients.into_iter().map(Client::from).map(ClientV2::from).collect(),
             administrator: old.administrator,
             lifetimes: old.lifetimes,
             refresh: Policy::default(),

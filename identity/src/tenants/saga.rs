@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     applying::Applying,
-    clients::{self, Client},
+    clients::{self, old::ClientV2},
     cluster, codec,
     codec::Persisted,
     id::{RoleId, SagaId, SigningKeyId, TenantId, UserId},
@@ -68,7 +68,7 @@ pub struct Seed {
     /// First signing keys.
     pub keys: Vec<KeySeed>,
     /// Built-in clients.
-    pub clients: Vec<Client>,
+    pub clients: Vec<ClientV2>,
     /// The first administrator, only by setup.
     pub administrator: Option<UserSeed>,
     /// How long things live.
@@ -201,7 +201,7 @@ pub(crate) fn open<T: TablesMut>(at: &mut Applying<'_, T>, seed: &Seed) -> Resul
         at.create(SigningKey::from_seed(key, at.now_ms))?;
     }
     for client in &seed.clients {
-        clients::insert(at, client.clone())?;
+        clients::insert(at, client.clone().into())?;
     }
     if let Some(user) = &seed.administrator {
         let mut record = User::new(user.id, user.username.clone(), at.now_ms);

@@ -24,7 +24,7 @@ use identity::{
 use crate::{
     login::{login, redemption},
     refresh::{FIRST, refreshed, refused, set, web},
-    world::{ACME, SERVICE, WEB, World, digest},
+    world::{ACME, SERVICE, WEB, World, client, digest},
 };
 
 type Result = std::result::Result<Outcome, Rejection>;
@@ -249,4 +249,39 @@ fn a_bound_token_may_stay_and_an_unbound_one_rotates() {
     assert_eq!(unbound.issued.grant, Some(GrantId::from_bytes([1; 16])));
     let next = refreshed(with(&mut world, KEY, 1, presentation(FIRST, 2)));
     assert!(matches!(next.token, Handover::Rotated(_)));
+}
+
+#[test]
+fn a_client_that_must_show_its_key_gets_nothing_without() {
+    let must = |settings| clients::Settings { dpop_bound_access_tokens: true, ..settings };
+    let missing = Err(Rejection::Proof(ProofRefusal::Missing));
+    let mut world = World::ready();
+    set(&mut world, must(public()));
+    world.done(Principal::Anonymous, ACME, login(1));
+    assert_eq!(ask(&mut world, exchange(1)), missing);
+    refreshed(with(&mut world, KEY, 1, exchange(1)));
+    assert_eq!(ask(&mut world, presentation(FIRST, 2)), missing);
+    refreshed(with(&mut world, KEY, 2, presentation(FIRST, 2)));
+
+    // With a secret any key will do, but one it must be.
+    let mut world = begun(must(web()));
+    assert_eq!(ask(&mut world, presentation(FIRST, 2)), missing);
+    refreshed(with(&mut world, OTHER_KEY, 1, presentation(FIRST, 2)));
+
+    // A family from before the rule is bound to nothing, and ends in a new sign-in.
+    let mut world = World::ready();
+    set(&mut world, public());
+    world.done(Principal::Anonymous, ACME, login(1));
+    refreshed(ask(&mut world, exchange(1)));
+    set(&mut world, must(public()));
+    let unbound = with(&mut world, KEY, 1, presentation(FIRST, 2));
+    assert_eq!(unbound, refused(RefreshRefusal::Key));
+
+    let mut world = World::ready();
+    let service = must(client("web"));
+    set(&mut world, service);
+    let scopes = ["read".into()].into();
+    let token = oauth::Command::IssueClientToken { client: WEB, scopes, api: false };
+    assert_eq!(ask(&mut world, token.clone()), missing);
+    with(&mut world, KEY, 1, token).unwrap();
 }

@@ -111,3 +111,32 @@ fn an_origin_counts_only_while_a_live_public_client_runs_in_a_page_there() {
     assert!(!is_known(&world));
     assert_eq!(rows(&world), 0);
 }
+
+#[test]
+fn an_origin_that_a_client_was_given_counts_whatever_the_client_is() {
+    let mut world = World::ready();
+    let cors_origins = ["https://pages.example".to_owned()];
+    let given = |client: clients::Settings| clients::Settings {
+        cors_origins: cors_origins.clone().into(),
+        ..client
+    };
+    let is_known = |world: &World| known(world, ACME, "https://pages.example");
+    let at_home = page("page", &["https://app.example/cb"]);
+    create(&mut world, PAGE, given(at_home.clone()));
+    assert!(is_known(&world) && known(&world, ACME, "https://app.example"));
+    for kind in [
+        clients::Settings { native: true, ..at_home.clone() },
+        clients::Settings { authentication: Authentication::ClientSecretBasic, ..at_home.clone() },
+    ] {
+        update(&mut world, given(kind));
+        assert!(is_known(&world) && !known(&world, ACME, "https://app.example"));
+        assert_eq!(rows(&world), 1);
+    }
+    update(&mut world, clients::Settings { enabled: false, ..given(at_home.clone()) });
+    assert!(!is_known(&world));
+    update(&mut world, given(at_home.clone()));
+    assert!(is_known(&world));
+    update(&mut world, at_home);
+    assert!(!is_known(&world));
+    assert_eq!(rows(&world), 1);
+}

@@ -98,6 +98,8 @@ pub(crate) fn client(client_id: &str) -> clients::Settings {
         admin_api: false,
         roles: BTreeSet::new(),
         refresh: ClientPolicy::default(),
+        cors_origins: Default::default(),
+        dpop_bound_access_tokens: false,
     }
 }
 
@@ -121,7 +123,7 @@ pub(crate) fn saga(tenant: TenantId, slug: &str) -> Saga {
         issuer,
         name: slug.into(),
         keys: Vec::new(),
-        clients: vec![built_in()],
+        clients: vec![built_in().into()],
         administrator: None,
         lifetimes: Lifetimes::default(),
         refresh: Policy::default(),

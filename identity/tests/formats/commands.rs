@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use identity::{
-    attempts, clients, cluster,
+    attempts, client_scopes, clients, cluster,
     command::{Command, Denials},
     consents,
     keys::{self, Algorithm},
@@ -18,7 +18,9 @@ use identity::{
 };
 
 use crate::{
-    Sample, codes,
+    Sample,
+    clients::scope_commands as scopes,
+    codes,
     events::checkpoint,
     old,
     passwords::attempt_commands,
@@ -66,11 +68,14 @@ labels!(label, LABELS, Command, {
     Command::Users(users::Command::ChangePassword { .. }) => "users-change-password",
     Command::Users(users::Command::ChangeOwnPassword(_)) => "users-change-own-password",
     Command::Clients(clients::Command::CreateV1 { .. }) => "clients-create",
-    Command::Clients(clients::Command::Create { .. }) => "clients-create-2",
+    Command::Clients(clients::Command::CreateV2 { .. }) => "clients-create-2",
+    Command::Clients(clients::Command::Create { .. }) => "clients-create-3",
     Command::Clients(clients::Command::UpdateV1 { .. }) => "clients-update",
-    Command::Clients(clients::Command::Update { .. }) => "clients-update-2",
+    Command::Clients(clients::Command::UpdateV2 { .. }) => "clients-update-2",
+    Command::Clients(clients::Command::Update { .. }) => "clients-update-3",
     Command::Clients(clients::Command::Delete { .. }) => "clients-delete",
     Command::Clients(clients::Command::RegenerateSecret { .. }) => "clients-regenerate-secret",
+    Command::Clients(clients::Command::RotateSecret { .. }) => "clients-rotate-secret",
     Command::Keys(keys::Command::Introduce(_)) => "keys-introduce",
     Command::Keys(keys::Command::Rotate { .. }) => "keys-rotate",
     Command::Keys(keys::Command::Retire(_)) => "keys-retire",
@@ -109,6 +114,9 @@ labels!(label, LABELS, Command, {
     Command::Licenses(licenses::Command::Install { .. }) => "licenses-install",
     Command::Licenses(licenses::Command::Remove { .. }) => "licenses-remove",
     Command::Rates(rates::Command::Set { .. }) => "rates-set",
+    Command::ClientScopes(client_scopes::Command::Create { .. }) => "client-scopes-create",
+    Command::ClientScopes(client_scopes::Command::Update { .. }) => "client-scopes-update",
+    Command::ClientScopes(client_scopes::Command::Delete { .. }) => "client-scopes-delete",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
@@ -163,14 +171,17 @@ fn administration() -> Vec<Command> {
         users::Command::Delete { id: USER, expected: None },
     ];
     let (settings, secret) = (client_settings(), Some(digest(2)));
-    let old = old::client_settings_1();
+    let (old, old_2) = (old::client_settings_1(), old::client_settings_2());
     let clients = [
         clients::Command::CreateV1 { id: CLIENT, settings: old.clone(), secret },
         clients::Command::UpdateV1 { id: CLIENT, expected: Some(7), settings: old, secret: None },
+        clients::Command::CreateV2 { id: CLIENT, settings: old_2.clone(), secret },
+        clients::Command::UpdateV2 { id: CLIENT, expected: Some(7), settings: old_2, secret: None },
         clients::Command::Create { id: CLIENT, settings: settings.clone(), secret },
         clients::Command::Update { id: CLIENT, expected: Some(7), settings, secret: None },
         clients::Command::Delete { id: CLIENT, expected: Some(300) },
         clients::Command::RegenerateSecret { id: CLIENT, secret: digest(3) },
+        clients::Command::RotateSecret { id: CLIENT, secret: digest(3), overlap_s: 3600 },
     ];
     let mut all = vec![
         Command::Setup(setup::Command::BeginV1(Box::new(old::saga_1()))),
@@ -353,6 +364,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         protocol(),
         crate::logout::commands(),
         crate::licenses::commands(),
+        scopes(),
     ];
     for command in all_commands.into_iter().flatten() {
         let label = label(&command);

@@ -3,7 +3,7 @@
 use identity::{
     clients::{
         self, Client,
-        old::{ClientV1, SettingsV1},
+        old::{ClientV1, SettingsV1, SettingsV2},
     },
     oauth::refresh::{ClientPolicy, Policy},
     tenants::{
@@ -15,7 +15,12 @@ use identity::{
 use crate::records::{client, client_settings, saga, seed};
 
 pub(crate) fn client_settings_1() -> SettingsV1 {
-    let new = clients::Settings { refresh: ClientPolicy::default(), ..client_settings() };
+    let new = clients::Settings {
+        refresh: ClientPolicy::default(),
+        cors_origins: Default::default(),
+        dpop_bound_access_tokens: false,
+        ..client_settings()
+    };
     let old = SettingsV1 {
         client_id: new.client_id.clone(),
         name: new.name.clone(),
@@ -68,6 +73,30 @@ fn old_client(new: Client) -> ClientV1 {
         created_at_ms: new.created_at_ms,
         updated_at_ms: new.updated_at_ms,
     }
+}
+
+pub(crate) fn client_settings_2() -> SettingsV2 {
+    let new = client_settings();
+    let old = SettingsV2 {
+        client_id: new.client_id.clone(),
+        name: new.name.clone(),
+        enabled: new.enabled,
+        authentication: new.authentication,
+        native: new.native,
+        redirect_uris: new.redirect_uris.clone(),
+        grant_types: new.grant_types.clone(),
+        scopes: new.scopes.clone(),
+        id_token_algorithm: new.id_token_algorithm,
+        access_token_algorithm: new.access_token_algorithm,
+        access_token_lifetime_s: new.access_token_lifetime_s,
+        admin_api: new.admin_api,
+        roles: new.roles.clone(),
+        refresh: new.refresh,
+    };
+    let (cors_origins, dpop_bound_access_tokens) = (Default::default(), false);
+    let expected = clients::Settings { cors_origins, dpop_bound_access_tokens, ..new };
+    assert_eq!(clients::Settings::from(old.clone()), expected);
+    old
 }
 
 pub(crate) fn seed_1() -> SeedV1 {

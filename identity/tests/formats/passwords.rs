@@ -2,7 +2,6 @@
 
 use identity::{
     attempts::{self, Attempt, Counter, Guard, Proven, Rule, Use},
-    clients::{Client, GrantType},
     command::Command,
     oauth,
     passwords::{self, Rules},
@@ -14,7 +13,7 @@ use identity::{
 use crate::{
     Sample,
     commands::{draft, own_sign_in},
-    records::{AT, SESSION, USER, client, digest, hash},
+    records::{AT, SESSION, USER, digest, hash},
     sample,
 };
 
@@ -76,12 +75,10 @@ pub(crate) fn samples() -> Vec<Sample> {
     let proven = Proven { attempt: attempt(), by: Use::Oauth(by) };
     let own = sessions::Command::SignIn(Box::new(own_sign_in()));
     let own = Proven { attempt: attempt(), by: Use::Sessions(own) };
-    let grant_types = [GrantType::Password].into();
     vec![
         sample("draft-proven-sessions", draft(Command::Proven(Box::new(own)))),
         sample("attempt-counter", counter()),
         sample("password-rules", Rules { revision: 2, length_min: 20 }),
-        sample("client-2-password", Client { grant_types, ..client() }),
         sample("profile-rules", profiles::Rules { revision: 2, ..profiles::Rules::default() }),
         sample("rate-limits", rate_limits()),
         sample("rate-limits-none", rates::Rules::default()),

@@ -2,7 +2,7 @@
 
 use identity::{
     apply::Remembered,
-    clients::{self, Authentication, Client, GrantType, old::SettingsV1},
+    clients::{self, Authentication, Client, GrantType},
     cluster,
     grants::{DeniedToken, Grant},
     id::{ClientId, GrantId, RequestId, RoleId, SagaId, SessionId, SigningKeyId, TenantId, UserId},
@@ -108,6 +108,8 @@ pub(crate) fn client_settings() -> clients::Settings {
             lifetime_s: Some(70_000),
             grace_s: None,
         },
+        cors_origins: ["https://pages.example".into()].into(),
+        dpop_bound_access_tokens: true,
     }
 }
 
@@ -124,13 +126,14 @@ pub(crate) fn key_seed(state: keys::State) -> KeySeed {
 
 pub(crate) fn seed() -> Seed {
     let built_in = Client::new(CLIENT, &client_settings(), Some(digest(11)), AT);
+    let built_in = Client { built_in: true, ..built_in };
     Seed {
         tenant: TENANT,
         slug: "acme".into(),
         issuer: "https://id.example/t/acme".into(),
         name: "Acme".into(),
         keys: vec![key_seed(keys::State::Active), key_seed(keys::State::Pending)],
-        clients: vec![Client { built_in: true, ..built_in }],
+        clients: vec![built_in.into()],
         administrator: Some(UserSeed {
             id: USER,
             username: "root".into(),
@@ -172,6 +175,8 @@ pub(crate) fn client() -> Client {
         revision: 300,
         deleted_at_ms: Some(AT + 2),
         secret_generation: 2,
+        previous_secret: Some(digest(16)),
+        previous_secret_until_ms: Some(AT + 3_600_000),
         ..Client::new(CLIENT, &client_settings(), Some(digest(14)), AT)
     }
 }
@@ -298,41 +303,6 @@ fn directory(state: State) -> Sample {
     sample(format!("directory-{name}"), line)
 }
 
-fn client_samples() -> Vec<Sample> {
-    let public = clients::Settings {
-        authentication: Authentication::None,
-        native: true,
-        access_token_lifetime_s: None,
-        refresh: ClientPolicy::default(),
-        ..client_settings()
-    };
-    let public_1 = SettingsV1 {
-        authentication: Authentication::None,
-        native: true,
-        access_token_lifetime_s: None,
-        ..old::client_settings_1()
-    };
-    let basic_1 = SettingsV1 {
-        authentication: Authentication::ClientSecretBasic,
-        ..old::client_settings_1()
-    };
-    let client_1 = Client {
-        refresh: ClientPolicy::default(),
-        grant_types: old::client_settings_1().grant_types,
-        ..client()
-    };
-    vec![
-        older("client", client_1),
-        older(
-            "client-public",
-            Client { secret: None, secret_generation: 0, ..old::client_1(public_1) },
-        ),
-        older("client-basic", old::client_1(basic_1)),
-        sample("client-2", client()),
-        sample("client-2-public", Client::new(CLIENT, &public, None, AT)),
-    ]
-}
-
 pub(crate) fn samples() -> Vec<Sample> {
     use keys::State as Key;
     let remembered = Remembered {
@@ -341,7 +311,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         once: Some(sealed()),
         expires_at_ms: AT + 86_400_000,
     };
-    let mut all = vec![
+    vec![
         older("user", User { session_epoch: 0, ..user() }),
         older("user-plain", User::new(USER, "bob".into(), AT)),
         sample("user-2", user()),
@@ -380,7 +350,5 @@ pub(crate) fn samples() -> Vec<Sample> {
                 drafts: vec![vec![1, 2, 3], Vec::new()],
             },
         ),
-    ];
-    all.extend(client_samples());
-    all
+    ]
 }

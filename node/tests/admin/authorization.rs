@@ -70,6 +70,9 @@ impl Operation {
         if self.path.ends_with("/consent-rules") {
             return json!({ "required": true });
         }
+        if self.path.ends_with("/secret") {
+            return json!({ "overlap_s": 60 });
+        }
         if self.path.ends_with("/logout-rules") {
             return json!({ "backchannel_logout_uri": "https://app.example/back" });
         }
@@ -82,6 +85,7 @@ impl Operation {
             "tenants" => json!({ "slug": name, "name": name }),
             "users" => user(name),
             "keys" => json!({}),
+            "client-scopes" => json!({ "name": name }),
             "session-rules" => json!({ "idle_s": 7200, "per_user_max": 200 }),
             "password-rules" => json!({ "length_min": 15 }),
             "profile-rules" => json!({ "editable": ["name"] }),
@@ -192,6 +196,8 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
     let name = unique("theirs");
     let foreign_user = platform.made(&format!("{theirs}/users"), &user(&name)).await;
     let foreign_client = platform.made(&format!("{theirs}/clients"), &service(&name)).await;
+    let scope = json!({ "name": "orders" });
+    let foreign_scope = platform.made(&format!("{theirs}/client-scopes"), &scope).await;
     let foreign_keys = platform.read(&format!("{theirs}/keys")).await;
     let place = Place::of(theirs.clone()).await;
     let signed_in = place.someone(&platform).await;
@@ -220,6 +226,7 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             }
             // It is the cluster's, and names no id.
             "licenses" => continue,
+            "client-scopes" => id_of(&foreign_scope),
             other => panic!("say what a foreign {other} is"),
         };
         let mut pairs = Vec::new();

@@ -94,6 +94,8 @@ async fn a_client_lives_from_post_to_delete() {
         "scopes": [], "id_token_algorithm": "RS256", "access_token_algorithm": "ES256",
         "access_token_lifetime_s": null, "admin_api": false, "roles": [], "built_in": false,
         "refresh": { "rotation": "always", "idle_s": null, "lifetime_s": null, "grace_s": null },
+        "cors_origins": [], "dpop_bound_access_tokens": false,
+        "previous_secret_expires_at": null,
         "created_at": app["created_at"], "updated_at": app["created_at"], "revision": 1,
     });
     assert_eq!(bob.read(&path).await, expected, "the secret is shown once");

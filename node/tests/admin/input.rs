@@ -79,6 +79,7 @@ async fn rules_are_the_same_for_create_replace_and_patch() {
         (&on_clients, json!({ "grant_types": ["authorization_code"] }), "/redirect_uris"),
         (&on_clients, json!({ "grant_types": ["refresh_token"] }), "/grant_types"),
         (&on_clients, json!({ "refresh": { "grace_s": 61 } }), "/refresh/grace_s"),
+        (&on_clients, json!({ "cors_origins": ["*"] }), "/cors_origins"),
         (&on_clients, json!({ "access_token_lifetime_s": 1 }), "/access_token_lifetime_s"),
     ] {
         let mut body = good.clone();

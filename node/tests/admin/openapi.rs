@@ -47,7 +47,7 @@ fn every_operation_says_who_may_and_how_it_refuses() {
         }
     }
     let expected = ["list", "create", "read", "replace", "patch", "delete"];
-    for resource in ["tenants", "users", "clients"] {
+    for resource in ["tenants", "users", "clients", "client-scopes"] {
         for verb in expected {
             assert!(ids.contains(&format!("{resource}.{verb}")), "{resource}.{verb}");
         }
@@ -79,7 +79,7 @@ fn every_operation_says_who_may_and_how_it_refuses() {
         assert!(ids.contains(&format!("rate-limits.{verb}")));
         assert!(ids.contains(&format!("cluster-rate-limits.{verb}")));
     }
-    assert_eq!(ids.len(), 54);
+    assert_eq!(ids.len(), 60);
 }
 
 #[test]

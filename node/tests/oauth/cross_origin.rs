@@ -104,6 +104,8 @@ fn settings(redirect_uri: &str, enabled: bool) -> clients::Settings {
         admin_api: false,
         roles: Default::default(),
         refresh: Default::default(),
+        cors_origins: Default::default(),
+        dpop_bound_access_tokens: false,
     }
 }
 

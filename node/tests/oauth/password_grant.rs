@@ -52,6 +52,8 @@ async fn node() -> TestNode {
         admin_api: false,
         roles: Default::default(),
         refresh: ClientPolicy::default(),
+        cors_origins: Default::default(),
+        dpop_bound_access_tokens: false,
     };
     let id = node.context.random().id(ClientId::from_bytes);
     let secret = Some(Digest::of(SECRET.as_bytes()));

@@ -11,7 +11,7 @@ use actors::runtime::{
 };
 use identity::{
     keys::Algorithm,
-    oauth::claims::AccessToken,
+    oauth::claims::{AccessToken, Audience},
     rates::{self, Rate},
 };
 
@@ -104,7 +104,7 @@ fn claims() -> AccessToken {
     AccessToken {
         iss: "http://localhost:8080/t/demo".into(),
         sub: "service-demo".into(),
-        aud: "http://localhost:8080/t/demo".into(),
+        aud: Audience::One("http://localhost:8080/t/demo".into()),
         client_id: "service-demo".into(),
         exp: 1_800_003_600,
         iat: 1_800_000_000,

@@ -4,7 +4,7 @@
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, OptionalFromRequest, Request},
     http::{HeaderValue, Method, header},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -82,12 +82,28 @@ impl<S: Send + Sync> FromRequest<S> for JsonText {
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let accepted = if *request.method() == Method::PATCH { MERGE_PATCH } else { JSON };
         if media_type(request.headers()).as_deref() != Some(accepted) {
-            return Err(Failure::new(Class::UNSUPPORTED_MEDIA_TYPE)
-                .detail(format!("send {accepted}"))
-                .header(header::ACCEPT, HeaderValue::from_static(accepted)));
+            return Err(other_than(accepted));
         }
         whole(request.into_body()).await.map(Self)
     }
+}
+
+/// None for a request without a body, which then has no content type either.
+impl<S: Send + Sync> OptionalFromRequest<S> for JsonText {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Failure> {
+        if request.headers().contains_key(header::CONTENT_TYPE) {
+            return <Self as FromRequest<S>>::from_request(request, state).await.map(Some);
+        }
+        if whole(request.into_body()).await?.is_empty() { Ok(None) } else { Err(other_than(JSON)) }
+    }
+}
+
+fn other_than(accepted: &'static str) -> Failure {
+    Failure::new(Class::UNSUPPORTED_MEDIA_TYPE)
+        .detail(format!("send {accepted}"))
+        .header(header::ACCEPT, HeaderValue::from_static(accepted))
 }
 
 #[cfg(test)]

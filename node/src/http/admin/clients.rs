@@ -2,10 +2,11 @@
 //!
 //! A secret is shown in the answer that made it and never again; the state holds its digest.
 
+mod secret;
+
 use std::collections::BTreeSet;
 
 use actors::{Error, runtime::secret::ClientSecret};
-use axum::response::Response;
 use identity::{
     authorize::Permission,
     clients::{self, Authentication, Client, GrantType, Settings},
@@ -20,21 +21,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{
     ToSchema,
-    openapi::{HttpMethod, ObjectBuilder, schema::ArrayBuilder},
+    openapi::{ObjectBuilder, schema::ArrayBuilder},
 };
 
 use crate::{
-    http::{
-        admin::{
-            Asking, Caller, Done, Resource, Routes,
-            answer::{self, Kind},
-            caller::Write,
-            describe::{self, Operation, text},
-            operations::{Attempt, Id},
-            resource::{Attribute, Column, Comparisons, Place, collection},
-            role,
-        },
-        error::Failure,
+    http::admin::{
+        Asking, Done, Resource, Routes,
+        describe::text,
+        resource::{Attribute, Column, Comparisons, Place, collection},
+        role,
     },
     telemetry::timestamp::Rfc3339,
 };
@@ -94,6 +89,12 @@ pub struct Input {
     /// Its refresh tokens.
     #[serde(default)]
     refresh: Refresh,
+    /// Origins that its pages call from (CORS), besides those of a public client's redirect URIs.
+    #[serde(default)]
+    cors_origins: BTreeSet<String>,
+    /// Whether every token it gets is bound to its key: requests without a DPoP proof are refused.
+    #[serde(default)]
+    dpop_bound_access_tokens: bool,
 }
 
 /// Refresh tokens of a client; what is null is the tenant's.
@@ -211,6 +212,11 @@ pub struct View {
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleId>,
     refresh: Refresh,
+    cors_origins: BTreeSet<String>,
+    dpop_bound_access_tokens: bool,
+    /// Until when the secret before the present one is good; null if there was no overlap.
+    #[schema(format = DateTime)]
+    previous_secret_expires_at: Option<String>,
     /// Made by the product itself: it cannot be changed.
     built_in: bool,
     /// Only in the answer that made it.
@@ -267,6 +273,8 @@ impl Resource for Clients {
             admin_api: client.admin_api,
             roles: client.roles,
             refresh: client.refresh.into(),
+            cors_origins: client.cors_origins,
+            dpop_bound_access_tokens: client.dpop_bound_access_tokens,
         }
     }
 
@@ -288,6 +296,11 @@ impl Resource for Clients {
             admin_api: shown.admin_api,
             roles: shown.roles,
             refresh: shown.refresh.into(),
+            cors_origins: shown.cors_origins,
+            dpop_bound_access_tokens: shown.dpop_bound_access_tokens,
+            previous_secret_expires_at: shown
+                .previous_secret_until_ms
+                .map(|until_ms| Rfc3339(until_ms).to_string()),
             built_in: shown.built_in,
             secret: None,
             created_at: Rfc3339(shown.created_at_ms).to_string(),
@@ -297,8 +310,9 @@ impl Resource for Clients {
     }
 
     fn recalled(mut fields: Map<String, Value>) -> Option<View> {
-        // A view never shows it, and history has only the word for it.
+        // A view never shows them, and history has only the word for them.
         fields.remove("secret");
+        fields.remove("previous_secret");
         let client: Client = serde_json::from_value(Value::Object(fields)).ok()?;
         Some(Self::view(&client))
     }
@@ -355,33 +369,14 @@ impl From<Input> for Settings {
             admin_api: input.admin_api,
             roles: input.roles,
             refresh: input.refresh.into(),
+            cors_origins: input.cors_origins,
+            dpop_bound_access_tokens: input.dpop_bound_access_tokens,
         }
     }
-}
-
-/// `POST …/secret`: the old secret ends with the answer.
-async fn regenerate_secret(
-    caller: Caller<Write<Clients>>,
-    id: Id,
-    attempt: Attempt,
-) -> Result<Response, Failure> {
-    let before = attempt.before::<Clients>(&caller, id)?;
-    let Asking { ctx, asker, tenant } = attempt.asking(&caller, b"");
-    let (reply, secret) =
-        actors::clients::regenerate_secret(&ctx, asker, tenant, before.id).await?;
-    let done = Done::of(&reply)?.with_secret(secret);
-    answer::written::<Clients, _>(&caller, &done, Kind::Changed)
 }
 
 /// The routes.
 pub fn routes() -> Routes {
     let path = format!("{}/{{id}}/secret", collection::<Clients>());
-    let mut operation = Operation::new(HttpMethod::Post, path, "clients.regenerate_secret");
-    let view = operation.named::<View>();
-    let operation = operation
-        .summary("Replaces the secret; the old one ends at once")
-        .parameter(describe::idempotency_key())
-        .answers("200", "The client, with its new secret.", view, describe::CHANGED)
-        .problems(&["422"]);
-    Routes::of::<Clients>().on(operation, regenerate_secret)
+    Routes::of::<Clients>().on(secret::operation(path), secret::regenerate)
 }

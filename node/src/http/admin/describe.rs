@@ -12,7 +12,7 @@ use utoipa::{
     openapi::{
         ContentBuilder, Deprecated, HeaderBuilder, HttpMethod, ObjectBuilder, Ref, RefOr, Required,
         ResponseBuilder, Schema, SecurityRequirement, Type,
-        extensions::{Extensions, ExtensionsBuilder},
+        extensions::ExtensionsBuilder,
         path::{self, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
         schema::{ArrayBuilder, SchemaFormat, SchemaType},
@@ -21,7 +21,7 @@ use utoipa::{
 
 pub use self::parameters::{fields, idempotency_key, if_match};
 use self::{
-    parameters::{min_index, parameter},
+    parameters::{min_index, name_of, parameter},
     partial::{optional, patch_of},
 };
 
@@ -31,7 +31,7 @@ use crate::http::admin::{
     deprecation::Deprecation,
     filter::COMPARISONS_MAX,
     list::{COUNT_MAX, ESTIMATE_MAX, LIMIT_DEFAULT, LIMIT_MAX, SKIPS_MAX, Total},
-    resource::{Attribute, Comparisons, collection},
+    resource::{Comparisons, collection},
     walk,
 };
 
@@ -113,11 +113,21 @@ impl Operation {
         self.body_in::<T>(JSON)
     }
 
+    /// With a body of that type, or none.
+    #[must_use]
+    pub fn may_have_body<T: ToSchema>(self) -> Self {
+        self.with_body::<T>(JSON, Required::False)
+    }
+
     /// With a body of that type, or of lines of it, in a content type.
     #[must_use]
-    pub fn body_in<T: ToSchema>(mut self, content_type: &str) -> Self {
+    pub fn body_in<T: ToSchema>(self, content_type: &str) -> Self {
+        self.with_body::<T>(content_type, Required::True)
+    }
+
+    fn with_body<T: ToSchema>(mut self, content_type: &str, required: Required) -> Self {
         let body = RequestBodyBuilder::new()
-            .required(Some(Required::True))
+            .required(Some(required))
             .content(content_type, ContentBuilder::new().schema(Some(self.named::<T>())).build())
             .build();
         self.builder = self.builder.request_body(Some(body));
@@ -271,13 +281,6 @@ pub fn list<R: Resource>() -> Operation {
 
 const SORT: &str = "What it is sorted by; `-` is downwards.";
 const COUNTS: [&str; 3] = ["none", "estimate", "exact"];
-
-/// Which attribute is the name of one.
-fn name_of<R: Resource>() -> Extensions {
-    let same = |it: &&Attribute| it.column.unique && it.column.index == R::ORDER.index;
-    let name = R::ATTRIBUTES.iter().find(same).map(|attribute| attribute.name);
-    ExtensionsBuilder::new().add(NAMED_BY, name).build()
-}
 
 /// `GET` of a collection, or of a part of it that has a path of its own.
 pub fn list_at<R: Resource>(path: impl Into<String>, id: &str) -> Operation {

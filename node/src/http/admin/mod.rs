@@ -9,6 +9,7 @@
 pub mod answer;
 pub mod body;
 pub mod caller;
+pub mod client_scopes;
 pub mod clients;
 pub mod consents;
 pub mod cursor;
@@ -60,4 +61,5 @@ pub fn routes() -> Routes {
         .merge(logout::routes())
         .merge(licenses::routes())
         .merge(rates::routes())
+        .merge(client_scopes::routes())
 }

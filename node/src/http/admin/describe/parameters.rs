@@ -2,10 +2,16 @@
 
 use utoipa::openapi::{
     ObjectBuilder, Required,
+    extensions::{Extensions, ExtensionsBuilder},
     path::{Parameter, ParameterBuilder, ParameterIn},
 };
 
-use crate::http::admin::{Resource, describe::text, shape};
+use crate::http::admin::{
+    Resource,
+    describe::{NAMED_BY, text},
+    resource::Attribute,
+    shape,
+};
 
 pub(super) fn parameter(
     name: &str,
@@ -50,4 +56,11 @@ pub fn idempotency_key() -> Parameter {
     let about = "The same key with the same body within 24 hours is answered as the first time.";
     let schema = text(None).min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$"));
     parameter("Idempotency-Key", ParameterIn::Header, schema, about.to_owned())
+}
+
+/// Which attribute is the name of one.
+pub(super) fn name_of<R: Resource>() -> Extensions {
+    let same = |it: &&Attribute| it.column.unique && it.column.index == R::ORDER.index;
+    let name = R::ATTRIBUTES.iter().find(same).map(|attribute| attribute.name);
+    ExtensionsBuilder::new().add(NAMED_BY, name).build()
 }
