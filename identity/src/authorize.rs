@@ -2,19 +2,27 @@
 //!
 //! Effective rights are the principal's rights in state, cut down to what its token opens. Platform
 //! permissions can only be held by principals of the default tenant. Whoever may not know of a
-//! tenant gets `NotFound`, the same answer as for an id that never existed.
+//! tenant gets `NotFound`, the same answer as for an id that never existed. What roles confer is in
+//! [`effective`], comparing rights in [`held`], who may hand them on in [`delegation`].
+
+pub mod delegation;
+pub mod effective;
+pub mod held;
 
 use crate::{
     clients::Client,
     cluster, codec,
     fault::Fault,
-    id::{RoleId, TenantId},
+    id::TenantId,
     outcome::{Rejection, Stop},
     principal::{ApiScopes, Principal},
     table::{Record, Row, Tables},
-    tenants::Tenant,
+    tenants::{self, Tenant},
     users::User,
 };
+
+pub use effective::{Assigned, Holder};
+pub use held::Held;
 
 /// `resource:action`, and whether only the platform can hold it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +56,13 @@ impl Permission {
         format!("{}:{}", self.resource, self.action)
     }
 
+    /// Whether it is one to read.
+    pub fn reads(self) -> bool {
+        self.action == "read"
+    }
+
     fn opened_by(self, scopes: ApiScopes) -> bool {
-        if self.action == "read" { scopes.read || scopes.write } else { scopes.write }
+        if self.reads() { scopes.read || scopes.write } else { scopes.write }
     }
 }
 
@@ -63,6 +76,23 @@ pub fn require(
     permission: Permission,
     tenant: TenantId,
 ) -> Result<(), Stop> {
+    if *principal == Principal::System {
+        return Ok(());
+    }
+    require_of(tables, principal, &held(tables, principal)?, permission, tenant)
+}
+
+/// As [`require`], of a principal whose rights are known.
+///
+/// # Errors
+/// As [`require`].
+pub fn require_of(
+    tables: &impl Tables,
+    principal: &Principal,
+    held: &Held,
+    permission: Permission,
+    tenant: TenantId,
+) -> Result<(), Stop> {
     let (home, scopes) = match *principal {
         Principal::System => return Ok(()),
         Principal::Anonymous | Principal::Bootstrap | Principal::Person { .. } => {
@@ -72,15 +102,15 @@ pub fn require(
             (tenant, scopes)
         }
     };
-    let administrator = is_administrator(tables, principal)?;
-    let platform = administrator && scopes.platform && is_default(tables, home)?;
     let cluster = tenant == TenantId::CLUSTER;
-    let foreign = home != tenant && !cluster;
-    if foreign && !(platform && tenant_exists(tables, tenant)?) {
-        return Err(Rejection::NotFound.into());
+    if home != tenant && !cluster {
+        let reach = if permission.reads() { tenants::READ } else { tenants::WRITE };
+        if !held.holds(reach) || !tenant_exists(tables, tenant)? {
+            return Err(Rejection::NotFound.into());
+        }
     }
-    // The cluster's rows are no tenant's: whatever the permission, only the platform reaches them.
-    let held = if permission.platform || cluster { platform } else { administrator };
+    // The cluster's rows are no tenant's: only the platform reaches them.
+    let held = held.holds(permission) && (permission.platform || !cluster);
     if held && permission.opened_by(scopes) {
         Ok(())
     } else {
@@ -88,34 +118,40 @@ pub fn require(
     }
 }
 
-/// Whether a principal holds the built-in role and is allowed to act at all.
-fn is_administrator(tables: &impl Tables, principal: &Principal) -> Result<bool, Fault> {
-    match *principal {
-        Principal::User { tenant, user, client, .. } => {
-            let (Some(user), true) = (
-                peek::<User>(tables, tenant, user.bytes())?,
-                client_is_live(tables, tenant, client.bytes())?,
-            ) else {
-                return Ok(false);
-            };
-            Ok(user.live()
-                && user.roles.contains(&RoleId::ADMINISTRATOR)
-                && tenant_is_live(tables, tenant)?)
+/// What a principal may use at home and wherever it reaches: nothing unless it may act at all, and
+/// nothing of the platform unless its token opens that. The cluster itself is not asked.
+///
+/// # Errors
+/// Faults only.
+pub fn held(tables: &impl Tables, principal: &Principal) -> Result<Held, Fault> {
+    let (home, scopes, assigned) = match *principal {
+        Principal::User { tenant, user, client, scopes } => {
+            let user = peek::<User>(tables, tenant, user.bytes())?.filter(User::live);
+            let client = peek::<Client>(tables, tenant, client.bytes())?.filter(serves_the_api);
+            (tenant, scopes, user.and_then(|user| client.map(|_| user.assigned())))
         }
-        Principal::Client { tenant, client, .. } => {
-            let Some(client) = peek::<Client>(tables, tenant, client.bytes())? else {
-                return Ok(false);
-            };
-            Ok(client.live()
-                && client.admin_api
-                && client.roles.contains(&RoleId::ADMINISTRATOR)
-                && tenant_is_live(tables, tenant)?)
+        Principal::Client { tenant, client, scopes } => {
+            let client = peek::<Client>(tables, tenant, client.bytes())?.filter(serves_the_api);
+            // As itself it is its roles only, whoever signs in through it.
+            let assigned = |client: Client| Assigned { roles: client.roles, ..Assigned::default() };
+            (tenant, scopes, client.map(assigned))
         }
         Principal::Anonymous
         | Principal::System
         | Principal::Bootstrap
-        | Principal::Person { .. } => Ok(false),
+        | Principal::Person { .. } => return Ok(Held::default()),
+    };
+    match assigned {
+        Some(assigned) if tenant_is_live(tables, home)? => {
+            let held = effective::held(tables, home, &assigned)?;
+            Ok(if scopes.platform { held } else { held.without_platform() })
+        }
+        Some(_) | None => Ok(Held::default()),
     }
+}
+
+fn serves_the_api(client: &Client) -> bool {
+    client.live() && client.admin_api
 }
 
 fn tenant_is_live(tables: &impl Tables, tenant: TenantId) -> Result<bool, Fault> {
@@ -128,15 +164,16 @@ fn tenant_exists(tables: &impl Tables, tenant: TenantId) -> Result<bool, Fault> 
     Ok(tenant.is_some_and(|tenant| tenant.deleted_at_ms.is_none()))
 }
 
-fn client_is_live(tables: &impl Tables, tenant: TenantId, id: [u8; 16]) -> Result<bool, Fault> {
-    Ok(peek::<Client>(tables, tenant, id)?.is_some_and(|client| client.live() && client.admin_api))
-}
-
-fn is_default(tables: &impl Tables, tenant: TenantId) -> Result<bool, Fault> {
+/// Whether a tenant is the operator's own.
+///
+/// # Errors
+/// Faults only.
+pub fn is_default(tables: &impl Tables, tenant: TenantId) -> Result<bool, Fault> {
     let settings = peek::<cluster::Settings>(tables, TenantId::CLUSTER, cluster::SETTINGS_ID)?;
     Ok(settings.is_some_and(|settings| settings.default_tenant == Some(tenant)))
 }
 
+/// Reads a principal's record, or what its rights come from.
 fn peek<R: Record>(
     tables: &impl Tables,
     tenant: TenantId,

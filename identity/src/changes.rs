@@ -70,6 +70,7 @@ pub const CHANGES: &[Change] = &[
                scopes",
         feature_level: 1,
     },
+    Change { number: 16, date: "2026-11-25", what: "permissions and roles", feature_level: 1 },
 ];
 
 /// The highest feature level this program reads.

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authorize::Permission,
+    authorize::{Assigned, Holder, Permission},
     codec::{self, Persisted},
     id::{ClientId, RoleId},
     keys::Algorithm,
@@ -22,7 +22,7 @@ use crate::{
     table::Record,
 };
 
-pub(crate) use apply::{find, insert};
+pub(crate) use apply::{change_roles, find, insert};
 
 /// Unique index over `client_id`.
 pub const BY_CLIENT_ID: u8 = 1;
@@ -216,6 +216,16 @@ impl Client {
     /// Whether it has no secret.
     pub const fn public(&self) -> bool {
         matches!(self.authentication, Authentication::None)
+    }
+}
+
+/// People who sign in to the administration API through a client act through whoever may change it,
+/// so such a client stands for all of them.
+impl Holder for Client {
+    fn assigned(&self) -> Assigned {
+        let people = |kind: &GrantType| *kind != GrantType::ClientCredentials;
+        let everybody = self.admin_api && self.grant_types.iter().any(people);
+        Assigned { roles: self.roles.clone(), everybody, ..Assigned::default() }
     }
 }
 

@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     apply::AUDIT_CHECKPOINT,
     applying::Applying,
-    attempts, client_scopes, clients, cluster, codec, consents,
+    attempts,
+    authorize::Permission,
+    client_scopes, clients, cluster, codec, consents,
     event::{Checkpoint, Target},
     keys, licenses, logout, oauth,
     outcome::{Outcome, Rejection, Stop},
-    passwords, profiles, rates, sessions, setup,
+    passwords, permissions, profiles, rates, roles, sessions, setup,
     sweep::Sweep,
     table::{Row, TablesMut},
     tenants, users,
@@ -61,7 +63,43 @@ pub enum Command {
     Rates(rates::Command),
     /// What scopes add to tokens.
     ClientScopes(client_scopes::Command),
+    /// Permissions that tenants define.
+    Permissions(permissions::Command),
+    /// Roles, and who holds them.
+    Roles(roles::Command),
 }
+
+/// The permissions that commands and reads of the administration API ask for. Their ids are made of
+/// their names: a line is only ever added.
+pub const PERMISSIONS: &[Permission] = &[
+    tenants::READ,
+    tenants::WRITE,
+    users::READ,
+    users::WRITE,
+    clients::READ,
+    clients::WRITE,
+    keys::READ,
+    keys::WRITE,
+    sessions::READ,
+    sessions::WRITE,
+    passwords::READ,
+    passwords::WRITE,
+    profiles::READ,
+    profiles::WRITE,
+    consents::READ,
+    consents::WRITE,
+    licenses::READ,
+    licenses::WRITE,
+    licenses::PLATFORM,
+    rates::READ,
+    rates::WRITE,
+    client_scopes::READ,
+    client_scopes::WRITE,
+    permissions::READ,
+    permissions::WRITE,
+    roles::READ,
+    roles::WRITE,
+];
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +139,8 @@ impl Command {
             Self::Licenses(command) => command.name(),
             Self::Rates(command) => command.name(),
             Self::ClientScopes(command) => command.name(),
+            Self::Permissions(command) => command.name(),
+            Self::Roles(command) => command.name(),
         }
     }
 
@@ -157,6 +197,8 @@ impl Command {
             Self::Licenses(command) => command.apply(at),
             Self::Rates(command) => command.apply(at),
             Self::ClientScopes(command) => command.apply(at),
+            Self::Permissions(command) => command.apply(at),
+            Self::Roles(command) => command.apply(at),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     secret::Digest,
     sessions::{self, Presented},
     table::{self, Record, Table, Tables, TablesMut},
-    users::{self, User},
+    users::User,
 };
 
 /// List of consents by user id.
@@ -258,7 +258,7 @@ fn withdraw<T: TablesMut>(
         return Err(Rejection::Stale.into());
     }
     if !own && let Some(user) = at.record::<User>(consent.user.bytes())? {
-        users::outranked_by_nobody(at, &user)?;
+        at.require_all_of(&user)?;
     }
     Ok(end(at, &consent))
 }

@@ -100,6 +100,8 @@ ids! {
     ClientScopeId,
     /// A role.
     RoleId,
+    /// A permission: drawn for one that somebody defines, made of the name for a built-in one.
+    PermissionId,
     /// One draft; the same id again is the same request.
     RequestId,
     /// A change of several steps, finished by the leader if its client goes away.
@@ -112,9 +114,11 @@ impl TenantId {
 }
 
 impl RoleId {
-    /// The one built-in role: everything in its tenant, and the platform if that is the default
-    /// tenant.
+    /// Built in: everything in its tenant, and the platform if that is the default tenant.
     pub const ADMINISTRATOR: Self = Self(*b"administrator\0\0\0");
+    /// Built in: reading whatever this server itself knows of its tenant, and of the platform if
+    /// that is the default tenant.
+    pub const READER: Self = Self(*b"reader\0\0\0\0\0\0\0\0\0\0");
 }
 
 #[cfg(test)]

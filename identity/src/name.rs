@@ -36,6 +36,18 @@ pub fn optional_text(field: &str, value: &str) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// A name that people give and tell apart: a display text without spaces around it.
+///
+/// # Errors
+/// [`Rejection::Invalid`] at `field`.
+pub fn label(field: &str, value: &str) -> Result<(), Rejection> {
+    text(field, value)?;
+    if value.trim() != value {
+        return Err(Rejection::invalid(field, "must not begin or end with a space"));
+    }
+    Ok(())
+}
+
 /// A slug: lower-case letters, digits and inner hyphens, 1 to 63 characters.
 ///
 /// # Errors

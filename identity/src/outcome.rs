@@ -79,6 +79,9 @@ pub enum Rejection {
     /// The license of the tenant does not give this.
     #[error("{0}")]
     License(LicenseRefusal),
+    /// Others depend on the target as it is; the sentence says which.
+    #[error("{0}")]
+    InUse(String),
 }
 
 /// What a license does not give. Variants are only ever appended.
@@ -338,6 +341,7 @@ impl Rejection {
             Self::Proof(_) => "invalid_dpop_proof",
             Self::License(LicenseRefusal::Limit { .. }) => "license_limit",
             Self::License(LicenseRefusal::Feature { .. }) => "license_feature",
+            Self::InUse(_) => "in_use",
         }
     }
 

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     applying::Applying,
     authorize::Permission,
-    cluster,
     codec::{self, Persisted},
     id::TenantId,
     keys, name,
@@ -270,7 +269,7 @@ fn update<T: TablesMut>(
         return Err(Rejection::Stale.into());
     }
     let disabling = tenant.enabled && !settings.enabled;
-    if disabling && is_default(at, at.tenant)? {
+    if disabling && at.is_default()? {
         return Err(Rejection::Protected("the default tenant cannot be disabled".into()).into());
     }
     let after = Tenant {
@@ -287,18 +286,4 @@ fn update<T: TablesMut>(
 /// The tenant record of this placement.
 pub(crate) fn own<T: TablesMut>(at: &Applying<'_, T>) -> Result<Tenant, Stop> {
     at.record::<Tenant>(at.tenant.bytes())?.ok_or_else(|| Rejection::NotFound.into())
-}
-
-/// Whether a tenant is the operator's own.
-pub(crate) fn is_default<T: TablesMut>(
-    at: &Applying<'_, T>,
-    tenant: TenantId,
-) -> Result<bool, Stop> {
-    let row =
-        crate::table::Row::Record { table: cluster::Settings::TABLE, id: cluster::SETTINGS_ID };
-    let Some(bytes) = at.tables.authority(TenantId::CLUSTER, row)? else {
-        return Ok(false);
-    };
-    let settings: cluster::Settings = codec::decode(&bytes).map_err(crate::fault::Fault::from)?;
-    Ok(settings.default_tenant == Some(tenant))
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authorize::Permission,
+    authorize::{Assigned, Holder, Permission},
     codec::{self, Persisted},
     id::{RoleId, SessionId, UserId},
     secret::{Digest, PasswordHash},
@@ -19,7 +19,7 @@ use crate::{
     table::Record,
 };
 
-pub(crate) use apply::{check_claim, insert, may_grant, outranked_by_nobody, pointer, rewrite};
+pub(crate) use apply::{change_roles, check_claim, insert, pointer, rewrite};
 
 /// Unique index over canonical user names.
 pub const BY_USERNAME: u8 = 1;
@@ -115,6 +115,12 @@ impl User {
     /// Whether it may sign in and be issued to.
     pub const fn live(&self) -> bool {
         self.enabled && self.deleted_at_ms.is_none()
+    }
+}
+
+impl Holder for User {
+    fn assigned(&self) -> Assigned {
+        Assigned { roles: self.roles.clone(), ..Assigned::default() }
     }
 }
 

@@ -16,8 +16,12 @@ mod client_scopes;
 mod clients;
 #[path = "apply/consents.rs"]
 mod consents;
+#[path = "apply/delegation.rs"]
+mod delegation;
 #[path = "apply/dpop.rs"]
 mod dpop;
+#[path = "apply/effective.rs"]
+mod effective;
 #[path = "apply/idempotency.rs"]
 mod idempotency;
 #[path = "apply/keys.rs"]
@@ -48,6 +52,10 @@ mod records;
 mod refresh;
 #[path = "apply/refresh_gate.rs"]
 mod refresh_gate;
+#[path = "apply/rights.rs"]
+mod rights;
+#[path = "apply/roles.rs"]
+mod roles;
 #[path = "apply/seen.rs"]
 mod seen;
 #[path = "apply/sessions.rs"]

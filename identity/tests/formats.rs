@@ -34,6 +34,8 @@ mod passwords;
 mod records;
 #[path = "formats/replies.rs"]
 mod replies;
+#[path = "formats/roles.rs"]
+mod roles;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -95,6 +97,7 @@ fn samples() -> Vec<Sample> {
     all.extend(consents::samples());
     all.extend(licenses::samples());
     all.extend(logout::samples());
+    all.extend(roles::samples());
     all.extend(replies::samples());
     all
 }

@@ -13,6 +13,8 @@ mod command_line;
 mod conditions;
 #[path = "admin/crud.rs"]
 mod crud;
+#[path = "admin/delegation.rs"]
+mod delegation;
 #[path = "admin/idempotency.rs"]
 mod idempotency;
 #[path = "admin/import.rs"]
@@ -25,12 +27,16 @@ mod licenses;
 mod lists;
 #[path = "admin/openapi.rs"]
 mod openapi;
+#[path = "admin/operations.rs"]
+mod operations;
 #[path = "admin/passwords.rs"]
 mod passwords;
 #[path = "admin/profiles.rs"]
 mod profiles;
 #[path = "admin/rates.rs"]
 mod rates;
+#[path = "admin/roles.rs"]
+mod roles;
 #[path = "admin/rules.rs"]
 mod rules;
 #[path = "admin/secrets.rs"]

@@ -1,6 +1,8 @@
 //! What the commands do to clients, and the rules they obey: one validator for create and update,
 //! nobody edits above themselves, what the product made itself stays as it is.
 
+use std::collections::BTreeSet;
+
 use super::{
     Authentication, BY_CLIENT_ID, CORS_ORIGINS_MAX, Client, Command, GrantType, OVERLAP_S_MAX,
     REDIRECT_URIS_MAX, SCOPES_MAX, Settings, WRITE, origins,
@@ -15,9 +17,10 @@ use crate::{
     oauth::refresh::Rotation,
     outcome::{Outcome, Rejection, Stop},
     principal::Principal,
+    roles::{self, Change},
     secret::Digest,
     table::{Record, TablesMut},
-    tenants, users,
+    tenants,
 };
 
 impl Command {
@@ -54,6 +57,9 @@ impl Command {
                     secret: None,
                     previous_secret: None,
                     previous_secret_until_ms: None,
+                    // Restoring it returns no rights to it.
+                    admin_api: false,
+                    roles: BTreeSet::new(),
                     ..client.clone()
                 };
                 origins::list(at, Some(&client), &after);
@@ -167,9 +173,7 @@ fn adopt<T: TablesMut>(
     if settings.admin_api != client.admin_api {
         at.require(tenants::WRITE)?;
     }
-    if settings.roles.difference(&client.roles).next().is_some() {
-        users::may_grant(at, at.tenant)?;
-    }
+    roles::require_assignable(at, "/roles", &client.roles, &settings.roles)?;
     let public = settings.authentication == Authentication::None;
     let (secret, generation) = match (public, client.secret, secret) {
         (true, _, _) => (None, client.secret_generation),
@@ -179,7 +183,7 @@ fn adopt<T: TablesMut>(
             return Err(Rejection::invalid("/authentication", "needs a secret").into());
         }
     };
-    *client = Client {
+    let after = Client {
         previous_secret: client.previous_secret.filter(|_| !public),
         previous_secret_until_ms: client.previous_secret_until_ms.filter(|_| !public),
         revision: client.revision,
@@ -190,7 +194,23 @@ fn adopt<T: TablesMut>(
         updated_at_ms: client.updated_at_ms,
         ..Client::new(client.id, settings, secret, at.now_ms)
     };
+    at.require_may_confer("/roles", client, &after)?;
+    *client = after;
     Ok(())
+}
+
+/// Changes what a client holds as itself.
+pub(crate) fn change_roles<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    id: ClientId,
+    change: &Change<RoleId>,
+) -> Result<Outcome, Stop> {
+    let client = find(at, id, None)?;
+    let wanted = change.of(&client.roles)?;
+    roles::require_assignable(at, "/roles", &client.roles, &wanted)?;
+    let after = Client { roles: wanted, ..client.clone() };
+    at.require_may_confer("/roles", &client, &after)?;
+    Ok(at.update(&client, after))
 }
 
 /// A client that may be changed by who asks.
@@ -212,9 +232,7 @@ pub(crate) fn find<T: TablesMut>(
         return Err(Rejection::Protected("a built-in client cannot be changed".into()).into());
     }
     // Nobody rotates the secret of, or edits, a service client that outranks them.
-    if !client.roles.is_empty() || client.admin_api {
-        users::may_grant(at, at.tenant)?;
-    }
+    at.require_all_of(&client)?;
     Ok(client)
 }
 
@@ -259,9 +277,6 @@ impl Settings {
                 "/access_token_lifetime_s",
                 "must be 30 to 86400 seconds",
             ));
-        }
-        if self.roles.iter().any(|role| *role != RoleId::ADMINISTRATOR) {
-            return Err(Rejection::invalid("/roles", "names a role that does not exist"));
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::{
     principal::Principal,
     secret::Digest,
     table::{FoundRow, Record, Row, Span, TablesMut},
-    users::{self, User},
+    users::User,
 };
 
 /// Most listed sessions of a user that one beginning looks at; more than any tenant allows.
@@ -38,7 +38,7 @@ impl Command {
                     return Err(Rejection::Stale.into());
                 }
                 if let Some(user) = at.record::<User>(session.user.bytes())? {
-                    users::outranked_by_nobody(at, &user)?;
+                    at.require_all_of(&user)?;
                 }
                 end(at, &session)
             }
@@ -49,7 +49,7 @@ impl Command {
                     .record::<User>(user.bytes())?
                     .filter(|user| user.deleted_at_ms.is_none())
                     .ok_or(Rejection::NotFound)?;
-                users::outranked_by_nobody(at, &user)?;
+                at.require_all_of(&user)?;
                 logout::leave(at, user.id)?;
                 let session_epoch = user.session_epoch.saturating_add(1);
                 Ok(at.update(&user, User { session_epoch, ..user.clone() }))

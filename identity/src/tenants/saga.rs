@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     Lifetimes, Settings, Tenant, WRITE,
     directory::{BY_ISSUER, BY_SLUG, Directory, State},
-    is_default, old, own,
+    old, own,
 };
 use crate::{
     applying::Applying,
+    authorize,
     clients::{self, old::ClientV2},
     cluster, codec,
     codec::Persisted,
@@ -251,7 +252,7 @@ pub(crate) fn begin_delete<T: TablesMut>(
     else {
         return Err(Rejection::NotFound.into());
     };
-    if is_default(at, tenant)? {
+    if authorize::is_default(at.tables, tenant)? {
         return Err(Rejection::Protected("the default tenant cannot be deleted".into()).into());
     }
     at.release(Directory::TABLE, BY_SLUG, &line.slug);

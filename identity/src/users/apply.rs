@@ -1,6 +1,8 @@
 //! What the commands do to accounts, and the rules they obey: one validator for create and update,
 //! nobody grants or edits above themselves, the operator keeps an administrator.
 
+use std::collections::BTreeSet;
+
 use super::{
     BY_EMAIL, BY_ROLE, BY_USERNAME, Command, OwnPassword, PROFILE_CLAIMS, Settings, User, WRITE,
 };
@@ -8,16 +10,16 @@ use crate::{
     applying::Applying,
     attempts,
     fault::Fault,
-    id::{RoleId, SessionId, TenantId, UserId},
+    id::{RoleId, SessionId, UserId},
     licenses::{self, Resource},
     logout, name,
     outcome::{IssueRefusal, Outcome, Rejection, Stop},
     principal::Principal,
     profiles::EMAIL,
+    roles::{self, Change},
     secret::PasswordHash,
     sessions::{self, Method, Session},
     table::{FoundRow, Record, Span, TablesMut},
-    tenants,
 };
 
 impl Command {
@@ -158,10 +160,7 @@ fn adopt<T: TablesMut>(
     settings: &Settings,
 ) -> Result<(), Stop> {
     settings.check()?;
-    let gains: Vec<_> = settings.roles.difference(&user.roles).copied().collect();
-    if !gains.is_empty() {
-        may_grant(at, at.tenant)?;
-    }
+    confer(at, user, &settings.roles)?;
     user.username.clone_from(&settings.username);
     user.email.clone_from(&settings.email);
     user.email_verified = settings.email_verified;
@@ -169,13 +168,35 @@ fn adopt<T: TablesMut>(
     user.profile.clone_from(&settings.profile);
     user.address.clone_from(&settings.address);
     user.enabled = settings.enabled;
-    user.roles.clone_from(&settings.roles);
     Ok(())
 }
 
-/// Nobody grants what they do not hold: in the default tenant the role carries the platform.
-pub(crate) fn may_grant<T: TablesMut>(at: &Applying<'_, T>, tenant: TenantId) -> Result<(), Stop> {
-    if tenants::is_default(at, tenant)? { at.require(tenants::WRITE) } else { Ok(()) }
+/// Takes over roles that exist and that who asks holds.
+fn confer<T: TablesMut>(
+    at: &Applying<'_, T>,
+    user: &mut User,
+    wanted: &BTreeSet<RoleId>,
+) -> Result<(), Stop> {
+    roles::require_assignable(at, "/roles", &user.roles, wanted)?;
+    let after = User { roles: wanted.clone(), ..user.clone() };
+    at.require_may_confer("/roles", user, &after)?;
+    *user = after;
+    Ok(())
+}
+
+/// Changes what a user holds.
+pub(crate) fn change_roles<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    id: UserId,
+    change: &Change<RoleId>,
+) -> Result<Outcome, Stop> {
+    let user = find(at, id, None)?;
+    let mut after = user.clone();
+    confer(at, &mut after, &change.of(&user.roles)?)?;
+    if !after.roles.contains(&RoleId::ADMINISTRATOR) {
+        keep_an_administrator(at, &user)?;
+    }
+    Ok(rewrite(at, &user, after))
 }
 
 fn find<T: TablesMut>(
@@ -192,16 +213,8 @@ fn find<T: TablesMut>(
     if expected.is_some_and(|revision| revision != user.revision) {
         return Err(Rejection::Stale.into());
     }
-    outranked_by_nobody(at, &user)?;
+    at.require_all_of(&user)?;
     Ok(user)
-}
-
-/// Nobody edits a principal that outranks them, or ends its sessions.
-pub(crate) fn outranked_by_nobody<T: TablesMut>(
-    at: &Applying<'_, T>,
-    user: &User,
-) -> Result<(), Stop> {
-    if user.roles.is_empty() { Ok(()) } else { may_grant(at, at.tenant) }
 }
 
 fn replace<T: TablesMut>(
@@ -252,6 +265,8 @@ fn delete<T: TablesMut>(at: &mut Applying<'_, T>, user: &User) -> Result<Outcome
     logout::leave(at, user.id)?;
     let after = User {
         deleted_at_ms: Some(at.now_ms),
+        // Restoring the account returns no rights to it.
+        roles: BTreeSet::new(),
         password: None,
         credential_revision: user.credential_revision.saturating_add(1),
         session_epoch: user.session_epoch.saturating_add(1),
@@ -263,7 +278,7 @@ fn delete<T: TablesMut>(at: &mut Applying<'_, T>, user: &User) -> Result<Outcome
 /// The default tenant's last administrator cannot lose the role, be disabled or be deleted.
 fn keep_an_administrator<T: TablesMut>(at: &Applying<'_, T>, user: &User) -> Result<(), Stop> {
     let holds = user.live() && user.roles.contains(&RoleId::ADMINISTRATOR);
-    if !holds || !tenants::is_default(at, at.tenant)? {
+    if !holds || !at.is_default()? {
         return Ok(());
     }
     let role = RoleId::ADMINISTRATOR.to_string();
@@ -364,9 +379,6 @@ impl Settings {
                 return Err(Rejection::invalid(field, "is not a member of an address"));
             }
             name::text(&field, value)?;
-        }
-        if self.roles.iter().any(|role| *role != RoleId::ADMINISTRATOR) {
-            return Err(Rejection::invalid("/roles", "names a role that does not exist"));
         }
         Ok(())
     }

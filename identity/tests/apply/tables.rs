@@ -116,6 +116,11 @@ impl Memory {
     }
 
     /// Reads for the test itself, wherever a row stands.
+    /// Writes a row that no command wrote.
+    pub(crate) fn plant(&mut self, tenant: TenantId, row: Row<'_>, value: Vec<u8>) {
+        self.rows.insert((tenant, Key::of(row)), value);
+    }
+
     pub(crate) fn peek(&self, tenant: TenantId, row: Row<'_>) -> Option<Vec<u8>> {
         self.rows.get(&(tenant, Key::of(row))).cloned()
     }

@@ -9,7 +9,7 @@ use identity::{
     keys::{self, Algorithm},
     licenses, logout,
     oauth::{self, password::HandedIn, refresh},
-    passwords, profiles, rates,
+    passwords, permissions, profiles, rates, roles,
     sessions::{self, Presented},
     setup,
     stamp::{Draft, Idempotency, Placement},
@@ -117,6 +117,16 @@ labels!(label, LABELS, Command, {
     Command::ClientScopes(client_scopes::Command::Create { .. }) => "client-scopes-create",
     Command::ClientScopes(client_scopes::Command::Update { .. }) => "client-scopes-update",
     Command::ClientScopes(client_scopes::Command::Delete { .. }) => "client-scopes-delete",
+    Command::Permissions(permissions::Command::Create { .. }) => "permissions-create",
+    Command::Permissions(permissions::Command::Update { .. }) => "permissions-update",
+    Command::Permissions(permissions::Command::Delete { .. }) => "permissions-delete",
+    Command::Roles(roles::Command::Create { .. }) => "roles-create",
+    Command::Roles(roles::Command::Update { .. }) => "roles-update",
+    Command::Roles(roles::Command::Delete { .. }) => "roles-delete",
+    Command::Roles(roles::Command::Permissions { .. }) => "roles-permissions",
+    Command::Roles(roles::Command::Composites { .. }) => "roles-composites",
+    Command::Roles(roles::Command::OfUser { .. }) => "roles-of-user",
+    Command::Roles(roles::Command::OfClient { .. }) => "roles-of-client",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
@@ -365,6 +375,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         crate::logout::commands(),
         crate::licenses::commands(),
         scopes(),
+        crate::roles::commands(),
     ];
     for command in all_commands.into_iter().flatten() {
         let label = label(&command);

@@ -75,6 +75,7 @@ labels!(label, LABELS, Answer, {
     Err(Rejection::Proof(ProofRefusal::Used)) => "proof-used",
     Err(Rejection::License(LicenseRefusal::Limit { .. })) => "license-limit",
     Err(Rejection::License(LicenseRefusal::Feature { .. })) => "license-feature",
+    Err(Rejection::InUse(_)) => "in-use",
 });
 
 fn issued() -> Issued {
@@ -123,6 +124,7 @@ fn answers() -> Vec<Answer> {
         Err(Rejection::FeatureLevel),
         Err(Rejection::Poison),
         Err(Rejection::Throttled { until_ms: AT }),
+        Err(Rejection::InUse("roles hold it".into())),
     ];
     let issue = [
         IssueRefusal::TenantDisabled,

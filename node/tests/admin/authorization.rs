@@ -1,119 +1,13 @@
 //! Every route of the description × everybody who may not, and every id × somebody else's.
 
-use reqwest::Method;
 use serde_json::{Value, json};
-use vaultara_node::openapi;
 
 use crate::{
     api::{Api, id_of, problem, service, unique, user},
-    licenses,
+    operations::{Example, Operation, RANDOM_ID, operations, success, whole},
     sessions::Place,
     support::Answer,
 };
-
-const RANDOM_ID: &str = "0198a000-0000-7000-8000-00000000abcd";
-
-/// One operation of the description.
-#[derive(Debug)]
-struct Operation {
-    method: Method,
-    path: String,
-    /// Only the operator's principals can hold its permission.
-    of_platform: bool,
-}
-
-impl Operation {
-    /// The path with its names replaced.
-    fn at(&self, tenant: &str, id: &str) -> String {
-        let path = self.path.replace("{tenant_id}", tenant).replace("{id}", id);
-        path.replace("{resource}", "users").replace("{feature}", "saml")
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.path.contains(&format!("{{{name}}}"))
-    }
-
-    fn reads(&self) -> bool {
-        self.method == Method::GET
-    }
-
-    /// Sends it as it should be, whoever asks.
-    async fn send(&self, api: &Api, path: &str, body: &Value) -> Answer {
-        if self.reads() {
-            return api.get(path).await;
-        }
-        let (method, lines) = (self.method.clone(), self.path.ends_with("/import"));
-        match lines {
-            true => {
-                let headers = [("content-type", "application/x-ndjson")];
-                api.send(method, path, &headers, Some(body.to_string())).await
-            }
-            false => api.write(method, path, &[], body).await,
-        }
-    }
-
-    /// The resource whose id is in the path, else the last one named there.
-    fn resource(&self) -> &str {
-        let verbless = self
-            .path
-            .trim_end_matches("/rotate")
-            .trim_end_matches("/import")
-            .trim_end_matches("/generate");
-        let verbless = verbless.split("/limits/").next().unwrap();
-        let verbless = verbless.split("/features/").next().unwrap();
-        let of_id = verbless.split("/{id}").next().unwrap();
-        of_id.rsplit('/').next().unwrap()
-    }
-
-    /// A body that would be accepted.
-    fn body(&self, name: &str) -> Value {
-        if self.path.ends_with("/consent-rules") {
-            return json!({ "required": true });
-        }
-        if self.path.ends_with("/secret") {
-            return json!({ "overlap_s": 60 });
-        }
-        if self.path.ends_with("/logout-rules") {
-            return json!({ "backchannel_logout_uri": "https://app.example/back" });
-        }
-        self.whole(name)
-    }
-
-    /// A body that would make one of the resource.
-    fn whole(&self, name: &str) -> Value {
-        match self.resource() {
-            "tenants" => json!({ "slug": name, "name": name }),
-            "users" => user(name),
-            "keys" => json!({}),
-            "client-scopes" => json!({ "name": name }),
-            "session-rules" => json!({ "idle_s": 7200, "per_user_max": 200 }),
-            "password-rules" => json!({ "length_min": 15 }),
-            "profile-rules" => json!({ "editable": ["name"] }),
-            "license" => json!({ "key": "vlt_lic_1.e30.AA" }),
-            "licenses" => json!({ "tier": "enterprise", "holder": name }),
-            "rate-limits" => json!({}),
-            _ => service(name),
-        }
-    }
-}
-
-/// All of them, so that a new route is tested without being named here.
-fn operations() -> Vec<Operation> {
-    let document = serde_json::to_value(openapi::document()).unwrap();
-    let mut operations = Vec::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
-            let description = operation["description"].as_str().unwrap();
-            operations.push(Operation {
-                method: method.to_uppercase().parse().unwrap(),
-                path: path.clone(),
-                of_platform: description.contains("held by the platform only"),
-            });
-        }
-    }
-    assert!(operations.len() >= 29, "the description was read");
-    operations
-}
 
 /// A refusal without what differs from request to request.
 fn shape(answer: &Answer) -> (u16, Value) {
@@ -196,9 +90,12 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
     let name = unique("theirs");
     let foreign_user = platform.made(&format!("{theirs}/users"), &user(&name)).await;
     let foreign_client = platform.made(&format!("{theirs}/clients"), &service(&name)).await;
+    let foreign_keys = platform.read(&format!("{theirs}/keys")).await;
     let scope = json!({ "name": "orders" });
     let foreign_scope = platform.made(&format!("{theirs}/client-scopes"), &scope).await;
-    let foreign_keys = platform.read(&format!("{theirs}/keys")).await;
+    let foreign_role = platform.made(&format!("{theirs}/roles"), &whole("roles", &name)).await;
+    let foreign_permission =
+        platform.made(&format!("{theirs}/permissions"), &whole("permissions", &name)).await;
     let place = Place::of(theirs.clone()).await;
     let signed_in = place.someone(&platform).await;
     let foreign_consent = place.allowed(&platform).await.1;
@@ -210,6 +107,8 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             platform.read(&format!("{theirs}/clients")).await,
             platform.read(&format!("{theirs}/keys")).await,
             platform.read(&format!("{theirs}/sessions")).await,
+            platform.read(&format!("{theirs}/roles")).await,
+            platform.read(&format!("{theirs}/permissions")).await,
         ]
     };
     let before = snapshot().await;
@@ -221,12 +120,14 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             "keys" => id_of(&foreign_keys["items"][0]),
             "sessions" => id_of(&foreign_session),
             "consents" => id_of(&foreign_consent),
+            "client-scopes" => id_of(&foreign_scope),
+            "roles" => id_of(&foreign_role),
+            "permissions" => id_of(&foreign_permission),
             "session-rules" | "password-rules" | "profile-rules" | "license" | "rate-limits" => {
                 RANDOM_ID
             }
             // It is the cluster's, and names no id.
             "licenses" => continue,
-            "client-scopes" => id_of(&foreign_scope),
             other => panic!("say what a foreign {other} is"),
         };
         let mut pairs = Vec::new();
@@ -281,48 +182,126 @@ async fn whoever_may_is_let_in_everywhere() {
     let demo = platform.tenant_id(actors::demo::TENANT).await;
     let place = Place::of(format!("/api/v1/tenants/{demo}")).await;
     for operation in operations() {
-        let name = unique("let-in");
         let api = if operation.of_platform { &platform } else { &bob };
-        let mut body = operation.body(&name);
-        if operation.resource() == "license" {
-            let license = json!({ "tier": "enterprise", "holder": name });
-            body["key"] = licenses::key(&platform, license).await.into();
-        }
-        let collection = match operation.resource() {
-            "tenants" => "/api/v1/tenants".to_owned(),
-            resource => format!("/api/v1/tenants/{demo}/{resource}"),
+        let example = Example::of(api, &operation, &place, &demo).await;
+        let answer = example.by(api, &operation).await;
+        assert_eq!(answer.status, success(&operation), "{operation:?} {answer:?}");
+    }
+}
+
+/// A service that may use this API, whose role is changed while its token stays the same.
+struct Changing {
+    api: Api,
+    maker: Api,
+    role: String,
+}
+
+impl Changing {
+    async fn of(maker: &Api, issuer: &str, tenant: &str) -> Self {
+        let at = |collection: &str| format!("/api/v1/tenants/{tenant}/{collection}");
+        let name = unique("changing");
+        let role = maker.made(&at("roles"), &whole("roles", &name)).await;
+        let mut body = service(&name);
+        body["admin_api"] = json!(true);
+        body["roles"] = json!([id_of(&role)]);
+        body["scopes"] = json!(["read", "write", "platform"]);
+        let made = maker.made(&at("clients"), &body).await;
+        let credentials = (name.as_str(), made["secret"].as_str().unwrap());
+        let token = maker.service_token(issuer, credentials, "read write platform").await.unwrap();
+        let role = format!("{}/{}", at("roles"), id_of(&role));
+        Self { api: maker.with_token(token), maker: maker.clone(), role }
+    }
+
+    async fn hold(&self, permissions: &[&str]) {
+        let changed = self.maker.patch(&self.role, &json!({ "permissions": permissions })).await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_takes_exactly_its_permission() {
+    let platform = Api::platform().await;
+    let (demo, default) = (platform.demo_id().await, platform.tenant_of_operator().await);
+    let place = Place::of(format!("/api/v1/tenants/{demo}")).await;
+    let of_tenant = Changing::of(&platform, &platform.node.demo_at(""), &demo).await;
+    let of_platform = Changing::of(&platform, &platform.node.url, &default).await;
+    let all = operations();
+    let every: std::collections::BTreeSet<&str> =
+        all.iter().map(|operation| operation.permission.as_str()).collect();
+    let platforms: Vec<String> = identity::command::PERMISSIONS
+        .iter()
+        .filter(|known| known.platform)
+        .map(|known| known.name())
+        .collect();
+    let mut let_in = 0;
+    for operation in &all {
+        let permission = operation.permission.as_str();
+        let (who, tenant) =
+            if operation.of_platform { (&of_platform, &default) } else { (&of_tenant, &demo) };
+        let others: Vec<&str> = every
+            .iter()
+            .filter(|other| **other != permission)
+            .filter(|other| operation.of_platform || !platforms.iter().any(|name| name == *other))
+            .copied()
+            .collect();
+        let example = Example::of(&platform, operation, &place, tenant).await;
+        who.hold(&others).await;
+        let refused = example.by(&who.api, operation).await;
+        // Whoever cannot read or change tenants does not see another one.
+        let unseen = permission.starts_with("tenants:") && operation.has("id");
+        let expected = if unseen { (404, "not_found") } else { (403, "denied") };
+        assert_eq!(problem(&refused), (expected.0, expected.1.into()), "{operation:?}");
+        who.hold(&[permission]).await;
+        let allowed = example.by(&who.api, operation).await;
+        assert_eq!(allowed.status, success(operation), "{operation:?} {allowed:?}");
+        let_in += usize::from((200..300).contains(&allowed.status));
+    }
+    assert!(let_in >= all.len() - 1, "{let_in} of {} were let in", all.len());
+    assert!(every.len() >= 20, "{every:?}");
+}
+
+#[tokio::test]
+async fn a_foreign_id_in_a_body_or_filter_is_answered_like_a_random_one() {
+    let (bob, platform) = (Api::bob().await, Api::platform().await);
+    let demo = format!("/api/v1/tenants/{}", platform.tenant_id(actors::demo::TENANT).await);
+    let theirs = platform.own_tenant().await;
+    let name = unique("foreign");
+    let mut foreign = std::collections::BTreeMap::new();
+    for resource in ["roles", "permissions", "users"] {
+        let made = platform.made(&format!("{theirs}/{resource}"), &whole(resource, &name)).await;
+        foreign.insert(resource, id_of(&made).to_owned());
+    }
+    let mut own = std::collections::BTreeMap::new();
+    for resource in ["roles", "users", "clients"] {
+        let made = bob.made(&format!("{demo}/{resource}"), &whole(resource, &name)).await;
+        own.insert(resource, format!("{demo}/{resource}/{}", id_of(&made)));
+    }
+    let with = |field: &str, id: &str| json!({ field: [id] });
+    for (path, patch, field, of) in [
+        (format!("{}/roles", own["users"]), false, "roles", "roles"),
+        (format!("{}/roles", own["clients"]), false, "roles", "roles"),
+        (format!("{}/composites", own["roles"]), false, "roles", "roles"),
+        (format!("{}/permissions", own["roles"]), false, "permissions", "permissions"),
+        (own["users"].clone(), true, "roles", "roles"),
+        (own["clients"].clone(), true, "roles", "roles"),
+        (own["roles"].clone(), true, "composites", "roles"),
+        (own["roles"].clone(), true, "permissions", "permissions"),
+    ] {
+        let send = async |id: &str| {
+            let body = with(field, id);
+            if patch { bob.patch(&path, &body).await } else { bob.post(&path, &body).await }
         };
-        let id = if operation.resource() == "keys" {
-            let keys = api.read(&collection).await;
-            let pending = |key: &&Value| key["state"] == "pending";
-            let items = keys["items"].as_array().unwrap();
-            id_of(items.iter().find(pending).unwrap()).to_owned()
-        } else if operation.has("id") && operation.resource() == "consents" {
-            id_of(&place.allowed(&bob).await.1).to_owned()
-        } else if operation.has("id") && operation.resource() == "sessions" {
-            let signed_in = place.someone(&bob).await;
-            id_of(&place.sessions(&bob, &signed_in).await[0]).to_owned()
-        } else if operation.has("id") {
-            id_of(&api.made(&collection, &operation.whole(&name)).await).to_owned()
-        } else {
-            String::new()
-        };
-        let path = operation.at(&demo, &id);
-        let answer = operation.send(api, &path, &body).await;
-        let rotates = operation.path.ends_with("/rotate");
-        let many = operation.path.ends_with("/import");
-        let installs = operation.path.ends_with("/license");
-        let makes = operation.method == Method::POST && !operation.has("id");
-        let made = makes && !rotates && !many && !installs;
-        let expected = match operation.method {
-            Method::DELETE => 204,
-            // It was let in; the next key is not old enough.
-            _ if rotates => 422,
-            _ if operation.path.ends_with("/unlock") => 204,
-            _ if made => 201,
-            _ => 200,
-        };
-        assert_eq!(answer.status, expected, "{operation:?} {answer:?}");
+        let theirs = send(&foreign[of]).await;
+        assert_eq!(problem(&theirs), (422, "rule_violated".into()), "{path} {field}");
+        assert_eq!(shape(&theirs), shape(&send(RANDOM_ID).await), "{path} {field}");
+    }
+    for (list, attribute, of) in
+        [("sessions", "user_id", "users"), ("consents", "user_id", "users")]
+    {
+        let path = |id: &str| format!("{demo}/{list}?filter={attribute}%20eq%20%22{id}%22");
+        let theirs = bob.get(&path(&foreign[of])).await;
+        assert_eq!((theirs.status, theirs.json()["items"].clone()), (200, json!([])));
+        assert_eq!(theirs.json(), bob.read(&path(RANDOM_ID)).await);
     }
 }
 

@@ -40,6 +40,9 @@ fn every_operation_says_who_may_and_how_it_refuses() {
                 permission.ends_with(if reads { ":read" } else { ":write" }),
                 "{method} {path}"
             );
+            let known = |known: &&identity::authorize::Permission| known.name() == permission;
+            let known = identity::command::PERMISSIONS.iter().find(known);
+            assert!(known.is_some(), "{permission} can be held by nobody");
             for status in ["400", "401", "403", "404", "default"] {
                 let problem = operation["responses"][status]["$ref"].as_str().unwrap();
                 assert!(problem.starts_with("#/components/responses/Problem"), "{method} {path}");
@@ -47,7 +50,7 @@ fn every_operation_says_who_may_and_how_it_refuses() {
         }
     }
     let expected = ["list", "create", "read", "replace", "patch", "delete"];
-    for resource in ["tenants", "users", "clients", "client-scopes"] {
+    for resource in ["tenants", "users", "clients", "client-scopes", "roles", "permissions"] {
         for verb in expected {
             assert!(ids.contains(&format!("{resource}.{verb}")), "{resource}.{verb}");
         }
@@ -79,7 +82,15 @@ fn every_operation_says_who_may_and_how_it_refuses() {
         assert!(ids.contains(&format!("rate-limits.{verb}")));
         assert!(ids.contains(&format!("cluster-rate-limits.{verb}")));
     }
-    assert_eq!(ids.len(), 60);
+    for of in ["roles.permissions", "roles.composites", "users.roles", "clients.roles"] {
+        let (holder, set) = of.split_once('.').unwrap();
+        let one = set.trim_end_matches('s');
+        for verb in [format!("list_{set}"), format!("add_{set}"), format!("remove_{one}")] {
+            assert!(ids.contains(&format!("{holder}.{verb}")), "{holder}.{verb}");
+        }
+    }
+    assert!(ids.contains("users.effective_permissions"));
+    assert_eq!(ids.len(), 85);
 }
 
 #[test]

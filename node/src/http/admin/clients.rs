@@ -28,8 +28,8 @@ use crate::{
     http::admin::{
         Asking, Done, Resource, Routes,
         describe::text,
+        named,
         resource::{Attribute, Column, Comparisons, Place, collection},
-        role,
     },
     telemetry::timestamp::Rfc3339,
 };
@@ -83,7 +83,7 @@ pub struct Input {
     #[serde(default)]
     admin_api: bool,
     /// Roles it holds as itself: `administrator`, or ids of roles.
-    #[serde(default, with = "role")]
+    #[serde(default, with = "named")]
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleId>,
     /// Its refresh tokens.
@@ -208,7 +208,7 @@ pub struct View {
     access_token_algorithm: Algorithm,
     access_token_lifetime_s: Option<u32>,
     admin_api: bool,
-    #[serde(with = "role")]
+    #[serde(with = "named")]
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleId>,
     refresh: Refresh,

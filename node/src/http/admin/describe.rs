@@ -3,6 +3,7 @@
 //! Every operation says which permission it needs, and can answer with a problem document. What is
 //! the same for all of them (problems, security, information) stands in `openapi`.
 
+mod page;
 mod parameters;
 mod partial;
 
@@ -15,11 +16,14 @@ use utoipa::{
         extensions::ExtensionsBuilder,
         path::{self, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
-        schema::{ArrayBuilder, SchemaFormat, SchemaType},
+        schema::SchemaFormat,
     },
 };
 
-pub use self::parameters::{fields, idempotency_key, if_match};
+pub use self::{
+    page::page,
+    parameters::{fields, idempotency_key, if_match},
+};
 use self::{
     parameters::{min_index, name_of, parameter},
     partial::{optional, patch_of},
@@ -30,7 +34,7 @@ use crate::http::admin::{
     body::{JSON, MERGE_PATCH},
     deprecation::Deprecation,
     filter::COMPARISONS_MAX,
-    list::{COUNT_MAX, ESTIMATE_MAX, LIMIT_DEFAULT, LIMIT_MAX, SKIPS_MAX, Total},
+    list::{COUNT_MAX, ESTIMATE_MAX, LIMIT_DEFAULT, LIMIT_MAX, SKIPS_MAX},
     resource::{Comparisons, collection},
     walk,
 };
@@ -309,17 +313,7 @@ pub fn list_at<R: Resource>(path: impl Into<String>, id: &str) -> Operation {
         .maximum(Some(LIMIT_MAX))
         .default(Some(LIMIT_DEFAULT.into()));
     let mut operation = Operation::get(path, id);
-    let items = ArrayBuilder::new().items(operation.named::<R::View>());
-    let cursor = text(None)
-        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
-        .description(Some("Where the list goes on; null at its end."));
-    let total = operation.named::<Total>();
-    let page = ObjectBuilder::new()
-        .property("items", items)
-        .property("next_cursor", cursor)
-        .property("total", total)
-        .required("items")
-        .required("next_cursor");
+    let page = page::<R>(&mut operation);
     let query =
         |name, schema, about: &str| parameter(name, ParameterIn::Query, schema, about.to_owned());
     operation
@@ -333,7 +327,7 @@ pub fn list_at<R: Resource>(path: impl Into<String>, id: &str) -> Operation {
         .parameter(query("sort", text(None).enum_values(Some(orders)), SORT))
         .parameter(query("count", text(None).enum_values(Some(COUNTS)), &count))
         .parameter(fields::<R>())
-        .answers("200", "A page.", page.build(), &[LINK, INDEX])
+        .answers("200", "A page.", page, &[LINK, INDEX])
 }
 
 /// `POST` to a collection.

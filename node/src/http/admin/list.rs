@@ -235,7 +235,7 @@ fn total<R: Resource>(
     let (mut value, mut after) = (0_usize, None);
     loop {
         let wanted = LIMIT_MAX.min(most.saturating_sub(value).saturating_add(1));
-        let mut rows = walk.rows(tables, tenant, after.as_ref(), wanted)?;
+        let mut rows = walk.rows::<R>(tables, tenant, after.as_ref(), wanted)?;
         value = value.saturating_add(rows.len());
         if value > most {
             return Ok(Total { value: most, relation: Relation::AtLeast });
@@ -262,7 +262,7 @@ fn page<R: Resource>(
         loop {
             let after = last.as_ref().filter(|last| last.part == part);
             let wanted = limit.saturating_sub(items.len()).saturating_add(1);
-            let rows = walk.rows(tables, tenant, after, wanted)?;
+            let rows = walk.rows::<R>(tables, tenant, after, wanted)?;
             let more = rows.len() == wanted;
             for position in rows {
                 if items.len() == limit || skipped == SKIPS_MAX {

@@ -16,6 +16,7 @@ pub mod cursor;
 pub mod deprecation;
 pub mod describe;
 pub mod document;
+pub mod effective;
 pub mod etag;
 pub mod failed_logins;
 pub mod filter;
@@ -25,16 +26,19 @@ pub mod keys;
 pub mod licenses;
 pub mod list;
 pub mod logout;
+pub mod named;
 pub mod operations;
 pub mod passwords;
+pub mod permissions;
 pub mod position;
 pub mod profiles;
 pub mod rates;
 pub mod recall;
 pub mod resource;
-pub mod role;
+pub mod roles;
 pub mod routes;
 pub mod sessions;
+pub mod sets;
 pub mod shape;
 pub mod tenants;
 pub mod users;
@@ -62,4 +66,7 @@ pub fn routes() -> Routes {
         .merge(licenses::routes())
         .merge(rates::routes())
         .merge(client_scopes::routes())
+        .merge(permissions::routes())
+        .merge(roles::routes())
+        .merge(effective::routes())
 }

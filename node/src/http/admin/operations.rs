@@ -43,9 +43,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let params = RawPathParams::from_request_parts(parts, state).await;
         let params = params.map_err(|_| Class::NOT_FOUND)?;
         let text = params.iter().find(|(name, _)| *name == "id").map(|(_, text)| text);
-        // The same answer as for an id that never existed.
-        let id = text.filter(|text| text.len() == HYPHENATED).and_then(|text| text.parse().ok());
-        let id: uuid::Uuid = id.ok_or(Class::NOT_FOUND)?;
+        Self::parse(text.unwrap_or_default())
+    }
+}
+
+impl Id {
+    /// An id as it stands in a path.
+    ///
+    /// # Errors
+    /// [`Class::NOT_FOUND`], the same answer as for an id that never existed.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        let id = Some(text).filter(|text| text.len() == HYPHENATED);
+        let id: uuid::Uuid = id.and_then(|text| text.parse().ok()).ok_or(Class::NOT_FOUND)?;
         Ok(Self(id.into_bytes()))
     }
 }

@@ -169,6 +169,18 @@ pub trait Resource: Send + Sync + 'static {
         Ok(table::record(tables, Self::home(tenant, id), id)?)
     }
 
+    /// Those that the product makes itself and that are stored nowhere, each with its text in the
+    /// index of [`Self::ORDER`].
+    ///
+    /// # Errors
+    /// Faults only.
+    fn built_in(
+        _tables: &impl Tables,
+        _tenant: TenantId,
+    ) -> Result<Vec<(String, Self::Record)>, Error> {
+        Ok(Vec::new())
+    }
+
     /// Makes one.
     fn create(
         asking: Asking,

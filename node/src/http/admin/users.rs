@@ -22,10 +22,9 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         admin::{
-            Asking, Caller, Done, Resource, Routes, import,
+            Asking, Caller, Done, Resource, Routes, import, named,
             operations::Id,
             resource::{Attribute, Column, Comparisons, Place},
-            role,
         },
         error::Failure,
     },
@@ -61,7 +60,7 @@ pub struct Input {
     #[schema(default = true)]
     enabled: bool,
     /// `administrator`, or ids of roles.
-    #[serde(default, with = "role")]
+    #[serde(default, with = "named")]
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleId>,
     /// A new password; without it the old one stays.
@@ -93,7 +92,7 @@ pub struct View {
     profile: BTreeMap<String, String>,
     address: BTreeMap<String, String>,
     enabled: bool,
-    #[serde(with = "role")]
+    #[serde(with = "named")]
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleId>,
     /// Whether it can sign in with a password.

@@ -8,7 +8,7 @@
 use actors::Error;
 use identity::{
     id::TenantId,
-    table::{FoundRow, Span, Table, Tables},
+    table::{FoundRow, Record, Span, Table, Tables},
 };
 use serde_json::Value;
 
@@ -169,7 +169,7 @@ impl Walk {
     ///
     /// # Errors
     /// Faults only.
-    pub fn rows(
+    pub fn rows<R: Resource>(
         &self,
         tables: &impl Tables,
         tenant: TenantId,
@@ -203,6 +203,39 @@ impl Walk {
             }
             positions.push(Position { part: 0, text, id });
         }
+        let built_in = R::built_in(tables, tenant)?;
+        if !built_in.is_empty() {
+            self.join(R::ORDER, built_in, after, &mut positions);
+            positions.truncate(limit);
+        }
         Ok(positions)
+    }
+
+    /// Gives what is stored nowhere its place in the order.
+    fn join<R: Record>(
+        &self,
+        order: Column,
+        built_in: Vec<(String, R)>,
+        after: Option<&Position>,
+        positions: &mut Vec<Position>,
+    ) {
+        let by_id = match self.along {
+            Along::Ids(_) => true,
+            Along::Index(column) if column.index == order.index => false,
+            Along::Index(_) => return,
+        };
+        let compare = |one: &Position, other: &Position| {
+            let forward = if by_id { one.id.cmp(&other.id) } else { one.text.cmp(&other.text) };
+            if self.backward { forward.reverse() } else { forward }
+        };
+        let fits = |text: &str| text.starts_with(&self.text) && (!self.exact || text == self.text);
+        for (text, record) in built_in.into_iter().filter(|(text, _)| fits(text)) {
+            let text = if by_id { Vec::new() } else { text.into_bytes() };
+            let position = Position { part: 0, text, id: record.key() };
+            if after.is_none_or(|last| compare(&position, last).is_gt()) {
+                positions.push(position);
+            }
+        }
+        positions.sort_by(compare);
     }
 }

@@ -120,6 +120,7 @@ impl From<Rejection> for Failure {
                 };
                 Self::new(class).detail(refusal.to_string())
             }
+            Rejection::InUse(what) => Self::new(Class::CONFLICT).detail(what),
         }
     }
 }
@@ -184,6 +185,7 @@ mod tests {
             (Rejection::Throttled { until_ms: 1 }, 429, "rate_limited"),
             (license(Some(10)), 403, "license_limit"),
             (license(None), 403, "license_feature"),
+            (Rejection::InUse("roles hold it".into()), 409, "conflict"),
         ] {
             let class = Failure::from(rejection.clone()).class();
             assert_eq!((class.status.as_u16(), class.code), (status, code), "{rejection:?}");

@@ -52,6 +52,10 @@ BODIES = {
         "authentication": "client_secret_basic",
         "grant_types": ["client_credentials"],
     },
+    "PermissionInput": lambda world: {"name": name("things") + ":use"},
+    "PermissionIds": lambda world: {"permissions": ["users:read"]},
+    "RoleInput": lambda world: {"name": name("role")},
+    "RoleIds": lambda world: {"roles": ["reader"]},
 }
 
 # A precondition fails before the body is looked at (RFC 9110 §13.2.1), and each line of an import is
@@ -176,7 +180,7 @@ class World:
         collection, place = path.rsplit("/", 1)
         for at, value in values.items():
             collection = collection.replace(f"{{{at}}}", value)
-        self.http.post(URL + collection, json={place[1:-1]: values[place[1:-1]]})
+        self.http.post(URL + collection, json={OTHERS[place[1:-1]]: [values[place[1:-1]]]})
 
 
 # schemathesis loads this file too, as its hooks: every answer is counted.

@@ -1,0 +1,65 @@
+//! Nobody hands on what they do not hold, and nobody touches who or what holds more than they do.
+//!
+//! One comparison for both: what is assigned to a holder, before or after a change, must be covered
+//! by the rights of who asks. Every command that changes a user, a client, or what confers rights
+//! on them goes through here.
+
+use super::{Held, Holder, effective, held, is_default};
+use crate::{
+    applying::Applying,
+    fault::Fault,
+    outcome::{Rejection, Stop},
+    principal::Principal,
+    table::TablesMut,
+};
+
+impl<T: TablesMut> Applying<'_, T> {
+    /// Refuses unless who asks holds everything that is assigned to `holder`.
+    ///
+    /// # Errors
+    /// [`Rejection::Denied`] naming one thing that is missing.
+    pub(crate) fn require_all_of(&self, holder: &impl Holder) -> Result<(), Stop> {
+        let theirs = self.held_by(holder)?;
+        self.require_covered(&theirs)
+    }
+
+    /// Refuses unless who asks holds all of it before and after, and unless it can be followed to
+    /// its end afterwards; `field` is where that is written.
+    ///
+    /// # Errors
+    /// [`Rejection::Denied`], [`Rejection::Invalid`].
+    pub(crate) fn require_may_confer(
+        &self,
+        field: &str,
+        before: &impl Holder,
+        after: &impl Holder,
+    ) -> Result<(), Stop> {
+        if before.assigned() == after.assigned() {
+            return Ok(());
+        }
+        let theirs = self.held_by(after)?;
+        if theirs.unknown() {
+            return Err(Rejection::invalid(field, "would lead to more roles than 500").into());
+        }
+        self.require_covered(&theirs)
+    }
+
+    /// Whether platform permissions can be held here.
+    pub(crate) fn is_default(&self) -> Result<bool, Fault> {
+        is_default(self.tables, self.tenant)
+    }
+
+    fn held_by(&self, holder: &impl Holder) -> Result<Held, Fault> {
+        effective::held(self.tables, self.tenant, &holder.assigned())
+    }
+
+    fn require_covered(&self, theirs: &Held) -> Result<(), Stop> {
+        if self.draft.principal == Principal::System || *theirs == Held::default() {
+            return Ok(());
+        }
+        match held(self.tables, &self.draft.principal)?.lacks(theirs) {
+            Some(missing) => Err(Rejection::Denied(missing).into()),
+            None => Ok(()),
+        }
+    }
+}

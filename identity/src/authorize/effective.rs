@@ -1,0 +1,133 @@
+//! What roles confer: one walk, from what is assigned through composites, for decisions, for
+//! delegation and for showing where a right comes from.
+//!
+//! Every walk is bounded. Roles that are deleted or never were confer nothing. Rows are read
+//! through [`Tables::authority`], because a principal may act outside its own tenant.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{Held, is_default};
+use crate::{
+    fault::Fault,
+    id::{PermissionId, RoleId, TenantId},
+    roles::{self, Role},
+    table::Tables,
+};
+
+/// Most roles that one walk looks at.
+pub const ROLES_MAX: usize = 500;
+
+/// What is assigned to somebody or something, before it is followed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Assigned {
+    /// Permissions of its own (roles have some).
+    pub permissions: BTreeSet<PermissionId>,
+    /// Roles.
+    pub roles: BTreeSet<RoleId>,
+    /// It stands for whoever there is in the tenant.
+    pub everybody: bool,
+}
+
+impl Assigned {
+    /// Whether nothing can come of it.
+    pub fn is_empty(&self) -> bool {
+        !self.everybody && self.permissions.is_empty() && self.roles.is_empty()
+    }
+}
+
+/// Whoever or whatever has rights assigned: users and clients, and what confers rights on them.
+pub trait Holder {
+    /// What is assigned to it.
+    fn assigned(&self) -> Assigned;
+}
+
+/// How a role is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The role that is assigned; the reached one itself, or one that contains it.
+    pub assigned: RoleId,
+}
+
+/// Follows everything assigned and hands every live role over once, with where it was first
+/// reached from. Returned is whether that was all of it.
+///
+/// # Errors
+/// Faults only.
+pub fn walk(
+    tables: &impl Tables,
+    tenant: TenantId,
+    assigned: &Assigned,
+    mut each: impl FnMut(&Origin, &Role),
+) -> Result<bool, Fault> {
+    let mut seen: BTreeSet<RoleId> = BTreeSet::new();
+    let roots = assigned.roles.iter().map(|role| (*role, Origin { assigned: *role }));
+    let mut waiting: VecDeque<(RoleId, Origin)> = roots.collect();
+    while let Some((id, origin)) = waiting.pop_front() {
+        if seen.contains(&id) {
+            continue;
+        }
+        if seen.len() == ROLES_MAX {
+            return Ok(false);
+        }
+        seen.insert(id);
+        if let Some(role) = roles::authority(tables, tenant, id)? {
+            each(&origin, &role);
+            waiting.extend(role.composites.iter().map(|composite| (*composite, origin)));
+        }
+    }
+    Ok(true)
+}
+
+/// What comes of it all.
+///
+/// # Errors
+/// Faults only.
+pub fn held(tables: &impl Tables, tenant: TenantId, assigned: &Assigned) -> Result<Held, Fault> {
+    if assigned.is_empty() {
+        return Ok(Held::default());
+    }
+    let mut held = Held::of_tenant(is_default(tables, tenant)?);
+    if assigned.everybody {
+        held.permit_everything();
+    }
+    held.permit(&assigned.permissions);
+    if !walk(tables, tenant, assigned, |_, role| held.add(role))? {
+        held.leave_unknown();
+    }
+    Ok(held)
+}
+
+/// Where each permission comes from: the role that names it, and how that was reached.
+pub type Sources = BTreeMap<PermissionId, Vec<(RoleId, Origin)>>;
+
+/// What comes of everything assigned, explained.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    /// What comes of it.
+    pub held: Held,
+    /// Where each permission that a role names comes from.
+    pub sources: Sources,
+    /// Every role that was reached.
+    pub reached: Vec<(Role, Origin)>,
+}
+
+/// What comes of it all, and where each permission that a role names comes from.
+///
+/// # Errors
+/// Faults only.
+pub fn sources(
+    tables: &impl Tables,
+    tenant: TenantId,
+    assigned: &Assigned,
+) -> Result<Explained, Fault> {
+    let held = held(tables, tenant, assigned)?;
+    let mut sources = Sources::new();
+    let mut reached = Vec::new();
+    walk(tables, tenant, assigned, |origin, role| {
+        for id in role.permissions.iter().filter(|id| held.permissions().contains(id)) {
+            sources.entry(*id).or_default().push((role.id, *origin));
+        }
+        reached.push((role.clone(), *origin));
+    })?;
+    Ok(Explained { held, sources, reached })
+}

@@ -1,0 +1,73 @@
+//! Samples of roles, permissions and the commands about them.
+
+use identity::{
+    command::Command,
+    id::{PermissionId, RoleId},
+    permissions::{self, Definition},
+    roles::{self, Change, Role},
+};
+
+use crate::{
+    Sample,
+    records::{AT, CLIENT, USER},
+    sample,
+};
+
+const ROLE: RoleId = RoleId::from_bytes([0x61; 16]);
+const INNER: RoleId = RoleId::from_bytes([0x62; 16]);
+const PERMISSION: PermissionId = PermissionId::from_bytes([0x63; 16]);
+
+fn role() -> Role {
+    Role {
+        revision: 3,
+        description: "Approves what others wrote".into(),
+        permissions: [PERMISSION, permissions::id_of(identity::users::READ)].into(),
+        composites: [INNER, RoleId::READER].into(),
+        deleted_at_ms: Some(AT + 9),
+        updated_at_ms: AT + 8,
+        ..Role::new(ROLE, "approver".into(), AT)
+    }
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    let definition = Definition {
+        id: PERMISSION,
+        revision: 2,
+        name: "invoices:approve".into(),
+        description: "Approving invoices".into(),
+        deleted_at_ms: Some(AT + 9),
+        created_at_ms: AT,
+        updated_at_ms: AT + 8,
+    };
+    vec![
+        sample("role", role()),
+        sample("role-plain", Role::new(ROLE, "approver".into(), AT)),
+        sample("permission", definition),
+    ]
+}
+
+pub(crate) fn commands() -> Vec<Command> {
+    let (id, expected) = (PERMISSION, Some(3));
+    let settings = permissions::Settings {
+        name: "invoices:approve".into(),
+        description: "Approving invoices".into(),
+    };
+    let of_permissions = [
+        permissions::Command::Create { id, settings: settings.clone() },
+        permissions::Command::Update { id, expected, settings },
+        permissions::Command::Delete { id, expected },
+    ];
+    let (id, settings) = (ROLE, roles::Settings::of(&role()));
+    let of_roles = [
+        roles::Command::Create { id, settings: settings.clone() },
+        roles::Command::Update { id, expected, settings },
+        roles::Command::Delete { id, expected },
+        roles::Command::Permissions { id, change: Change::Add([PERMISSION].into()) },
+        roles::Command::Composites { id, change: Change::Remove(INNER) },
+        roles::Command::OfUser { user: USER, change: Change::Add([ROLE, INNER].into()) },
+        roles::Command::OfClient { client: CLIENT, change: Change::Remove(ROLE) },
+    ];
+    let mut all: Vec<Command> = of_permissions.map(Command::Permissions).into();
+    all.extend(of_roles.map(Command::Roles));
+    all
+}
