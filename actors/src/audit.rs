@@ -2,15 +2,20 @@
 //! checkpoints.
 //!
 //! A flip, an insertion, a deletion and a reorder break the chain itself; a truncation contradicts
-//! the head or a checkpoint. Whoever can remove checkpoints too is found by an anchor kept
-//! elsewhere.
+//! the head or a checkpoint. A trail whose oldest events were removed by retention begins after
+//! what a signed statement names; without one the first event is missing. Whoever can remove
+//! checkpoints too is found by an anchor kept elsewhere.
+
+pub mod retention;
+pub mod trail;
 
 use std::path::Path;
 
 use identity::{
     apply::{AUDIT_CHAIN, AUDIT_CHECKPOINT, AUDIT_HEAD, AUDIT_PERSONAL},
+    audit::AUDIT_TRIM,
     codec,
-    event::{self, AuditEvent, ChainHead, Checkpoint, Personal},
+    event::{self, AuditEvent, ChainHead, Checkpoint, Personal, TrimPoint},
     fault::Fault,
     id::TenantId,
     table::{FoundRow, Record as _, Row, Span, Tables},
@@ -50,6 +55,8 @@ pub struct Report {
     pub checkpoints: u64,
     /// Events whose personal values were erased.
     pub erased: u64,
+    /// The last event that retention removed; 0 if none was.
+    pub removed: u64,
     /// The chain's end.
     pub end: ChainHead,
     /// The first thing that is wrong.
@@ -67,10 +74,29 @@ pub fn verify(
     anchor: Option<Anchor>,
 ) -> Result<Report, Fault> {
     let mut report = Report::default();
-    if let Err(problem) = walk(tables, tenant, key, anchor, &mut report)? {
-        report.problem = Some(problem);
-    }
+    while !verify_on(tables, tenant, key, anchor, u64::MAX, &mut report)? {}
     Ok(report)
+}
+
+/// Goes on where a report ends, for about `most` events; whether nothing is left to verify.
+///
+/// # Errors
+/// Faults only.
+pub fn verify_on(
+    tables: &impl Tables,
+    tenant: TenantId,
+    key: &[u8],
+    anchor: Option<Anchor>,
+    most: u64,
+    report: &mut Report,
+) -> Result<bool, Fault> {
+    match walk(tables, tenant, key, anchor, most, report)? {
+        Ok(done) => Ok(done),
+        Err(problem) => {
+            report.problem = Some(problem);
+            Ok(true)
+        }
+    }
 }
 
 type Found<T> = Result<Result<T, Problem>, Fault>;
@@ -84,9 +110,17 @@ fn walk(
     tenant: TenantId,
     key: &[u8],
     anchor: Option<Anchor>,
+    most: u64,
     report: &mut Report,
-) -> Found<()> {
+) -> Found<bool> {
+    if let Err(problem) = beginning(tables, tenant, key, report)? {
+        return Ok(Err(problem));
+    }
+    let until = report.events.saturating_add(most);
     loop {
+        if report.events >= until {
+            return Ok(Ok(false));
+        }
         let from = report.end.sequence.saturating_add(1);
         let span = Span::Audit { part: AUDIT_CHAIN, from };
         let rows = tables.scan(tenant, span, STRIDE, false)?;
@@ -105,6 +139,9 @@ fn walk(
                 return problem(sequence, "it is not the event that was written down elsewhere");
             }
         }
+        if let Err(problem) = checkpoints(tables, tenant, key, from, report)? {
+            return Ok(Err(problem));
+        }
     }
     let end = report.end;
     if anchor.is_some_and(|anchor| anchor.sequence > end.sequence) {
@@ -118,7 +155,34 @@ fn walk(
         let first = end.sequence.min(head.sequence).saturating_add(1);
         return problem(first, "the trail's end is not the one its head names");
     }
-    checkpoints(tables, tenant, key, report)
+    // Those of events that hold have been looked at.
+    let from = end.sequence.saturating_add(1);
+    let span = Span::Audit { part: AUDIT_CHECKPOINT, from };
+    if !tables.scan(tenant, span, 1, false)?.is_empty() {
+        return problem(from, "a checkpoint covers it, but it is missing");
+    }
+    Ok(Ok(true))
+}
+
+/// Where the trail begins now: events that were removed on purpose are not missing.
+fn beginning(tables: &impl Tables, tenant: TenantId, key: &[u8], report: &mut Report) -> Found<()> {
+    let Some(bytes) = tables.get(tenant, Row::Audit { part: AUDIT_TRIM, sequence: 0 })? else {
+        return Ok(Ok(()));
+    };
+    let point = codec::decode::<TrimPoint>(&bytes).ok().filter(|point| {
+        let TrimPoint { sequence, hash, at_ms, .. } = point;
+        let bytes = TrimPoint::signed_bytes(tenant, *sequence, hash, *at_ms);
+        checkpoint_is_genuine(key, &bytes, &point.signature)
+    });
+    let Some(point) = point else {
+        return problem(1, "what says that the oldest events were removed is not genuine");
+    };
+    report.removed = point.sequence;
+    // A verification that goes on may have been overtaken.
+    if point.sequence > report.end.sequence {
+        report.end = ChainHead { sequence: point.sequence, hash: point.hash };
+    }
+    Ok(Ok(()))
 }
 
 fn step(
@@ -159,13 +223,14 @@ fn step(
     Ok(Ok(()))
 }
 
+/// The checkpoints of the events from `from` to where the report ends.
 fn checkpoints(
     tables: &impl Tables,
     tenant: TenantId,
     key: &[u8],
+    mut from: u64,
     report: &mut Report,
 ) -> Found<()> {
-    let mut from = 0;
     loop {
         let span = Span::Audit { part: AUDIT_CHECKPOINT, from };
         let rows = tables.scan(tenant, span, STRIDE, false)?;
@@ -179,6 +244,9 @@ fn checkpoints(
             let FoundRow::Audit { sequence, .. } = found.row else {
                 return Err(Fault::new("a scan of checkpoints returned another row"));
             };
+            if sequence > report.end.sequence {
+                return Ok(Ok(()));
+            }
             let Ok(checkpoint) = codec::decode::<Checkpoint>(&found.value) else {
                 return problem(sequence, "its checkpoint cannot be read");
             };
@@ -192,10 +260,6 @@ fn checkpoints(
                 && checkpoint_is_genuine(key, &bytes, &checkpoint.signature);
             if !genuine {
                 return problem(sequence, "its checkpoint is not genuine");
-            }
-            if sequence > report.end.sequence {
-                let first = report.end.sequence.saturating_add(1);
-                return problem(first, "a checkpoint covers it, but it is missing");
             }
             let row = Row::Audit { part: AUDIT_CHAIN, sequence };
             let covered =

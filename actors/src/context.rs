@@ -17,6 +17,7 @@ use identity::{
 use storage::{Pinned, View};
 
 use crate::{
+    changes::Feeds,
     error::Error,
     licenses,
     runtime::{
@@ -74,6 +75,7 @@ pub(crate) struct Services {
     pub(crate) seen: Seen,
     pub(crate) fetcher: Option<Fetcher>,
     pub(crate) limiter: Limiter,
+    pub(crate) feeds: Feeds,
 }
 
 /// One consistent state to read from.
@@ -285,6 +287,11 @@ impl Context {
         let reply = self.propose(asker, placement, command).await?;
         let outcome = reply.result.clone()?;
         Ok((outcome, reply))
+    }
+
+    /// Lets everybody go who waits for a change: this node is about to end.
+    pub fn close_feeds(&self) {
+        self.0.feeds.close();
     }
 
     /// Whether this node leads.

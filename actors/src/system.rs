@@ -11,6 +11,7 @@ use ractor::{Actor, ActorRef};
 use zeroize::Zeroizing;
 
 use crate::{
+    changes::Feeds,
     context::{Asker, Context, Services, Settings},
     error::Error,
     runtime::{
@@ -260,6 +261,7 @@ async fn services(
         seen: Seen::default(),
         fetcher,
         limiter: Limiter::default(),
+        feeds: Feeds::default(),
     })))
 }
 

@@ -13,9 +13,10 @@ use actors::{
 use identity::{
     apply::{AUDIT_CHAIN, AUDIT_CHECKPOINT, AUDIT_HEAD, apply_entry},
     applying::Mode,
+    audit::{AUDIT_TRIM, Command as Retention},
     codec,
     command::Command,
-    event::{AuditEvent, ChainHead, Checkpoint, event_hash},
+    event::{AuditEvent, ChainHead, Checkpoint, TrimPoint, event_hash},
     id::{RequestId, TenantId},
     principal::{Principal, Source},
     stamp::{Draft, Entry, Placement, Stamp},
@@ -274,4 +275,41 @@ fn a_rewritten_trail_contradicts_its_checkpoint() {
         (AUDIT_CHECKPOINT, sequence, Some(codec::encode(&forged))),
     ]);
     assert_eq!(trail.problem().0, EVENTS);
+}
+
+#[test]
+fn a_trail_that_retention_made_shorter_holds_by_its_statement_and_not_without() {
+    let mut trail = Trail::new();
+    trail.apply(Command::Audit(Retention::SetRules { expected: None, keep_s: Some(86_400) }));
+    // Later than a day.
+    trail.index += 200_000_000;
+    let hash = trail.event(8).hash;
+    let signed = |trail: &Trail, bytes: &[u8]| {
+        let signature = trail.keyring.sign_checkpoint(bytes).unwrap().to_vec();
+        TrimPoint { tenant: TENANT, sequence: 8, hash, at_ms: 5, signature }
+    };
+    let point = signed(&trail, &TrimPoint::signed_bytes(TENANT, 8, &hash, 5));
+    trail.apply(Command::Audit(Retention::Trim(point.clone())));
+    let report = trail.verify(Some(trail.anchor));
+    assert_eq!(report.problem, None);
+    assert_eq!((report.removed, report.events), (8, trail.head().sequence - 8));
+
+    // A piece at a time it is the same.
+    let pinned = trail.store.pin();
+    let (view, key) = (pinned.view().unwrap(), trail.keyring.checkpoint_public_key());
+    let mut pieces = Report::default();
+    while !audit::verify_on(&view, TENANT, &key, None, 1, &mut pieces).unwrap() {}
+    assert_eq!(pieces, report);
+    drop(view);
+    drop(pinned);
+
+    let stored = trail.get(AUDIT_TRIM, 0);
+    trail.tamper(&[(AUDIT_TRIM, 0, None)]);
+    assert_eq!(trail.problem().0, 1, "without it the first event is missing");
+    // What was signed as a checkpoint is no statement that something was removed.
+    let other = signed(&trail, &Checkpoint::signed_bytes(TENANT, 8, &hash, 5));
+    trail.tamper(&[(AUDIT_TRIM, 0, Some(codec::encode(&other)))]);
+    assert_eq!(trail.problem().0, 1);
+    trail.tamper(&[(AUDIT_TRIM, 0, Some(stored)), (AUDIT_CHAIN, 9, None)]);
+    assert_eq!(trail.problem().0, 9, "more than it names is missing");
 }

@@ -15,7 +15,7 @@ use crate::{
     outcome::{Outcome, Rejection, Stop},
     principal::Principal,
     stamp::Draft,
-    table::{self, Record, Row, Table, TablesMut},
+    table::{self, BY_DELETION, Record, Row, Table, TablesMut},
 };
 
 /// A full apply, or the leader's rehearsal that only has to leave the same rows behind that later
@@ -24,7 +24,7 @@ use crate::{
 pub enum Mode {
     /// Everything, audit and history included.
     Full,
-    /// Without audit, history and outbox, which no rule reads.
+    /// Without audit, history and outbox, which no rule reads but that of their own retention.
     Rehearsal,
 }
 
@@ -153,7 +153,18 @@ impl<T: TablesMut> Applying<'_, T> {
         }
         after.set_revision(before.revision().saturating_add(1));
         after.touch(self.now_ms);
+        self.list_deletion(before, &after);
         self.write(Some(before), &after)
+    }
+
+    /// What is deleted has given its names back and is on no list but this one.
+    fn list_deletion<R: Record>(&mut self, before: &R, after: &R) {
+        let text = |at_ms: u64| format!("{at_ms:020}");
+        match (before.deleted_at_ms(), after.deleted_at_ms()) {
+            (None, Some(at_ms)) => self.list(R::TABLE, BY_DELETION, &text(at_ms), after.key()),
+            (Some(at_ms), None) => self.unlist(R::TABLE, BY_DELETION, &text(at_ms), after.key()),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
     }
 
     fn write<R: Record>(&mut self, before: Option<&R>, after: &R) -> Outcome {

@@ -71,6 +71,12 @@ pub const CHANGES: &[Change] = &[
         feature_level: 1,
     },
     Change { number: 16, date: "2026-11-25", what: "permissions and roles", feature_level: 1 },
+    Change {
+        number: 17,
+        date: "2026-11-25",
+        what: "restoring, retention of the audit trail",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     apply::AUDIT_CHECKPOINT,
     applying::Applying,
-    attempts,
+    attempts, audit,
     authorize::Permission,
     client_scopes, clients, cluster, codec, consents,
-    event::{Checkpoint, Target},
+    event::{self, Checkpoint, Target},
     keys, licenses, logout, oauth,
     outcome::{Outcome, Rejection, Stop},
-    passwords, permissions, profiles, rates, roles, sessions, setup,
+    passwords, permissions, profiles, rates, restore, roles, sessions, setup,
     sweep::Sweep,
     table::{Row, TablesMut},
     tenants, users,
@@ -67,6 +67,10 @@ pub enum Command {
     Permissions(permissions::Command),
     /// Roles, and who holds them.
     Roles(roles::Command),
+    /// What was deleted comes back.
+    Restore(restore::Command),
+    /// How long audit trails are kept.
+    Audit(audit::Command),
 }
 
 /// The permissions that commands and reads of the administration API ask for. Their ids are made of
@@ -99,6 +103,13 @@ pub const PERMISSIONS: &[Permission] = &[
     permissions::WRITE,
     roles::READ,
     roles::WRITE,
+    event::READ,
+    event::READ_CLUSTER,
+    event::PERSONAL,
+    event::CHANGES,
+    event::CHANGES_OF_ALL,
+    audit::READ,
+    audit::WRITE,
 ];
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -141,6 +152,8 @@ impl Command {
             Self::ClientScopes(command) => command.name(),
             Self::Permissions(command) => command.name(),
             Self::Roles(command) => command.name(),
+            Self::Restore(command) => command.name(),
+            Self::Audit(command) => command.name(),
         }
     }
 
@@ -199,6 +212,8 @@ impl Command {
             Self::ClientScopes(command) => command.apply(at),
             Self::Permissions(command) => command.apply(at),
             Self::Roles(command) => command.apply(at),
+            Self::Restore(command) => command.apply(at),
+            Self::Audit(command) => command.apply(at),
         }
     }
 }

@@ -9,11 +9,23 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    authorize::Permission,
     codec::{self, Persisted},
     id::{RequestId, TenantId},
     principal::{Principal, Source},
     table::Table,
 };
+
+/// Reading the audit trail.
+pub const READ: Permission = Permission::read("audit-logs");
+/// Seeing where requests in it came from.
+pub const PERSONAL: Permission = Permission::read("audit-logs-personal");
+/// Reading the cluster's own audit trail.
+pub const READ_CLUSTER: Permission = Permission::read("cluster-audit-logs").of_platform();
+/// Reading the change feed.
+pub const CHANGES: Permission = Permission::read("changes");
+/// Reading the change feed of all tenants.
+pub const CHANGES_OF_ALL: Permission = Permission::read("cluster-changes").of_platform();
 
 /// What was acted on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +134,37 @@ impl Checkpoint {
     /// What the signature covers.
     pub fn signed_bytes(tenant: TenantId, sequence: u64, hash: &[u8; 32], at_ms: u64) -> Vec<u8> {
         let mut bytes = b"vaultara audit checkpoint 1".to_vec();
+        bytes.extend_from_slice(&tenant.bytes());
+        bytes.extend_from_slice(&sequence.to_be_bytes());
+        bytes.extend_from_slice(hash);
+        bytes.extend_from_slice(&at_ms.to_be_bytes());
+        bytes
+    }
+}
+
+/// A signed statement that everything up to an event was removed because its time was over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrimPoint {
+    /// The tenant whose chain it is.
+    pub tenant: TenantId,
+    /// Sequence of the last event that was removed.
+    pub sequence: u64,
+    /// That event's hash: the first one that is left names it.
+    pub hash: [u8; 32],
+    /// State time when it was signed, milliseconds.
+    pub at_ms: u64,
+    /// Ed25519 signature over [`TrimPoint::signed_bytes`].
+    pub signature: Vec<u8>,
+}
+
+impl Persisted for TrimPoint {
+    const KIND: [u8; 2] = *b"_t";
+}
+
+impl TrimPoint {
+    /// What the signature covers; no checkpoint can stand for it.
+    pub fn signed_bytes(tenant: TenantId, sequence: u64, hash: &[u8; 32], at_ms: u64) -> Vec<u8> {
+        let mut bytes = b"vaultara audit trim 1".to_vec();
         bytes.extend_from_slice(&tenant.bytes());
         bytes.extend_from_slice(&sequence.to_be_bytes());
         bytes.extend_from_slice(hash);

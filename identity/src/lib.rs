@@ -9,6 +9,7 @@
 pub mod apply;
 pub mod applying;
 pub mod attempts;
+pub mod audit;
 pub mod authorize;
 pub mod changes;
 pub mod client_scopes;
@@ -32,6 +33,7 @@ pub mod permissions;
 pub mod principal;
 pub mod profiles;
 pub mod rates;
+pub mod restore;
 pub mod roles;
 pub mod secret;
 pub mod sessions;

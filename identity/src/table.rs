@@ -27,7 +27,8 @@ pub enum Row<'a> {
     Flow { table: Table, digest: [u8; 32] },
     /// One revision of a record.
     History { table: Table, id: [u8; 16], revision: u64 },
-    /// Part 0 head, 1 chain, 2 erasable personal values, 3 signed checkpoints.
+    /// Part 0 head, 1 chain, 2 erasable personal values, 3 signed checkpoints, 4 where the trail
+    /// begins if its oldest events were removed.
     Audit { part: u8, sequence: u64 },
     /// What expires when; lazy, every reader compares `expires_at` itself.
     Expiry { at_ms: u64, table: Table, key: &'a [u8] },
@@ -135,6 +136,9 @@ pub trait TablesMut: Tables {
     fn release(&mut self);
 }
 
+/// List of deleted records of every kind that says when one was deleted, by that moment.
+pub const BY_DELETION: u8 = 255;
+
 /// A record: the unit of history, ETag and soft deletion.
 pub trait Record: Persisted + Clone {
     /// Its table; equal to [`Persisted::KIND`].
@@ -145,6 +149,10 @@ pub trait Record: Persisted + Clone {
     fn revision(&self) -> u64;
     /// Whether its revisions are kept; volatile records (sessions, grants) keep none.
     const HISTORY: bool = true;
+    /// When it was deleted, softly; kinds of record that can be restored say so.
+    fn deleted_at_ms(&self) -> Option<u64> {
+        None
+    }
     /// Called by the mechanism when it writes.
     fn set_revision(&mut self, revision: u64);
     /// Called by the mechanism when a write changes something, so that an equal write changes

@@ -5,6 +5,7 @@
 //! to authentication, its names released.
 
 mod apply;
+mod restore;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -186,6 +187,10 @@ impl Record for User {
 
     fn revision(&self) -> u64 {
         self.revision
+    }
+
+    fn deleted_at_ms(&self) -> Option<u64> {
+        self.deleted_at_ms
     }
 
     fn set_revision(&mut self, revision: u64) {

@@ -8,6 +8,8 @@ extern crate vaultara_identity as identity;
 
 #[path = "apply/attempts.rs"]
 mod attempts;
+#[path = "apply/audit.rs"]
+mod audit;
 #[path = "apply/authorization.rs"]
 mod authorization;
 #[path = "apply/client_scopes.rs"]
@@ -52,6 +54,8 @@ mod records;
 mod refresh;
 #[path = "apply/refresh_gate.rs"]
 mod refresh_gate;
+#[path = "apply/restore.rs"]
+mod restore;
 #[path = "apply/rights.rs"]
 mod rights;
 #[path = "apply/roles.rs"]

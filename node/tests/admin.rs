@@ -5,8 +5,12 @@
 
 #[path = "admin/api.rs"]
 mod api;
+#[path = "admin/audit_logs.rs"]
+mod audit_logs;
 #[path = "admin/authorization.rs"]
 mod authorization;
+#[path = "admin/changes.rs"]
+mod changes;
 #[path = "admin/command_line.rs"]
 mod command_line;
 #[path = "admin/conditions.rs"]
@@ -15,6 +19,8 @@ mod conditions;
 mod crud;
 #[path = "admin/delegation.rs"]
 mod delegation;
+#[path = "admin/history.rs"]
+mod history;
 #[path = "admin/idempotency.rs"]
 mod idempotency;
 #[path = "admin/import.rs"]
@@ -35,6 +41,8 @@ mod passwords;
 mod profiles;
 #[path = "admin/rates.rs"]
 mod rates;
+#[path = "admin/restore.rs"]
+mod restore;
 #[path = "admin/roles.rs"]
 mod roles;
 #[path = "admin/rules.rs"]

@@ -142,6 +142,7 @@ impl Machine {
         let mark = Mark { applied, last_stamp_ms: stamp_ms, feature_level, membership };
         self.store.commit(batch, &mark)?;
         self.wakes.add(woken);
+        self.wakes.reached(last.index);
         self.last_stamp_ms.store(stamp_ms, Ordering::Release);
         self.overlay = Some(overlay);
         self.next = last.index.saturating_add(1);
@@ -164,7 +165,9 @@ impl Machine {
         self.feature_level = meta.feature_level;
         self.next = behind(meta.applied.as_ref());
         self.last_stamp_ms.store(meta.last_stamp_ms, Ordering::Release);
-        self.freshness.raise_floor(meta.applied.map_or(0, |applied| applied.index));
+        let applied = meta.applied.map_or(0, |applied| applied.index);
+        self.freshness.raise_floor(applied);
+        self.wakes.reached(applied);
         Ok(())
     }
 }

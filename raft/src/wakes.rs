@@ -1,4 +1,5 @@
-//! Tenants with new work for whoever does it on this node: the apply loop adds, one worker takes.
+//! Tenants with new work for whoever does it on this node: the apply loop adds, one worker takes;
+//! and how far it has come, for whoever waits for more.
 //!
 //! It only wakes: what there is to do stands in the state, and a worker that starts late or missed
 //! everything reads it there. Added after the entry is visible, so a woken worker finds the work.
@@ -10,13 +11,14 @@ use std::{
 };
 
 use identity::id::TenantId;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// See the module. Bounded by the number of tenants.
 #[derive(Default)]
 pub struct Wakes {
     tenants: Mutex<BTreeSet<TenantId>>,
     added: Notify,
+    applied: watch::Sender<u64>,
 }
 
 impl Wakes {
@@ -31,6 +33,15 @@ impl Wakes {
                 return tenants;
             }
         }
+    }
+
+    /// The index up to which entries are applied, as it moves; what it names is visible.
+    pub fn applied(&self) -> watch::Receiver<u64> {
+        self.applied.subscribe()
+    }
+
+    pub(crate) fn reached(&self, index: u64) {
+        self.applied.send_replace(index);
     }
 
     pub(crate) fn add(&self, tenants: BTreeSet<TenantId>) {

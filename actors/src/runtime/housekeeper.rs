@@ -1,5 +1,6 @@
-//! What the cluster does by itself: unfinished sagas, expired rows, audit checkpoints, signing keys
-//! that are due, counted denials, licenses that expire, the clock check.
+//! What the cluster does by itself: unfinished sagas, expired rows, audit checkpoints, audit events
+//! whose time is over, signing keys that are due, counted denials, licenses that expire, the clock
+//! check.
 //!
 //! One actor per node; only the leader proposes. Every duty may be repeated or skipped without
 //! harm: commands look again in `apply`. Invariant: one turn at a time, the next is scheduled when
@@ -24,6 +25,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::clock::stamp::Peers;
 use crate::{
+    audit::retention,
     context::{Asker, Context},
     error::Error,
     keys, licenses, tenants,
@@ -36,6 +38,8 @@ const SWEEP_TURNS: u64 = 10;
 /// Every how many turns chains that grew are signed.
 const CHECKPOINT_TURNS: u64 = 60;
 
+/// Every how many turns audit events whose time is over are looked for.
+const RETENTION_TURNS: u64 = 120;
 /// Every how many turns signing keys are looked at.
 const KEY_TURNS: u64 = 300;
 
@@ -104,6 +108,9 @@ impl State {
         if self.turns.is_multiple_of(CHECKPOINT_TURNS) {
             self.sign_chains().await?;
         }
+        if self.turns.is_multiple_of(RETENTION_TURNS) {
+            keep_trails(&self.ctx).await?;
+        }
         if self.turns.is_multiple_of(KEY_TURNS) {
             keep_keys(&self.ctx).await?;
         }
@@ -170,6 +177,13 @@ async fn keep_keys(ctx: &Context) -> Result<(), Error> {
         }
     }
     last
+}
+
+async fn keep_trails(ctx: &Context) -> Result<(), Error> {
+    for tenant in placements(ctx)?.into_iter().filter(|tenant| *tenant != TenantId::CLUSTER) {
+        retention::keep(ctx, tenant).await?;
+    }
+    Ok(())
 }
 
 async fn sweep(ctx: &Context) -> Result<(), Error> {

@@ -136,7 +136,7 @@ pub(crate) fn insert<T: TablesMut>(at: &mut Applying<'_, T>, user: User) -> Resu
     at.create(user)
 }
 
-fn index<T: TablesMut>(at: &mut Applying<'_, T>, user: &User, listed: bool) {
+pub(super) fn index<T: TablesMut>(at: &mut Applying<'_, T>, user: &User, listed: bool) {
     let id = user.id.bytes();
     let mut entry = |index: u8, text: &str| {
         if listed {
@@ -154,7 +154,7 @@ fn index<T: TablesMut>(at: &mut Applying<'_, T>, user: &User, listed: bool) {
 }
 
 /// Checks and takes over settings.
-fn adopt<T: TablesMut>(
+pub(super) fn adopt<T: TablesMut>(
     at: &Applying<'_, T>,
     user: &mut User,
     settings: &Settings,

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use identity::{
-    attempts, client_scopes, clients, cluster,
+    attempts, audit, client_scopes, clients, cluster,
     command::{Command, Denials},
     consents,
     keys::{self, Algorithm},
     licenses, logout,
     oauth::{self, password::HandedIn, refresh},
-    passwords, permissions, profiles, rates, roles,
+    passwords, permissions, profiles, rates, restore, roles,
     sessions::{self, Presented},
     setup,
     stamp::{Draft, Idempotency, Placement},
@@ -21,7 +21,7 @@ use crate::{
     Sample,
     clients::scope_commands as scopes,
     codes,
-    events::checkpoint,
+    events::{checkpoint, trim_point},
     old,
     passwords::attempt_commands,
     records::{
@@ -134,6 +134,9 @@ labels!(label, LABELS, Command, {
     Command::Attempts(attempts::Command::Reserve(_)) => "attempts-reserve",
     Command::Attempts(attempts::Command::Release(_)) => "attempts-release",
     Command::Proven(_) => "proven",
+    Command::Restore(_) => "restore",
+    Command::Audit(audit::Command::SetRules { .. }) => "audit-set-rules",
+    Command::Audit(audit::Command::Trim(_)) => "audit-trim",
 });
 
 fn administration() -> Vec<Command> {
@@ -339,6 +342,14 @@ fn protocol() -> Vec<Command> {
     let mut all = vec![
         Command::Noop,
         Command::Sweep(Sweep { until_ms: AT }),
+        Command::Audit(audit::Command::SetRules { expected: Some(7), keep_s: Some(86_400) }),
+        Command::Audit(audit::Command::Trim(trim_point())),
+        Command::Restore(restore::Command {
+            table: *b"us",
+            id: USER.bytes(),
+            expected: Some(7),
+            name: Some("alice2".into()),
+        }),
         Command::Checkpoint(checkpoint()),
         Command::Denials(Denials {
             action: "oauth.login".into(),

@@ -1,6 +1,6 @@
 //! Samples of what the audit trail, the outbox and history hold.
 
-use identity::{event, principal::Principal};
+use identity::{audit, event, principal::Principal};
 
 use crate::{
     Sample,
@@ -63,5 +63,13 @@ pub(crate) fn samples() -> Vec<Sample> {
     all.push(sample("personal", event::Personal { source: source() }));
     all.push(sample("chain-head", event::ChainHead { sequence: 10, hash: [21; 32] }));
     all.push(sample("checkpoint", checkpoint()));
+    all.push(sample("trim-point", trim_point()));
+    let rules = audit::Rules { tenant: TENANT, revision: 3, keep_s: Some(31_536_000) };
+    all.push(sample("audit-rules", rules));
     all
+}
+
+pub(crate) fn trim_point() -> event::TrimPoint {
+    let signature = vec![23; 64];
+    event::TrimPoint { tenant: TENANT, sequence: 8, hash: [22; 32], at_ms: AT, signature }
 }

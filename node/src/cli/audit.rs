@@ -1,6 +1,7 @@
 //! `vaultara audit verify`: is the audit trail of this data directory whole?
 //!
-//! Works on a directory whose node does not run. Exit code 0 means every chain holds; 1 names the
+//! Works on a directory whose node does not run. A trail that retention made shorter is verified
+//! from where a signed statement says it begins. Exit code 0 means every chain holds; 1 names the
 //! first event of each chain that does not.
 
 use std::path::PathBuf;
@@ -113,6 +114,7 @@ fn lines(verified: &[Verified]) -> String {
             "tenant_id": one.tenant.to_string(),
             "events": report.events,
             "checkpoints": report.checkpoints,
+            "removed": report.removed,
             "end": { "sequence": report.end.sequence, "hash": hexadecimal(&report.end.hash) },
             "whole": problem.is_none(),
             "problem": problem.map(|p| json!({ "sequence": p.sequence, "what": p.what })),

@@ -71,6 +71,7 @@ async fn serve(config: Config) -> Exit {
         }
     }
     let end = async {
+        inside.context().close_feeds();
         node.drain().await;
         inside.stop().await;
         Exit::Ok

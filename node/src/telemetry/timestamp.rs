@@ -19,6 +19,68 @@ impl fmt::Display for Rfc3339 {
     }
 }
 
+impl Rfc3339 {
+    /// Reads a time with any offset; fractions of milliseconds are dropped, leap seconds refused.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (date, rest) = text.split_at_checked(10)?;
+        let (year, month, day) = numbers(date, "-", [4, 2, 2])?;
+        let rest = rest.strip_prefix(['T', 't'])?;
+        let (time, rest) = rest.split_at_checked(8)?;
+        let (hour, minute, second) = numbers(time, ":", [2, 2, 2])?;
+        let (ms, zone) = match rest.strip_prefix('.') {
+            Some(rest) => {
+                let end = rest.find(|letter: char| !letter.is_ascii_digit())?;
+                let (digits, zone) = rest.split_at_checked(end)?;
+                let padded: String = digits.chars().chain("000".chars()).take(3).collect();
+                (padded.parse().ok().filter(|_| (1..=9).contains(&end))?, zone)
+            }
+            None => (0, rest),
+        };
+        let days = days_of(year, month, day)?;
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
+        let at_ms = (seconds * 1_000).checked_add(ms)?;
+        if matches!(zone, "Z" | "z") {
+            return Some(Self(at_ms));
+        }
+        let (sign, offset) = zone.split_at_checked(1)?;
+        let (hours, minutes, _) = numbers(&format!("{offset}:00"), ":", [2, 2, 2])?;
+        let offset_ms = (hours * 60 + minutes) * 60_000;
+        match sign {
+            _ if hours > 23 || minutes > 59 => None,
+            "+" => at_ms.checked_sub(offset_ms).map(Self),
+            "-" => at_ms.checked_add(offset_ms).map(Self),
+            _ => None,
+        }
+    }
+}
+
+/// Three numbers of fixed widths.
+fn numbers(text: &str, between: &str, widths: [usize; 3]) -> Option<(u64, u64, u64)> {
+    let mut parts = text.split(between).zip(widths).map(|(part, width)| {
+        let digits = part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse::<u64>().ok().filter(|_| digits)
+    });
+    let three = (parts.next()??, parts.next()??, parts.next()??);
+    (text.len() == widths.iter().sum::<usize>() + 2).then_some(three)
+}
+
+/// The day since 1970-01-01; none for a day that no calendar has.
+fn days_of(year: u64, month: u64, day: u64) -> Option<u64> {
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let (march_year, march_month) =
+        if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, year_of_era) = (march_year / 400, march_year % 400);
+    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = (era * 146_097 + day_of_era).checked_sub(719_468)?;
+    (civil(days) == (year, month, day)).then_some(days)
+}
+
 /// Seconds since the Unix epoch, as HTTP writes dates (RFC 9110 §5.6.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImfFixdate(pub u64);
@@ -75,6 +137,41 @@ mod tests {
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
             assert_eq!(Rfc3339(ms).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_shown_and_with_offsets() {
+        for ms in [0, 951_782_400_000, 951_868_799_999, 1_735_689_599_001, 4_107_542_400_000] {
+            assert_eq!(Rfc3339::parse(&Rfc3339(ms).to_string()), Some(Rfc3339(ms)));
+        }
+        for (text, same) in [
+            ("2000-02-29T00:00:00Z", "2000-02-29T00:00:00.000Z"),
+            ("2000-02-29t01:30:00.5+01:30", "2000-02-29T00:00:00.500Z"),
+            ("2000-02-28T22:30:00.123456789-01:30", "2000-02-29T00:00:00.123Z"),
+        ] {
+            assert_eq!(Rfc3339::parse(text).unwrap().to_string(), same, "{text}");
+        }
+        for bad in [
+            "",
+            "2000-02-29",
+            "2001-02-29T00:00:00Z",
+            "2000-13-01T00:00:00Z",
+            "2000-00-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2000-02-29T24:00:00Z",
+            "2000-02-29T00:00:60Z",
+            "2000-02-29 00:00:00Z",
+            "2000-02-29T00:00:00",
+            "2000-02-29T00:00:00.Z",
+            "2000-02-29T00:00:00+24:00",
+            "2000-02-29T00:00:00+1:00",
+            "2000-2-29T00:00:00Z0",
+            "+200-02-29T00:00:00Z",
+            "1970-01-01T00:00:00+00:01",
+            "２０００-02-29T00:00:00Z",
+        ] {
+            assert_eq!(Rfc3339::parse(bad), None, "{bad}");
         }
     }
 

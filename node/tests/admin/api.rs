@@ -40,6 +40,14 @@ impl Api {
         nobody.with_token(token)
     }
 
+    /// The operator's service on a node of one's own.
+    pub(crate) async fn on(node: TestNode) -> Self {
+        let node = Arc::new(node);
+        let http = Client::builder().no_proxy().build().unwrap();
+        let token = node.admin_token().await;
+        Self { node, http, token: Some(token) }
+    }
+
     /// The operator's service with a token that opens less.
     pub(crate) async fn operator(scope: &str) -> Self {
         let nobody = Self::anonymous();
@@ -120,6 +128,18 @@ impl Api {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Answer { status, headers, body: response.text().await.unwrap() }
+    }
+
+    /// Opens a stream that goes on.
+    pub(crate) async fn stream(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+        let token = self.token.clone().unwrap_or_default();
+        let mut request = self.http.get(self.node.at(path)).bearer_auth(token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response
     }
 
     /// Sends JSON with the content type of the method, and further headers.

@@ -56,7 +56,7 @@ async fn whoever_lacks_the_permission_is_refused_before_the_body_is_read() {
             let by_bob = ask(&bob, &operation, &path).await;
             assert_eq!(problem(&by_bob), (403, "denied".into()), "{operation:?}");
         }
-        if !operation.reads() {
+        if !operation.is_read() {
             let by_reader = ask(&reader, &operation, &path).await;
             assert_eq!(problem(&by_reader), (403, "denied".into()), "{operation:?}");
         }
@@ -123,9 +123,8 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             "client-scopes" => id_of(&foreign_scope),
             "roles" => id_of(&foreign_role),
             "permissions" => id_of(&foreign_permission),
-            "session-rules" | "password-rules" | "profile-rules" | "license" | "rate-limits" => {
-                RANDOM_ID
-            }
+            "session-rules" | "password-rules" | "profile-rules" | "license" | "rate-limits"
+            | "audit-logs" | "changes" | "audit-rules" => RANDOM_ID,
             // It is the cluster's, and names no id.
             "licenses" => continue,
             other => panic!("say what a foreign {other} is"),
@@ -256,7 +255,9 @@ async fn every_route_takes_exactly_its_permission() {
         assert_eq!(allowed.status, success(operation), "{operation:?} {allowed:?}");
         let_in += usize::from((200..300).contains(&allowed.status));
     }
-    assert!(let_in >= all.len() - 1, "{let_in} of {} were let in", all.len());
+    let done = all.iter().filter(|it| (200..300).contains(&success(it))).count();
+    assert_eq!(let_in, done, "{let_in} of {} were let in", all.len());
+    assert!(done * 10 >= all.len() * 8, "{done} of {} are done at once", all.len());
     assert!(every.len() >= 20, "{every:?}");
 }
 

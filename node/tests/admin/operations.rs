@@ -53,6 +53,7 @@ impl Operation {
     pub(crate) fn at_both(&self, tenant: &str, id: &str, second: &str) -> String {
         let path = self.path.replace("{tenant_id}", tenant).replace("{id}", id);
         let path = path.replace("{resource}", "users").replace("{feature}", "saml");
+        let path = path.replace("{sequence}", "1");
         match path.split_once('{') {
             Some((before, _)) => format!("{before}{second}"),
             None => path,
@@ -72,6 +73,11 @@ impl Operation {
         self.method == Method::GET
     }
 
+    /// Whether a token that only reads is enough.
+    pub(crate) fn is_read(&self) -> bool {
+        self.reads() || self.path.ends_with("/audit-logs/verify")
+    }
+
     /// Sends it as it should be, whoever asks.
     pub(crate) async fn send(&self, api: &Api, path: &str, body: &Value) -> Answer {
         if self.reads() {
@@ -88,6 +94,9 @@ impl Operation {
 
     /// The resource whose id is in the path, else the last one named there.
     pub(crate) fn resource(&self) -> &str {
+        if self.path.contains("/audit-logs") {
+            return "audit-logs";
+        }
         let mut verbless = self.path.as_str();
         for verb in ["/rotate", "/import", "/generate"] {
             verbless = verbless.trim_end_matches(verb);
@@ -115,6 +124,12 @@ impl Operation {
         if self.path.ends_with("/logout-rules") {
             return json!({ "backchannel_logout_uri": "https://app.example/back" });
         }
+        if self.path.ends_with("/restore") {
+            return json!({});
+        }
+        if self.path.ends_with("/undo") {
+            return json!({ "revision": 1 });
+        }
         match self.set() {
             Some("permissions") => json!({ "permissions": [] }),
             Some(_) => json!({ "roles": [] }),
@@ -128,7 +143,8 @@ pub(crate) fn whole(resource: &str, name: &str) -> Value {
     match resource {
         "tenants" => json!({ "slug": name, "name": name }),
         "users" => user(name),
-        "keys" | "consents" | "sessions" => json!({}),
+        "keys" | "consents" | "sessions" | "audit-logs" | "changes" => json!({}),
+        "audit-rules" => json!({ "keep_s": 86_400_000 }),
         "session-rules" => json!({ "idle_s": 7200, "per_user_max": 200 }),
         "password-rules" => json!({ "length_min": 15 }),
         "profile-rules" => json!({ "editable": ["name"] }),
@@ -220,11 +236,13 @@ pub(crate) fn success(operation: &Operation) -> u16 {
     let many = operation.path.ends_with("/import");
     let installs = operation.path.ends_with("/license");
     let makes = operation.method == Method::POST && !operation.has("id");
-    let made = makes && !rotates && !many && !installs;
+    let made = makes && !rotates && !many && !installs && !operation.is_read();
     match operation.method {
         Method::DELETE => 204,
         // It was let in; the next key is not old enough.
         _ if rotates => 422,
+        // It was let in; what made a record cannot be undone, and what lives not restored.
+        _ if operation.path.ends_with("/undo") || operation.path.ends_with("/restore") => 422,
         _ if operation.path.ends_with("/unlock") => 204,
         _ if made => 201,
         _ => 200,

@@ -66,9 +66,9 @@ fn view<R: Resource, N>(caller: &Caller<N>, done: &Done) -> Result<(R::View, u64
     let mut view = if record.revision() == done.revision {
         R::view(&record)
     } else {
-        let (home, table) = (R::home(tenant, done.id), R::Record::TABLE);
-        let fields = recall::fields(&tables, home, table, done.id, done.revision)?;
-        fields.and_then(R::recalled).unwrap_or_else(|| R::view(&record))
+        let home = R::home(tenant, done.id);
+        let past = recall::at_revision(&tables, home, &record, done.revision)?;
+        past.and_then(|past| R::recalled(past.fields)).unwrap_or_else(|| R::view(&record))
     };
     if let Some(secret) = &done.secret {
         R::reveal(&mut view, secret);

@@ -30,6 +30,7 @@ use crate::{
             clients::Clients,
             describe::{self, Operation},
             etag::{self, IfMatch},
+            history,
             list::{self, Query},
             operations::{self, Id},
             resource::{Attribute, Column, Comparisons, Place},
@@ -205,7 +206,7 @@ pub fn routes() -> Routes {
         .problems(&["412", "413", "415", "422"]);
     Routes::about(Consents::NAME, Consents::ABOUT)
         .on(describe::list::<Consents>(), operations::list::<Consents>)
-        .on(describe::read::<Consents>(), operations::read::<Consents>)
+        .on(describe::read::<Consents>(), history::read::<Consents>)
         .on(describe::delete::<Consents>(), operations::delete::<Consents>)
         .on(list_of, of_user)
         .on(read, read_rules)

@@ -3,9 +3,11 @@
 //! Every operation says which permission it needs, and can answer with a problem document. What is
 //! the same for all of them (problems, security, information) stands in `openapi`.
 
+mod listing;
 mod page;
 mod parameters;
 mod partial;
+mod reading;
 
 use identity::authorize::Permission;
 use utoipa::{
@@ -21,11 +23,13 @@ use utoipa::{
 };
 
 pub use self::{
+    listing::{list, list_at},
     page::page,
-    parameters::{fields, idempotency_key, if_match},
+    parameters::{fields, idempotency_key, if_match, parameter},
+    reading::{history, read, restore, undo},
 };
 use self::{
-    parameters::{min_index, name_of, parameter},
+    parameters::min_index,
     partial::{optional, patch_of},
 };
 
@@ -33,10 +37,7 @@ use crate::http::admin::{
     Resource,
     body::{JSON, MERGE_PATCH},
     deprecation::Deprecation,
-    filter::COMPARISONS_MAX,
-    list::{COUNT_MAX, ESTIMATE_MAX, LIMIT_DEFAULT, LIMIT_MAX, SKIPS_MAX},
-    resource::{Comparisons, collection},
-    walk,
+    resource::collection,
 };
 
 /// The name of the security scheme.
@@ -81,6 +82,7 @@ impl Operation {
                 "tenant_id" => parameter
                     .description(Some("Id or slug of the tenant; `self` is the caller's own."))
                     .schema(Some(text(None).pattern(Some("^[0-9a-z-]{1,63}$")))),
+                "sequence" => parameter.schema(Some(number())),
                 name if name.ends_with("id") => parameter.schema(Some(text(Some("uuid")))),
                 _ => parameter.schema(Some(text(None))),
             });
@@ -192,6 +194,15 @@ impl Operation {
         self
     }
 
+    /// With an answer of any number of lines.
+    #[must_use]
+    pub fn answers_lines(mut self, status: &str, content_type: &str, description: &str) -> Self {
+        let content = ContentBuilder::new().build();
+        let response = response(description, &[INDEX]).content(content_type, content).build();
+        self.builder = self.builder.response(status, response);
+        self
+    }
+
     /// With an answer that has no body.
     #[must_use]
     pub fn answers_bare(
@@ -248,6 +259,11 @@ pub fn text(format: Option<&str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).format(format)
 }
 
+/// A number that counts.
+fn number() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0))
+}
+
 fn response(description: &str, headers: &[(&str, &str)]) -> ResponseBuilder {
     let mut builder = ResponseBuilder::new().description(description);
     for (name, description) in headers {
@@ -277,59 +293,6 @@ fn item<R: Resource>() -> String {
     format!("{}/{{id}}", collection::<R>())
 }
 
-/// `GET` of a collection.
-pub fn list<R: Resource>() -> Operation {
-    list_at::<R>(collection::<R>(), &format!("{}.list", R::NAME))
-        .summary(format!("Lists {}", R::NAME))
-}
-
-const SORT: &str = "What it is sorted by; `-` is downwards.";
-const COUNTS: [&str; 3] = ["none", "estimate", "exact"];
-
-/// `GET` of a collection, or of a part of it that has a path of its own.
-pub fn list_at<R: Resource>(path: impl Into<String>, id: &str) -> Operation {
-    let filters: Vec<String> = R::ATTRIBUTES
-        .iter()
-        .map(|attribute| match attribute.comparisons {
-            Comparisons::Equal => format!("`{0} eq \"…\"`, `{0} pr`", attribute.name),
-            Comparisons::EqualOrStart => format!("`{0} eq|sw \"…\"`, `{0} pr`", attribute.name),
-        })
-        .collect();
-    let filter = format!(
-        "Up to {COMPARISONS_MAX} of {}, joined by `and` and `or`; a page passes over at most \
-         {SKIPS_MAX} rows, so it may be short and go on.",
-        filters.join(", ")
-    );
-    let names = walk::sortable::<R>();
-    let orders = names.iter().flat_map(|name| [(*name).to_owned(), format!("-{name}")]);
-    let orders: Vec<String> = orders.collect();
-    let count = format!(
-        "Whether `total` is told: `exact` counts up to {COUNT_MAX} entries, `estimate` up to \
-         {ESTIMATE_MAX}."
-    );
-    let limit = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .minimum(Some(1))
-        .maximum(Some(LIMIT_MAX))
-        .default(Some(LIMIT_DEFAULT.into()));
-    let mut operation = Operation::get(path, id);
-    let page = page::<R>(&mut operation);
-    let query =
-        |name, schema, about: &str| parameter(name, ParameterIn::Query, schema, about.to_owned());
-    operation
-        .parameter(query("limit", limit, "Entries of a page."))
-        .parameter(query("cursor", text(None), "`next_cursor` of the page before."))
-        .parameter(
-            ParameterBuilder::from(query("filter", text(None), &filter))
-                .extensions(Some(name_of::<R>()))
-                .build(),
-        )
-        .parameter(query("sort", text(None).enum_values(Some(orders)), SORT))
-        .parameter(query("count", text(None).enum_values(Some(COUNTS)), &count))
-        .parameter(fields::<R>())
-        .answers("200", "A page.", page, &[LINK, INDEX])
-}
-
 /// `POST` to a collection.
 pub fn create<R: Resource>() -> Operation {
     let id = format!("{}.create", R::NAME);
@@ -341,19 +304,6 @@ pub fn create<R: Resource>() -> Operation {
         .body::<R::Input>()
         .answers("201", "Made.", view, &[ETAG, INDEX, REPLAYED, LOCATION])
         .problems(&["409", "413", "415", "422"])
-}
-
-/// `GET` of one.
-pub fn read<R: Resource>() -> Operation {
-    let mut operation = Operation::get(item::<R>(), &format!("{}.read", R::NAME));
-    let view = operation.named::<R::View>();
-    let about = "The `ETag` the caller has; 304 if it is still the same.".to_owned();
-    operation
-        .summary(format!("Reads {}", R::ONE))
-        .parameter(parameter("If-None-Match", ParameterIn::Header, text(None), about))
-        .parameter(fields::<R>())
-        .answers("200", "It.", view, &[ETAG, INDEX])
-        .answers_bare("304", "Unchanged.", &[ETAG])
 }
 
 /// `PUT` of one.

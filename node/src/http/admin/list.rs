@@ -44,10 +44,11 @@ pub const COUNT_MAX: usize = 10_000;
 pub const ESTIMATE_MAX: usize = 1_000;
 
 /// What a list takes.
-const PARAMETERS: [&str; 6] = ["limit", "cursor", "filter", "sort", "count", "fields"];
+const PARAMETERS: [&str; 7] = ["limit", "cursor", "filter", "sort", "count", "fields", "deleted"];
 
 /// What counts as a mistake if it is given and empty: no text stands for the default.
-const VALUED: [&str; 3] = ["limit", "sort", "count"];
+const VALUED: [&str; 10] =
+    ["limit", "sort", "count", "deleted", "wait", "actor", "target", "outcome", "from", "to"];
 
 /// What a list is asked for.
 pub struct Query<R> {
@@ -61,6 +62,7 @@ pub struct Query<R> {
     /// Entries that are counted at most; none are without one.
     count: Option<usize>,
     shape: Shape,
+    deleted: bool,
     uri: Uri,
     resource: PhantomData<fn() -> R>,
 }
@@ -69,26 +71,15 @@ impl<R: Resource, S: Send + Sync> FromRequestParts<S> for Query<R> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let query = parts.uri.query().unwrap_or_default().as_bytes();
-        for (name, value) in url::form_urlencoded::parse(query) {
-            if value.is_empty() && VALUED.contains(&&*name) {
-                return Err(Failure::new(Class::INVALID_REQUEST)
-                    .detail("a parameter has no value")
-                    .field(name, "has no value"));
-            }
-            if !PARAMETERS.contains(&&*name) {
-                return Err(Failure::new(Class::INVALID_REQUEST)
-                    .detail(format!("a list takes {}", PARAMETERS.join(", ")))
-                    .field(name, "is not known"));
-            }
-        }
-        let given = Parameters::parse(query)?;
+        let given = taken(parts, &PARAMETERS)?;
         let text = given.get("filter").unwrap_or_default().to_owned();
         let filter = match text.as_str() {
             "" => None,
             text => Some(filter::parse(text, R::ATTRIBUTES)?),
         };
+        let deleted = deleted::<R>(&given)?;
         Ok(Self {
+            deleted,
             limit: limit(given.get("limit"))?,
             cursor: given.get("cursor").map(str::to_owned),
             text,
@@ -131,7 +122,32 @@ impl<R: Resource> Query<R> {
     }
 }
 
-fn limit(given: Option<&str>) -> Result<usize, Failure> {
+/// The parameters of a query, none of which is unknown.
+///
+/// # Errors
+/// [`Class::INVALID_REQUEST`].
+pub fn taken(parts: &Parts, names: &[&str]) -> Result<Parameters, Failure> {
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    for (name, value) in url::form_urlencoded::parse(query) {
+        if value.is_empty() && VALUED.contains(&&*name) {
+            return Err(Failure::new(Class::INVALID_REQUEST)
+                .detail("a parameter has no value")
+                .field(name, "has no value"));
+        }
+        if !names.contains(&&*name) {
+            return Err(Failure::new(Class::INVALID_REQUEST)
+                .detail(format!("what can be asked for here: {}", names.join(", ")))
+                .field(name, "is not known"));
+        }
+    }
+    Parameters::parse(query)
+}
+
+/// The number of entries of a page.
+///
+/// # Errors
+/// [`Class::INVALID_REQUEST`].
+pub fn limit(given: Option<&str>) -> Result<usize, Failure> {
     let Some(text) = given else {
         return Ok(LIMIT_DEFAULT);
     };
@@ -148,6 +164,25 @@ fn count(given: Option<&str>) -> Result<Option<usize>, Failure> {
         Some("estimate") => Ok(Some(ESTIMATE_MAX)),
         Some("exact") => Ok(Some(COUNT_MAX)),
         Some(_) => Err(uncounted("must be none, estimate or exact")),
+    }
+}
+
+/// Whether the deleted are asked for, of a resource whose records can come back.
+fn deleted<R: Resource>(given: &Parameters) -> Result<bool, Failure> {
+    let wrong = |reason: &str| {
+        Failure::new(Class::INVALID_REQUEST)
+            .detail("the deleted are not listed like this")
+            .field("deleted", reason)
+    };
+    match given.get("deleted") {
+        None => Ok(false),
+        Some(_) if !R::RESTORABLE => Err(wrong("is not known: nothing of this can be restored")),
+        Some("false") => Ok(false),
+        Some("true") if given.get("filter").or(given.get("sort")).is_some() => {
+            Err(wrong("takes neither filter nor sort"))
+        }
+        Some("true") => Ok(true),
+        Some(_) => Err(wrong("must be true or false")),
     }
 }
 
@@ -194,7 +229,12 @@ pub fn answer<R: Resource>(
 ) -> Result<Response, Failure> {
     let (ctx, tenant) = (caller.ctx(), caller.tenant());
     let (filter, sort) = (query.text.as_str(), query.sort.as_str());
-    let walks = walk::plan::<R>(query.filter.as_ref(), (!sort.is_empty()).then_some(sort))?;
+    let (filter, walks) = if query.deleted {
+        ("deleted eq true", vec![Walk::deleted::<R>()])
+    } else {
+        let sort = (!sort.is_empty()).then_some(sort);
+        (filter, walk::plan::<R>(query.filter.as_ref(), sort)?)
+    };
     let scope = Scope { tenant, resource: R::NAME, filter, sort };
     let after = match &query.cursor {
         Some(cursor) => Some(Position::open(ctx, &scope, cursor)?),
@@ -289,7 +329,8 @@ fn entry<R: Resource>(
     walk: &Walk,
     id: [u8; 16],
 ) -> Result<Option<R::View>, Error> {
-    let Some(record) = R::find(tables, tenant, id)?.filter(R::exists) else {
+    let Some(record) = R::find(tables, tenant, id)?.filter(|record| walk.admits::<R>(record))
+    else {
         return Ok(None);
     };
     let view = R::view(&record);

@@ -6,9 +6,12 @@
 //! Invariant: no route exists here whose handler does not take a `Caller`, and what a caller may do
 //! is decided again inside `apply`.
 
+pub mod actor;
 pub mod answer;
+pub mod audit_logs;
 pub mod body;
 pub mod caller;
+pub mod changes;
 pub mod client_scopes;
 pub mod clients;
 pub mod consents;
@@ -20,6 +23,7 @@ pub mod effective;
 pub mod etag;
 pub mod failed_logins;
 pub mod filter;
+pub mod history;
 pub mod idempotency;
 pub mod import;
 pub mod keys;
@@ -35,12 +39,14 @@ pub mod profiles;
 pub mod rates;
 pub mod recall;
 pub mod resource;
+pub mod restore;
 pub mod roles;
 pub mod routes;
 pub mod sessions;
 pub mod sets;
 pub mod shape;
 pub mod tenants;
+pub mod undo;
 pub mod users;
 pub mod walk;
 
@@ -69,4 +75,6 @@ pub fn routes() -> Routes {
         .merge(permissions::routes())
         .merge(roles::routes())
         .merge(effective::routes())
+        .merge(audit_logs::routes())
+        .merge(changes::routes())
 }

@@ -1,15 +1,13 @@
-//! The six operations that every resource has, once.
+//! The operations that change every resource, once, and lists; reading one stands in `history`.
 //!
 //! Replace and patch end in the same update: a patch is read, merged and put back under the
 //! revision it was read at, so no change of another is lost. Everything is decided again inside
 //! `apply`.
 
-use std::marker::PhantomData;
-
 use actors::Error;
 use axum::{
     extract::{FromRequestParts, RawPathParams},
-    http::{HeaderMap, Method, request::Parts},
+    http::{Method, request::Parts},
     response::Response,
 };
 use identity::{outcome::Rejection, table::Record};
@@ -20,13 +18,11 @@ use crate::http::{
         answer::{self, Kind},
         body::JsonText,
         caller::{Needs, Read, Write},
-        etag::{self, IfMatch},
+        etag::IfMatch,
         idempotency::Key,
         list::{self, Query},
-        shape::Shape,
     },
     error::{Class, Failure},
-    extract::Parameters,
 };
 
 /// Length of the one form in which ids are written.
@@ -121,8 +117,13 @@ impl Attempt {
     }
 
     /// Whether it counts for certain revisions only.
-    fn is_bound(&self) -> bool {
+    pub(super) fn is_bound(&self) -> bool {
         matches!(self.if_match, IfMatch::Revisions(_))
+    }
+
+    /// Whether it may be the repetition of a request that was done.
+    pub(super) fn has_key(&self) -> bool {
+        self.key.is_some()
     }
 
     /// The revision that a record must still have when it is written.
@@ -153,46 +154,6 @@ pub async fn create<R: Resource>(
     let input = body.parse::<R::Input>()?;
     let done = R::create(attempt.asking(&caller, body.bytes()), input).await?;
     answer::written::<R, _>(&caller, &done, Kind::Created(&attempt.path))
-}
-
-/// How one record is to be shown.
-pub struct Look<R> {
-    shape: Shape,
-    resource: PhantomData<fn() -> R>,
-}
-
-impl<R: Resource, S: Send + Sync> FromRequestParts<S> for Look<R> {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let query = parts.uri.query().unwrap_or_default().as_bytes();
-        let mut names = url::form_urlencoded::parse(query).map(|(name, _)| name);
-        if let Some(name) = names.find(|name| name != "fields") {
-            return Err(Failure::new(Class::INVALID_REQUEST)
-                .detail("a read takes fields")
-                .field(name, "is not known"));
-        }
-        let shape = Shape::parse::<R>(Parameters::parse(query)?.get("fields"))?;
-        Ok(Self { shape, resource: PhantomData })
-    }
-}
-
-/// `GET` of one.
-pub async fn read<R: Resource>(
-    caller: Caller<Read<R>>,
-    id: Id,
-    look: Look<R>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let reading = caller.reading();
-    let record = R::find(&reading.view()?, caller.tenant(), id.0)?
-        .filter(R::exists)
-        .ok_or(Rejection::NotFound)?;
-    let revision = record.revision();
-    if etag::unchanged(&headers, revision) {
-        return Ok(answer::not_modified(revision));
-    }
-    Ok(answer::read::<R>(&record, &look.shape)?)
 }
 
 /// `PUT` of one: what is not named takes its default.
@@ -242,7 +203,7 @@ async fn merge<R: Resource>(
 }
 
 /// A precondition that nobody set cannot have failed.
-fn contended(error: Error) -> Failure {
+pub(super) fn contended(error: Error) -> Failure {
     match error {
         Error::Rejected(Rejection::Stale) => Failure::new(Class::CONFLICT)
             .detail("others are changing it at the same time; try again or send If-Match"),

@@ -127,6 +127,9 @@ pub trait Resource: Send + Sync + 'static {
     /// What a filter may name.
     const ATTRIBUTES: &'static [Attribute];
 
+    /// Whether what was deleted can come back; its record is `Restorable` then.
+    const RESTORABLE: bool = false;
+
     /// What is stored.
     type Record: Record + Send;
     /// What may be set: fields not named here are refused, so server-owned fields cannot be set.

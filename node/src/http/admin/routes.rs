@@ -27,6 +27,7 @@
 
 use actors::Context;
 use axum::{Router, handler::Handler, middleware::from_fn_with_state, routing::MethodRouter};
+use identity::table::Record as _;
 use utoipa::openapi::{OpenApi, Paths, Tag};
 use utoipa_axum::{PathItemExt as _, router::OpenApiRouter};
 
@@ -34,7 +35,7 @@ use crate::http::admin::{
     Caller, Needs, Resource,
     deprecation::ending,
     describe::{self, Operation},
-    operations, position,
+    history, operations, position, restore, undo,
 };
 
 /// The arguments of a handler that asks who calls, first of all.
@@ -64,15 +65,25 @@ impl<M, N: Needs, A, B, C> Guarded for (M, Caller<N>, A, B, C) {
 pub struct Routes(OpenApiRouter<Context>);
 
 impl Routes {
-    /// The six routes of a resource.
+    /// The routes of a resource: six, and two more where its revisions are kept.
     pub fn of<R: Resource>() -> Self {
-        Self::about(R::NAME, R::ABOUT)
+        let routes = Self::about(R::NAME, R::ABOUT)
             .on(describe::list::<R>(), operations::list::<R>)
             .on(describe::create::<R>(), operations::create::<R>)
-            .on(describe::read::<R>(), operations::read::<R>)
+            .on(describe::read::<R>(), history::read::<R>)
             .on(describe::replace::<R>(), operations::replace::<R>)
             .on(describe::patch::<R>(), operations::patch::<R>)
-            .on(describe::delete::<R>(), operations::delete::<R>)
+            .on(describe::delete::<R>(), operations::delete::<R>);
+        if !R::Record::HISTORY {
+            return routes;
+        }
+        let routes = routes
+            .on(describe::history::<R>(), history::revisions::<R>)
+            .on(describe::undo::<R>(), undo::undo::<R>);
+        if !R::RESTORABLE {
+            return routes;
+        }
+        routes.on(describe::restore::<R>(), restore::restore::<R>)
     }
 
     /// No route yet, and what those to come are about.

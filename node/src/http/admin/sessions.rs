@@ -27,7 +27,7 @@ use crate::{
             Asking, Caller, Done, Resource, Routes, answer,
             caller::{Read, Write},
             describe::{self, Operation},
-            document,
+            document, history,
             list::{self, Query},
             operations::{self, Id},
             resource::{Attribute, Column, Comparisons, Place},
@@ -194,7 +194,7 @@ pub fn routes() -> Routes {
         .answers_bare("204", "Ended.", &[describe::INDEX]);
     Routes::about(Sessions::NAME, Sessions::ABOUT)
         .on(describe::list::<Sessions>(), operations::list::<Sessions>)
-        .on(describe::read::<Sessions>(), operations::read::<Sessions>)
+        .on(describe::read::<Sessions>(), history::read::<Sessions>)
         .on(describe::delete::<Sessions>(), operations::delete::<Sessions>)
         .on(list_of, of_user)
         .on(end, end_all)

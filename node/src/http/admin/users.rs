@@ -116,6 +116,7 @@ impl Resource for Users {
     const PLACE: Place = Place::Tenant;
     const READ: Permission = users::READ;
     const WRITE: Permission = users::WRITE;
+    const RESTORABLE: bool = true;
     const ORDER: Column = column(users::BY_USERNAME, true);
     const ATTRIBUTES: &'static [Attribute] = &[
         Attribute {

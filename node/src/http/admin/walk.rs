@@ -8,7 +8,7 @@
 use actors::Error;
 use identity::{
     id::TenantId,
-    table::{FoundRow, Record, Span, Table, Tables},
+    table::{BY_DELETION, FoundRow, Record, Span, Table, Tables},
 };
 use serde_json::Value;
 
@@ -46,6 +46,8 @@ pub struct Walk {
     further: Vec<Comparison>,
     /// Alternatives whose entries were listed before.
     earlier: Vec<Vec<Comparison>>,
+    /// Whether it is the deleted that are listed.
+    deleted: bool,
 }
 
 /// The stretches of a list, in order.
@@ -132,7 +134,8 @@ impl Walk {
     fn whole(along: Along) -> Self {
         let (further, earlier) = (Vec::new(), Vec::new());
         let text = String::new();
-        Self { along, text, exact: false, backward: false, further, earlier }
+        let (exact, backward, deleted) = (false, false, false);
+        Self { along, text, exact, backward, further, earlier, deleted }
     }
 
     fn of(alternative: &[Comparison], earlier: &[Vec<Comparison>]) -> Option<Self> {
@@ -144,6 +147,17 @@ impl Walk {
             earlier: earlier.to_vec(),
             ..Self::whole(Along::Index(first.column))
         })
+    }
+
+    /// The deleted, the last deletion first.
+    pub fn deleted<R: Resource>() -> Self {
+        let column = Column { table: R::Record::TABLE, index: BY_DELETION, unique: false };
+        Self { backward: true, deleted: true, ..Self::whole(Along::Index(column)) }
+    }
+
+    /// Whether a record may be listed here at all.
+    pub fn admits<R: Resource>(&self, record: &R::Record) -> bool {
+        R::exists(record) != self.deleted
     }
 
     /// Whether entries must be looked at before it is known that they belong to the list.

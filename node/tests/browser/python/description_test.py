@@ -58,6 +58,13 @@ BODIES = {
     "RoleIds": lambda world: {"roles": ["reader"]},
 }
 
+BODIES |= {
+    "Undo": lambda world: {"revision": 2},
+    "Restoration": lambda world: {},
+    "AuditVerification": lambda world: {},
+    "AuditRules": lambda world: {"keep_s": 31_536_000},
+}
+
 # A precondition fails before the body is looked at (RFC 9110 §13.2.1), and each line of an import is
 # refused by itself, in an answer that is a success.
 CONFIGURATION = """
@@ -153,6 +160,8 @@ class World:
         for place in [part[1:-1] for part in path.split("/") if part.startswith("{")]:
             if place == "tenant_id":
                 values[place] = self.tenant
+            elif place == "sequence":
+                values[place] = 1
             elif place == "id":
                 values[place] = self.one_of(path.split("/{id}")[0])
             else:
@@ -165,6 +174,8 @@ class World:
         for path, methods in document["paths"].items():
             for method, operation in methods.items():
                 values = self.values(path)
+                if path.endswith(("/undo", "/restore")):
+                    self.prepare(path, values)
                 if method == "delete" and path.endswith("_id}"):
                     self.put_there(path, values)
                 for parameter in operation.get("parameters", []):
@@ -174,6 +185,17 @@ class World:
                 if sample is not None:
                     media["example"] = sample
         return document
+
+    def prepare(self, path, values):
+        """A change that can be taken back, or a deletion."""
+        item, verb = path.rsplit("/", 1)
+        item = URL + self.placed(item).replace("{id}", values["id"])
+        if verb == "restore":
+            self.http.delete(item).raise_for_status()
+            return
+        change = {"email": "changed@example.org"} if "/users/" in item else {"name": "Changed"}
+        headers = {"content-type": "application/merge-patch+json"}
+        self.http.patch(item, headers=headers, data=json.dumps(change)).raise_for_status()
 
     def put_there(self, path, values):
         """What is to be taken away must be there: a member is added before."""

@@ -13,7 +13,8 @@ use crate::http::admin::{
     shape,
 };
 
-pub(super) fn parameter(
+/// A parameter that may be left out.
+pub fn parameter(
     name: &str,
     place: ParameterIn,
     schema: ObjectBuilder,

@@ -1,0 +1,176 @@
+//! The change feed: what the outbox says after a position, in order and without a gap.
+//!
+//! Positions are those of the log, so a reader goes on where it stopped, on any node. Whoever has
+//! read everything waits for the apply loop to move, in one of [`PLACES`] places; nothing is
+//! polled. Invariant: a page says through which position it looked, and everything of the reader's
+//! up to there was in it or before it.
+
+use std::{sync::Arc, time::Duration};
+
+use identity::{codec, event::OutboxEvent, fault::Fault, id::TenantId};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{sleep, timeout},
+};
+
+use crate::{context::Context, error::Error};
+
+/// Readers that may wait at once on this node.
+pub const PLACES: usize = 256;
+/// Events that one look reads, whoever's they are.
+const LOOKED_MAX: usize = 10_000;
+/// Events read at once.
+const STRIDE: usize = 500;
+/// After the log moved, for so long others may join before it is looked at: a busy log must not
+/// wake every reader for every entry.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// A place in the outbox: log index and number in the entry.
+pub type Position = (u64, u16);
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Where it stands.
+    pub position: Position,
+    /// What it says.
+    pub event: OutboxEvent,
+}
+
+/// What follows a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Events, in order.
+    pub changes: Vec<Change>,
+    /// Through which position was looked: where the next page begins after.
+    pub through: Position,
+    /// Whether more was there to look at.
+    pub more: bool,
+}
+
+/// Who waits, and whether this node is about to end.
+pub(crate) struct Feeds {
+    places: Arc<Semaphore>,
+    closing: watch::Sender<bool>,
+}
+
+impl Default for Feeds {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(PLACES)), closing: watch::Sender::new(false) }
+    }
+}
+
+impl Feeds {
+    /// Everybody who waits is let go, and nobody waits any more.
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+}
+
+/// A place to wait in.
+pub struct Reader {
+    ctx: Context,
+    only: Option<TenantId>,
+    at: Option<Position>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Reader {
+    /// Takes a place; `only` is the tenant whose changes are wanted, `after` the last one seen.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] when all places are taken.
+    pub fn new(
+        ctx: &Context,
+        only: Option<TenantId>,
+        after: Option<Position>,
+    ) -> Result<Self, Error> {
+        let place = Arc::clone(&ctx.0.feeds.places).try_acquire_owned();
+        let _place = place.map_err(|_| Error::Overloaded { retry_after_s: 5 })?;
+        Ok(Self { ctx: ctx.clone(), only, at: after, _place })
+    }
+
+    /// Whether this node is about to end: a reader should go on elsewhere.
+    pub fn is_closing(&self) -> bool {
+        *self.ctx.0.feeds.closing.borrow()
+    }
+
+    /// The next events; waits for one, but not longer than that.
+    ///
+    /// # Errors
+    /// Faults only.
+    pub async fn next(&mut self, limit: usize, wait: Duration) -> Result<Page, Error> {
+        let mut applied = self.ctx.0.raft.wakes().applied();
+        let mut closing = self.ctx.0.feeds.closing.subscribe();
+        let mut page = self.look(limit)?;
+        let waiting = async {
+            while page.changes.is_empty() {
+                // Looked through a part only: the rest is there already.
+                if !page.more {
+                    tokio::select! {
+                        moved = applied.changed() => if moved.is_err() { return Ok(()) },
+                        _ = closing.wait_for(|closing| *closing) => return Ok(()),
+                    }
+                    sleep(SETTLE).await;
+                    applied.mark_unchanged();
+                }
+                page = self.look(limit)?;
+            }
+            Ok::<_, Error>(())
+        };
+        // Time that is over is no fault: the page is empty and says how far it looked.
+        if let Ok(waited) = timeout(wait, waiting).await {
+            waited?;
+        }
+        Ok(page)
+    }
+
+    fn look(&mut self, limit: usize) -> Result<Page, Error> {
+        let reading = self.ctx.local();
+        let view = reading.view()?;
+        let page = after(&view, self.only, self.at, limit)?;
+        self.at = Some(page.through);
+        Ok(page)
+    }
+}
+
+/// The events after a position in one state.
+fn after(
+    view: &storage::View<'_>,
+    only: Option<TenantId>,
+    after: Option<Position>,
+    limit: usize,
+) -> Result<Page, Fault> {
+    let mut changes = Vec::new();
+    let mut through = after.unwrap_or_default();
+    let mut from = after.map_or((0, 0), following);
+    let mut looked = 0_usize;
+    loop {
+        let events = view.outbox(from, STRIDE)?;
+        let whole = events.len() < STRIDE;
+        for found in events {
+            if changes.len() == limit || looked == LOOKED_MAX {
+                return Ok(Page { changes, through, more: true });
+            }
+            looked = looked.saturating_add(1);
+            through = (found.index, found.ordinal);
+            from = following(through);
+            let event: OutboxEvent = codec::decode(&found.value)?;
+            if only.is_none_or(|only| only == event.tenant) {
+                changes.push(Change { position: through, event });
+            }
+        }
+        if whole {
+            // Every entry that is applied has been looked at.
+            let through = through.max((view.as_of()?, u16::MAX));
+            return Ok(Page { changes, through, more: false });
+        }
+    }
+}
+
+const fn following((index, ordinal): Position) -> Position {
+    match ordinal.checked_add(1) {
+        Some(ordinal) => (index, ordinal),
+        None => (index.saturating_add(1), 0),
+    }
+}

@@ -1,0 +1,101 @@
+//! `/api/v1/tenants/{tenant_id}/audit-rules`: how long the trail is kept.
+
+use actors::Error;
+use axum::{
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use identity::{
+    audit::{self, Rules},
+    authorize::Permission,
+    command::Command,
+    stamp::Placement,
+    table::{self, Record as _},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{ToSchema, openapi::HttpMethod};
+
+use crate::http::{
+    admin::{
+        Asking, Caller, Needs, Routes,
+        body::JsonText,
+        describe::{self, Operation},
+        etag::{self, IfMatch},
+        resource::Place,
+    },
+    error::Failure,
+};
+
+struct Look;
+
+impl Needs for Look {
+    const PERMISSION: Permission = audit::READ;
+    const PLACE: Place = Place::Tenant;
+}
+
+struct Change;
+
+impl Needs for Change {
+    const PERMISSION: Permission = audit::WRITE;
+    const PLACE: Place = Place::Tenant;
+}
+
+/// How long a tenant keeps its audit trail.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AuditRules {
+    /// Seconds; older events are removed for good, what is left stays verifiable. Null keeps
+    /// everything for ever.
+    #[schema(minimum = 86_400, maximum = 3_155_760_000_u32)]
+    keep_s: Option<u32>,
+}
+
+fn rules<N: Needs>(caller: &Caller<N>) -> Result<Rules, Failure> {
+    let (reading, tenant) = (caller.reading(), caller.tenant());
+    let found = table::record::<Rules>(&reading.view()?, tenant, tenant.bytes());
+    Ok(found.map_err(Error::from)?.unwrap_or_else(|| Rules::of(tenant)))
+}
+
+fn shown(rules: &Rules) -> Response {
+    let view = AuditRules { keep_s: rules.keep_s };
+    ([(header::ETAG, etag::tag(rules.revision()))], axum::Json(view)).into_response()
+}
+
+async fn read(caller: Caller<Look>) -> Result<Response, Failure> {
+    Ok(shown(&rules(&caller)?))
+}
+
+async fn replace(
+    caller: Caller<Change>,
+    headers: HeaderMap,
+    body: JsonText,
+) -> Result<Response, Failure> {
+    let AuditRules { keep_s } = body.parse()?;
+    let before = rules(&caller)?;
+    let expected = IfMatch::parse(&headers).expected(before.revision, false)?;
+    let Asking { ctx, asker, tenant } = caller.asking(None);
+    let command = Command::Audit(audit::Command::SetRules { expected, keep_s });
+    ctx.write(&asker, Placement::Tenant(tenant), command).await?;
+    Ok(shown(&rules(&caller)?))
+}
+
+/// The routes.
+pub(super) fn routes() -> Routes {
+    let path = "/api/v1/tenants/{tenant_id}/audit-rules";
+    let mut reading = Operation::get(path, "audit-rules.read");
+    let view = reading.named::<AuditRules>();
+    let headers = &[describe::ETAG, describe::INDEX];
+    let reading = reading.summary("Reads how long the audit trail is kept").answers(
+        "200",
+        "The rules.",
+        view.clone(),
+        headers,
+    );
+    let replacing = Operation::new(HttpMethod::Put, path, "audit-rules.replace")
+        .summary("Says how long the audit trail is kept")
+        .parameter(describe::if_match())
+        .body::<AuditRules>()
+        .answers("200", "The rules.", view, headers)
+        .problems(&["412", "413", "415", "422"]);
+    Routes::default().on(reading, read).on(replacing, replace)
+}
