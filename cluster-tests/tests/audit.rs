@@ -289,7 +289,7 @@ fn a_trail_that_retention_made_shorter_holds_by_its_statement_and_not_without() 
         TrimPoint { tenant: TENANT, sequence: 8, hash, at_ms: 5, signature }
     };
     let point = signed(&trail, &TrimPoint::signed_bytes(TENANT, 8, &hash, 5));
-    trail.apply(Command::Audit(Retention::Trim(point.clone())));
+    trail.apply(Command::Audit(Retention::Trim(point)));
     let report = trail.verify(Some(trail.anchor));
     assert_eq!(report.problem, None);
     assert_eq!((report.removed, report.events), (8, trail.head().sequence - 8));

@@ -77,6 +77,7 @@ pub const CHANGES: &[Change] = &[
         what: "restoring, retention of the audit trail",
         feature_level: 1,
     },
+    Change { number: 18, date: "2026-11-25", what: "groups", feature_level: 1 },
 ];
 
 /// The highest feature level this program reads.

@@ -10,7 +10,7 @@ use crate::{
     authorize::Permission,
     client_scopes, clients, cluster, codec, consents,
     event::{self, Checkpoint, Target},
-    keys, licenses, logout, oauth,
+    groups, keys, licenses, logout, oauth,
     outcome::{Outcome, Rejection, Stop},
     passwords, permissions, profiles, rates, restore, roles, sessions, setup,
     sweep::Sweep,
@@ -71,6 +71,8 @@ pub enum Command {
     Restore(restore::Command),
     /// How long audit trails are kept.
     Audit(audit::Command),
+    /// Groups, and who is in them.
+    Groups(groups::Command),
 }
 
 /// The permissions that commands and reads of the administration API ask for. Their ids are made of
@@ -110,6 +112,8 @@ pub const PERMISSIONS: &[Permission] = &[
     event::CHANGES_OF_ALL,
     audit::READ,
     audit::WRITE,
+    groups::READ,
+    groups::WRITE,
 ];
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -154,6 +158,7 @@ impl Command {
             Self::Roles(command) => command.name(),
             Self::Restore(command) => command.name(),
             Self::Audit(command) => command.name(),
+            Self::Groups(command) => command.name(),
         }
     }
 
@@ -214,6 +219,7 @@ impl Command {
             Self::Roles(command) => command.apply(at),
             Self::Restore(command) => command.apply(at),
             Self::Audit(command) => command.apply(at),
+            Self::Groups(command) => command.apply(at),
         }
     }
 }

@@ -100,6 +100,8 @@ ids! {
     ClientScopeId,
     /// A role.
     RoleId,
+    /// A group of users.
+    GroupId,
     /// A permission: drawn for one that somebody defines, made of the name for a built-in one.
     PermissionId,
     /// One draft; the same id again is the same request.

@@ -21,6 +21,7 @@ pub mod consents;
 pub mod event;
 pub mod fault;
 pub mod grants;
+pub mod groups;
 pub mod id;
 pub mod keys;
 pub mod licenses;

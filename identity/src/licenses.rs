@@ -18,6 +18,7 @@ use crate::{
     clients::{self, Client},
     codec::Persisted,
     fault::Fault,
+    groups::{self, Group},
     id::{LicenseId, TenantId},
     name,
     outcome::{LicenseRefusal, Outcome, Rejection, Stop},
@@ -324,8 +325,7 @@ pub fn used(
         Resource::Clients => {
             (Client::TABLE, clients::BY_CLIENT_ID, built_in_clients(tables, tenant)?)
         }
-        // There are none yet.
-        Resource::Groups => return Ok(0),
+        Resource::Groups => (Group::TABLE, groups::BY_PLACE, 0),
     };
     let span = Span::Index { table, index, prefix: b"", after: None, unique: true };
     let found = tables.scan(tenant, span, most.saturating_add(uncounted), false)?.len();

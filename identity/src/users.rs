@@ -5,6 +5,7 @@
 //! to authentication, its names released.
 
 mod apply;
+mod old;
 mod restore;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     authorize::{Assigned, Holder, Permission},
     codec::{self, Persisted},
-    id::{RoleId, SessionId, UserId},
+    id::{GroupId, RoleId, SessionId, UserId},
     secret::{Digest, PasswordHash},
     sessions::Presented,
     table::Record,
@@ -28,6 +29,8 @@ pub const BY_USERNAME: u8 = 1;
 pub const BY_EMAIL: u8 = 2;
 /// List of users that hold a role, by role id.
 pub const BY_ROLE: u8 = 3;
+/// List of users in a group, by group id.
+pub const BY_GROUP: u8 = 4;
 
 /// Reading users.
 pub const READ: Permission = Permission::read("users");
@@ -88,6 +91,9 @@ pub struct User {
     pub created_at_ms: u64,
     /// When it was last changed, state time in milliseconds.
     pub updated_at_ms: u64,
+    /// Groups. History from before there were any lacks it.
+    #[serde(default)]
+    pub groups: BTreeSet<GroupId>,
 }
 
 impl User {
@@ -110,6 +116,7 @@ impl User {
             session_epoch: 0,
             created_at_ms: now_ms,
             updated_at_ms: now_ms,
+            groups: BTreeSet::new(),
         }
     }
 
@@ -121,61 +128,20 @@ impl User {
 
 impl Holder for User {
     fn assigned(&self) -> Assigned {
-        Assigned { roles: self.roles.clone(), ..Assigned::default() }
+        let (roles, groups) = (self.roles.clone(), self.groups.clone());
+        Assigned { roles, groups, ..Assigned::default() }
     }
 }
 
 impl Persisted for User {
     const KIND: [u8; 2] = *b"us";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
         match version {
-            1 => Ok(codec::body_from::<UserV1>(body)?.into()),
+            1 => Ok(codec::body_from::<old::UserV1>(body)?.into()),
+            2 => Ok(codec::body_from::<old::UserV2>(body)?.into()),
             _ => Err(codec::Error::Version { kind: Self::KIND, version }),
-        }
-    }
-}
-
-/// A user before sessions had epochs.
-#[derive(Serialize, Deserialize)]
-struct UserV1 {
-    id: UserId,
-    revision: u64,
-    username: String,
-    email: Option<String>,
-    email_verified: bool,
-    phone_number_verified: bool,
-    profile: BTreeMap<String, String>,
-    address: BTreeMap<String, String>,
-    enabled: bool,
-    deleted_at_ms: Option<u64>,
-    roles: BTreeSet<RoleId>,
-    password: Option<PasswordHash>,
-    credential_revision: u64,
-    created_at_ms: u64,
-    updated_at_ms: u64,
-}
-
-impl From<UserV1> for User {
-    fn from(old: UserV1) -> Self {
-        Self {
-            id: old.id,
-            revision: old.revision,
-            username: old.username,
-            email: old.email,
-            email_verified: old.email_verified,
-            phone_number_verified: old.phone_number_verified,
-            profile: old.profile,
-            address: old.address,
-            enabled: old.enabled,
-            deleted_at_ms: old.deleted_at_ms,
-            roles: old.roles,
-            password: old.password,
-            credential_revision: old.credential_revision,
-            session_epoch: 0,
-            created_at_ms: old.created_at_ms,
-            updated_at_ms: old.updated_at_ms,
         }
     }
 }

@@ -24,6 +24,8 @@ mod delegation;
 mod dpop;
 #[path = "apply/effective.rs"]
 mod effective;
+#[path = "apply/groups.rs"]
+mod groups;
 #[path = "apply/idempotency.rs"]
 mod idempotency;
 #[path = "apply/keys.rs"]

@@ -39,7 +39,9 @@ impl<T: TablesMut> Applying<'_, T> {
         }
         let theirs = self.held_by(after)?;
         if theirs.unknown() {
-            return Err(Rejection::invalid(field, "would lead to more roles than 500").into());
+            return Err(
+                Rejection::invalid(field, "would lead to more than 500 roles or groups").into()
+            );
         }
         self.require_covered(&theirs)
     }

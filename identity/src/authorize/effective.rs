@@ -1,21 +1,24 @@
 //! What roles confer: one walk, from what is assigned through composites, for decisions, for
 //! delegation and for showing where a right comes from.
 //!
-//! Every walk is bounded. Roles that are deleted or never were confer nothing. Rows are read
-//! through [`Tables::authority`], because a principal may act outside its own tenant.
+//! Every walk is bounded. Roles and groups that are deleted or never were confer nothing. Rows are
+//! read through [`Tables::authority`], because a principal may act outside its own tenant.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Held, is_default};
 use crate::{
     fault::Fault,
-    id::{PermissionId, RoleId, TenantId},
+    groups,
+    id::{GroupId, PermissionId, RoleId, TenantId},
     roles::{self, Role},
     table::Tables,
 };
 
 /// Most roles that one walk looks at.
 pub const ROLES_MAX: usize = 500;
+/// Most groups that one walk looks at.
+pub const GROUPS_MAX: usize = 500;
 
 /// What is assigned to somebody or something, before it is followed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct Assigned {
     pub permissions: BTreeSet<PermissionId>,
     /// Roles.
     pub roles: BTreeSet<RoleId>,
+    /// Groups whose roles, and those of all groups above, it holds.
+    pub groups: BTreeSet<GroupId>,
     /// It stands for whoever there is in the tenant.
     pub everybody: bool,
 }
@@ -31,7 +36,10 @@ pub struct Assigned {
 impl Assigned {
     /// Whether nothing can come of it.
     pub fn is_empty(&self) -> bool {
-        !self.everybody && self.permissions.is_empty() && self.roles.is_empty()
+        !self.everybody
+            && self.permissions.is_empty()
+            && self.roles.is_empty()
+            && self.groups.is_empty()
     }
 }
 
@@ -46,6 +54,8 @@ pub trait Holder {
 pub struct Origin {
     /// The role that is assigned; the reached one itself, or one that contains it.
     pub assigned: RoleId,
+    /// The group that has it assigned; none if the holder itself has.
+    pub group: Option<GroupId>,
 }
 
 /// Follows everything assigned and hands every live role over once, with where it was first
@@ -60,8 +70,9 @@ pub fn walk(
     mut each: impl FnMut(&Origin, &Role),
 ) -> Result<bool, Fault> {
     let mut seen: BTreeSet<RoleId> = BTreeSet::new();
-    let roots = assigned.roles.iter().map(|role| (*role, Origin { assigned: *role }));
-    let mut waiting: VecDeque<(RoleId, Origin)> = roots.collect();
+    let own = assigned.roles.iter().map(|role| (*role, Origin { assigned: *role, group: None }));
+    let mut waiting: VecDeque<(RoleId, Origin)> = own.collect();
+    let complete = climb(tables, tenant, assigned, &mut waiting)?;
     while let Some((id, origin)) = waiting.pop_front() {
         if seen.contains(&id) {
             continue;
@@ -73,6 +84,32 @@ pub fn walk(
         if let Some(role) = roles::authority(tables, tenant, id)? {
             each(&origin, &role);
             waiting.extend(role.composites.iter().map(|composite| (*composite, origin)));
+        }
+    }
+    Ok(complete)
+}
+
+/// Adds the roles of all groups and of those above them; returned is whether that was all.
+fn climb(
+    tables: &impl Tables,
+    tenant: TenantId,
+    assigned: &Assigned,
+    roles: &mut VecDeque<(RoleId, Origin)>,
+) -> Result<bool, Fault> {
+    let mut seen: BTreeSet<GroupId> = BTreeSet::new();
+    for start in &assigned.groups {
+        let mut next = Some(*start);
+        while let Some(id) = next.filter(|id| !seen.contains(id)) {
+            if seen.len() == GROUPS_MAX {
+                return Ok(false);
+            }
+            seen.insert(id);
+            next = None;
+            if let Some(group) = groups::authority(tables, tenant, id)? {
+                let of = |role: &RoleId| (*role, Origin { assigned: *role, group: Some(id) });
+                roles.extend(group.roles.iter().map(of));
+                next = group.parent;
+            }
         }
     }
     Ok(true)

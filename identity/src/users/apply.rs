@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    BY_EMAIL, BY_ROLE, BY_USERNAME, Command, OwnPassword, PROFILE_CLAIMS, Settings, User, WRITE,
+    BY_EMAIL, BY_GROUP, BY_ROLE, BY_USERNAME, Command, OwnPassword, PROFILE_CLAIMS, Settings, User,
+    WRITE,
 };
 use crate::{
     applying::Applying,
@@ -151,6 +152,9 @@ pub(super) fn index<T: TablesMut>(at: &mut Applying<'_, T>, user: &User, listed:
     for role in &user.roles {
         entry(BY_ROLE, &role.to_string());
     }
+    for group in &user.groups {
+        entry(BY_GROUP, &group.to_string());
+    }
 }
 
 /// Checks and takes over settings.
@@ -267,6 +271,7 @@ fn delete<T: TablesMut>(at: &mut Applying<'_, T>, user: &User) -> Result<Outcome
         deleted_at_ms: Some(at.now_ms),
         // Restoring the account returns no rights to it.
         roles: BTreeSet::new(),
+        groups: BTreeSet::new(),
         password: None,
         credential_revision: user.credential_revision.saturating_add(1),
         session_epoch: user.session_epoch.saturating_add(1),

@@ -33,9 +33,14 @@ impl Restorable for User {
             enabled: self.enabled,
             roles: self.roles.clone(),
         };
-        // Without its roles at first: whoever gives them back grants them.
-        let roles = BTreeSet::new();
-        let mut after = Self { roles, deleted_at_ms: None, password: None, ..self.clone() };
+        // Without its roles at first: whoever gives them back grants them. Groups are not returned.
+        let mut after = Self {
+            roles: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            deleted_at_ms: None,
+            password: None,
+            ..self.clone()
+        };
         licenses::require_room(at, Resource::Users)?;
         adopt(at, &mut after, &settings)?;
         at.claim(Self::TABLE, BY_USERNAME, &after.username, after.id.bytes(), "username")?;

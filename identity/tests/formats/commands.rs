@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use identity::{
     attempts, audit, client_scopes, clients, cluster,
-    command::{Command, Denials},
-    consents,
+    command::Command,
+    consents, groups,
     keys::{self, Algorithm},
     licenses, logout,
     oauth::{self, password::HandedIn, refresh},
-    passwords, permissions, profiles, rates, restore, roles,
+    passwords, permissions, profiles, rates, roles,
     sessions::{self, Presented},
     setup,
     stamp::{Draft, Idempotency, Placement},
@@ -21,7 +21,7 @@ use crate::{
     Sample,
     clients::scope_commands as scopes,
     codes,
-    events::{checkpoint, trim_point},
+    events::event_commands,
     old,
     passwords::attempt_commands,
     records::{
@@ -127,6 +127,11 @@ labels!(label, LABELS, Command, {
     Command::Roles(roles::Command::Composites { .. }) => "roles-composites",
     Command::Roles(roles::Command::OfUser { .. }) => "roles-of-user",
     Command::Roles(roles::Command::OfClient { .. }) => "roles-of-client",
+    Command::Groups(groups::Command::Create { .. }) => "groups-create",
+    Command::Groups(groups::Command::Update { .. }) => "groups-update",
+    Command::Groups(groups::Command::Delete { .. }) => "groups-delete",
+    Command::Groups(groups::Command::Roles { .. }) => "groups-roles",
+    Command::Groups(groups::Command::Members { .. }) => "groups-members",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
@@ -339,25 +344,8 @@ fn protocol() -> Vec<Command> {
         })),
         codes::keyed(),
     ];
-    let mut all = vec![
-        Command::Noop,
-        Command::Sweep(Sweep { until_ms: AT }),
-        Command::Audit(audit::Command::SetRules { expected: Some(7), keep_s: Some(86_400) }),
-        Command::Audit(audit::Command::Trim(trim_point())),
-        Command::Restore(restore::Command {
-            table: *b"us",
-            id: USER.bytes(),
-            expected: Some(7),
-            name: Some("alice2".into()),
-        }),
-        Command::Checkpoint(checkpoint()),
-        Command::Denials(Denials {
-            action: "oauth.login".into(),
-            reason: "rate".into(),
-            count: 12,
-            minute_ms: AT,
-        }),
-    ];
+    let mut all = vec![Command::Noop, Command::Sweep(Sweep { until_ms: AT })];
+    all.extend(event_commands());
     all.extend(key_commands().map(Command::Keys));
     all.extend(oauth.map(Command::Oauth));
     all.extend(sign_ins());

@@ -1,6 +1,12 @@
 //! Samples of what the audit trail, the outbox and history hold.
 
-use identity::{audit, event, principal::Principal};
+use identity::{
+    audit,
+    command::{Command, Denials},
+    event,
+    principal::Principal,
+    restore,
+};
 
 use crate::{
     Sample,
@@ -72,4 +78,25 @@ pub(crate) fn samples() -> Vec<Sample> {
 pub(crate) fn trim_point() -> event::TrimPoint {
     let signature = vec![23; 64];
     event::TrimPoint { tenant: TENANT, sequence: 8, hash: [22; 32], at_ms: AT, signature }
+}
+
+/// What is done to audit trails, and what was deleted and comes back.
+pub(crate) fn event_commands() -> [Command; 5] {
+    [
+        Command::Audit(audit::Command::SetRules { expected: Some(7), keep_s: Some(86_400) }),
+        Command::Audit(audit::Command::Trim(trim_point())),
+        Command::Restore(restore::Command {
+            table: *b"us",
+            id: USER.bytes(),
+            expected: Some(7),
+            name: Some("alice2".into()),
+        }),
+        Command::Checkpoint(checkpoint()),
+        Command::Denials(Denials {
+            action: "oauth.login".into(),
+            reason: "rate".into(),
+            count: 12,
+            minute_ms: AT,
+        }),
+    ]
 }

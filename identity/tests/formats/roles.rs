@@ -2,7 +2,8 @@
 
 use identity::{
     command::Command,
-    id::{PermissionId, RoleId},
+    groups::{self, Group},
+    id::{GroupId, PermissionId, RoleId},
     permissions::{self, Definition},
     roles::{self, Change, Role},
 };
@@ -15,6 +16,7 @@ use crate::{
 
 const ROLE: RoleId = RoleId::from_bytes([0x61; 16]);
 const INNER: RoleId = RoleId::from_bytes([0x62; 16]);
+const GROUP: GroupId = GroupId::from_bytes([0x64; 16]);
 const PERMISSION: PermissionId = PermissionId::from_bytes([0x63; 16]);
 
 fn role() -> Role {
@@ -26,6 +28,18 @@ fn role() -> Role {
         deleted_at_ms: Some(AT + 9),
         updated_at_ms: AT + 8,
         ..Role::new(ROLE, "approver".into(), AT)
+    }
+}
+
+fn group() -> Group {
+    Group {
+        revision: 3,
+        description: "Those who approve".into(),
+        parent: Some(GroupId::from_bytes([0x65; 16])),
+        roles: [ROLE, RoleId::READER].into(),
+        deleted_at_ms: Some(AT + 9),
+        updated_at_ms: AT + 8,
+        ..Group::new(GROUP, "team".into(), AT)
     }
 }
 
@@ -43,6 +57,8 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("role", role()),
         sample("role-plain", Role::new(ROLE, "approver".into(), AT)),
         sample("permission", definition),
+        sample("group", group()),
+        sample("group-plain", Group::new(GROUP, "team".into(), AT)),
     ]
 }
 
@@ -67,7 +83,16 @@ pub(crate) fn commands() -> Vec<Command> {
         roles::Command::OfUser { user: USER, change: Change::Add([ROLE, INNER].into()) },
         roles::Command::OfClient { client: CLIENT, change: Change::Remove(ROLE) },
     ];
+    let (id, settings) = (GROUP, groups::Settings::of(&group()));
+    let of_groups = [
+        groups::Command::Create { id, settings: settings.clone() },
+        groups::Command::Update { id, expected, settings },
+        groups::Command::Delete { id, expected },
+        groups::Command::Roles { id, change: Change::Add([ROLE].into()) },
+        groups::Command::Members { id, change: Change::Remove(USER) },
+    ];
     let mut all: Vec<Command> = of_permissions.map(Command::Permissions).into();
     all.extend(of_roles.map(Command::Roles));
+    all.extend(of_groups.map(Command::Groups));
     all
 }

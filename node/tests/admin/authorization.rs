@@ -94,6 +94,7 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
     let scope = json!({ "name": "orders" });
     let foreign_scope = platform.made(&format!("{theirs}/client-scopes"), &scope).await;
     let foreign_role = platform.made(&format!("{theirs}/roles"), &whole("roles", &name)).await;
+    let foreign_group = platform.made(&format!("{theirs}/groups"), &whole("groups", &name)).await;
     let foreign_permission =
         platform.made(&format!("{theirs}/permissions"), &whole("permissions", &name)).await;
     let place = Place::of(theirs.clone()).await;
@@ -108,6 +109,7 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             platform.read(&format!("{theirs}/keys")).await,
             platform.read(&format!("{theirs}/sessions")).await,
             platform.read(&format!("{theirs}/roles")).await,
+            platform.read(&format!("{theirs}/groups")).await,
             platform.read(&format!("{theirs}/permissions")).await,
         ]
     };
@@ -122,6 +124,7 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             "consents" => id_of(&foreign_consent),
             "client-scopes" => id_of(&foreign_scope),
             "roles" => id_of(&foreign_role),
+            "groups" => id_of(&foreign_group),
             "permissions" => id_of(&foreign_permission),
             "session-rules" | "password-rules" | "profile-rules" | "license" | "rate-limits"
             | "audit-logs" | "changes" | "audit-rules" => RANDOM_ID,
@@ -268,20 +271,27 @@ async fn a_foreign_id_in_a_body_or_filter_is_answered_like_a_random_one() {
     let theirs = platform.own_tenant().await;
     let name = unique("foreign");
     let mut foreign = std::collections::BTreeMap::new();
-    for resource in ["roles", "permissions", "users"] {
+    for resource in ["roles", "permissions", "users", "groups"] {
         let made = platform.made(&format!("{theirs}/{resource}"), &whole(resource, &name)).await;
         foreign.insert(resource, id_of(&made).to_owned());
     }
     let mut own = std::collections::BTreeMap::new();
-    for resource in ["roles", "users", "clients"] {
+    for resource in ["roles", "users", "clients", "groups"] {
         let made = bob.made(&format!("{demo}/{resource}"), &whole(resource, &name)).await;
         own.insert(resource, format!("{demo}/{resource}/{}", id_of(&made)));
     }
-    let with = |field: &str, id: &str| json!({ field: [id] });
+    let with = |field: &str, id: &str| match field {
+        "parent_id" => json!({ field: id }),
+        _ => json!({ field: [id] }),
+    };
     for (path, patch, field, of) in [
         (format!("{}/roles", own["users"]), false, "roles", "roles"),
         (format!("{}/roles", own["clients"]), false, "roles", "roles"),
         (format!("{}/composites", own["roles"]), false, "roles", "roles"),
+        (format!("{}/roles", own["groups"]), false, "roles", "roles"),
+        (format!("{}/members", own["groups"]), false, "users", "users"),
+        (own["groups"].clone(), true, "roles", "roles"),
+        (own["groups"].clone(), true, "parent_id", "groups"),
         (format!("{}/permissions", own["roles"]), false, "permissions", "permissions"),
         (own["users"].clone(), true, "roles", "roles"),
         (own["clients"].clone(), true, "roles", "roles"),
@@ -296,9 +306,11 @@ async fn a_foreign_id_in_a_body_or_filter_is_answered_like_a_random_one() {
         assert_eq!(problem(&theirs), (422, "rule_violated".into()), "{path} {field}");
         assert_eq!(shape(&theirs), shape(&send(RANDOM_ID).await), "{path} {field}");
     }
-    for (list, attribute, of) in
-        [("sessions", "user_id", "users"), ("consents", "user_id", "users")]
-    {
+    for (list, attribute, of) in [
+        ("sessions", "user_id", "users"),
+        ("consents", "user_id", "users"),
+        ("groups", "parent_id", "groups"),
+    ] {
         let path = |id: &str| format!("{demo}/{list}?filter={attribute}%20eq%20%22{id}%22");
         let theirs = bob.get(&path(&foreign[of])).await;
         assert_eq!((theirs.status, theirs.json()["items"].clone()), (200, json!([])));

@@ -50,7 +50,9 @@ fn every_operation_says_who_may_and_how_it_refuses() {
         }
     }
     let expected = ["list", "create", "read", "replace", "patch", "delete"];
-    for resource in ["tenants", "users", "clients", "client-scopes", "roles", "permissions"] {
+    for resource in
+        ["tenants", "users", "clients", "client-scopes", "roles", "permissions", "groups"]
+    {
         for verb in expected {
             assert!(ids.contains(&format!("{resource}.{verb}")), "{resource}.{verb}");
         }
@@ -82,7 +84,9 @@ fn every_operation_says_who_may_and_how_it_refuses() {
         assert!(ids.contains(&format!("rate-limits.{verb}")));
         assert!(ids.contains(&format!("cluster-rate-limits.{verb}")));
     }
-    for of in ["roles.permissions", "roles.composites", "users.roles", "clients.roles"] {
+    for of in
+        ["roles.permissions", "roles.composites", "users.roles", "clients.roles", "groups.roles"]
+    {
         let (holder, set) = of.split_once('.').unwrap();
         let one = set.trim_end_matches('s');
         for verb in [format!("list_{set}"), format!("add_{set}"), format!("remove_{one}")] {
@@ -90,6 +94,10 @@ fn every_operation_says_who_may_and_how_it_refuses() {
         }
     }
     assert!(ids.contains("users.effective_permissions"));
+    for verb in ["list_members", "add_members", "remove_member", "path"] {
+        assert!(ids.contains(&format!("groups.{verb}")), "groups.{verb}");
+    }
+    assert!(ids.contains("users.list_groups"));
     for resource in ["tenants", "users", "clients"] {
         for verb in ["history", "undo"] {
             assert!(ids.contains(&format!("{resource}.{verb}")), "{resource}.{verb}");
@@ -102,7 +110,7 @@ fn every_operation_says_who_may_and_how_it_refuses() {
     assert!(ids.contains("changes.list") && ids.contains("all-changes.list"));
     assert!(ids.contains("users.restore"));
     assert!(ids.contains("audit-rules.read") && ids.contains("audit-rules.replace"));
-    assert_eq!(ids.len(), 110);
+    assert_eq!(ids.len(), 126);
 }
 
 #[test]

@@ -110,7 +110,7 @@ impl Operation {
     /// The set of ids below the id of the path, if it is about one.
     pub(crate) fn set(&self) -> Option<&str> {
         let below = self.path.split("/{id}/").nth(1)?.split('/').next().unwrap();
-        ["roles", "permissions", "composites"].contains(&below).then_some(below)
+        ["roles", "permissions", "composites", "members"].contains(&below).then_some(below)
     }
 
     /// A body that would be accepted, where that needs nothing to exist.
@@ -132,6 +132,7 @@ impl Operation {
         }
         match self.set() {
             Some("permissions") => json!({ "permissions": [] }),
+            Some("members") => json!({ "users": [] }),
             Some(_) => json!({ "roles": [] }),
             None => whole(self.resource(), name),
         }
@@ -152,7 +153,7 @@ pub(crate) fn whole(resource: &str, name: &str) -> Value {
         "licenses" => json!({ "tier": "enterprise", "holder": name }),
         "rate-limits" => json!({}),
         "permissions" => json!({ "name": format!("things:{name}") }),
-        "roles" | "client-scopes" => json!({ "name": name }),
+        "roles" | "groups" | "client-scopes" => json!({ "name": name }),
         "clients" => service(name),
         other => panic!("say how to make one of {other}"),
     }
@@ -203,8 +204,11 @@ impl Example {
         if let Some(set) = operation.set()
             && !operation.reads()
         {
-            let of_roles = set != "permissions";
-            let (key, member) = if of_roles {
+            let (key, member) = if set == "members" {
+                let users = format!("/api/v1/tenants/{tenant}/users");
+                let user = maker.made(&users, &whole("users", &unique("member"))).await;
+                ("users", id_of(&user).to_owned())
+            } else if set != "permissions" {
                 let roles = format!("/api/v1/tenants/{tenant}/roles");
                 let role = maker.made(&roles, &whole("roles", &unique("inner"))).await;
                 ("roles", id_of(&role).to_owned())

@@ -123,7 +123,9 @@ async fn effective_permissions_say_where_they_come_from() {
         .collect();
     let source = |kind: &str, role: &Value| {
         let (role, assigned) = (&role["id"], &outer["id"]);
-        json!([{ "kind": kind, "role_id": role, "assigned_role_id": assigned }])
+        json!([{
+            "kind": kind, "role_id": role, "assigned_role_id": assigned, "group_id": null,
+        }])
     };
     let expected =
         vec![("keys:read", source("composite", &inner)), ("users:read", source("direct", &outer))];

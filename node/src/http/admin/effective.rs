@@ -11,7 +11,7 @@ use identity::{
         Holder as _,
         effective::{self, Explained, Origin},
     },
-    id::{PermissionId, RoleId},
+    id::{GroupId, PermissionId, RoleId},
     outcome::Rejection,
     permissions,
 };
@@ -58,6 +58,9 @@ struct Source {
     /// The role that was assigned: the same, or one that contains it.
     #[schema(value_type = uuid::Uuid)]
     assigned_role_id: RoleId,
+    /// The group that has the role assigned: one of the user's, or one above; null if the user has.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    group_id: Option<GroupId>,
 }
 
 /// How a permission reaches a user.
@@ -69,11 +72,18 @@ enum Kind {
     Direct,
     /// Through a role that a role of the user contains.
     Composite,
+    /// Through a role of a group of the user, or of one above.
+    Group,
 }
 
 fn source(role: RoleId, origin: Origin) -> Source {
-    let kind = if role == origin.assigned { Kind::Direct } else { Kind::Composite };
-    Source { kind, role_id: role, assigned_role_id: origin.assigned }
+    let kind = match origin.group {
+        Some(_) => Kind::Group,
+        None if role == origin.assigned => Kind::Direct,
+        None => Kind::Composite,
+    };
+    let (assigned_role_id, group_id) = (origin.assigned, origin.group);
+    Source { kind, role_id: role, assigned_role_id, group_id }
 }
 
 async fn read(caller: Caller<Read<Users>>, id: Id) -> Result<Response, Failure> {

@@ -178,7 +178,7 @@ fn deleted<R: Resource>(given: &Parameters) -> Result<bool, Failure> {
         None => Ok(false),
         Some(_) if !R::RESTORABLE => Err(wrong("is not known: nothing of this can be restored")),
         Some("false") => Ok(false),
-        Some("true") if given.get("filter").or(given.get("sort")).is_some() => {
+        Some("true") if given.get("filter").or_else(|| given.get("sort")).is_some() => {
             Err(wrong("takes neither filter nor sort"))
         }
         Some("true") => Ok(true),

@@ -23,6 +23,7 @@ pub mod effective;
 pub mod etag;
 pub mod failed_logins;
 pub mod filter;
+pub mod groups;
 pub mod history;
 pub mod idempotency;
 pub mod import;
@@ -77,4 +78,5 @@ pub fn routes() -> Routes {
         .merge(effective::routes())
         .merge(audit_logs::routes())
         .merge(changes::routes())
+        .merge(groups::routes())
 }

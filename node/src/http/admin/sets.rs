@@ -50,7 +50,7 @@ pub trait Set: Send + Sync + 'static {
 }
 
 /// Which one of a set, by the end of the path.
-pub struct Last([u8; 16]);
+pub struct Last(pub [u8; 16]);
 
 impl<S: Send + Sync> FromRequestParts<S> for Last {
     type Rejection = Failure;
@@ -80,7 +80,12 @@ async fn list<S: Set>(caller: Caller<Read<S::Of>>, id: Id) -> Result<Response, F
         let item = S::Item::find(&view, tenant, id)?.filter(S::Item::exists);
         items.extend(item.as_ref().map(S::Item::view));
     }
-    Ok(axum::Json(Whole { items, next_cursor: None }).into_response())
+    Ok(whole(items))
+}
+
+/// A list that is always one page.
+pub fn whole<V: Serialize>(items: Vec<V>) -> Response {
+    axum::Json(Whole { items, next_cursor: None }).into_response()
 }
 
 async fn add<S: Set>(

@@ -55,6 +55,8 @@ BODIES = {
     "PermissionInput": lambda world: {"name": name("things") + ":use"},
     "PermissionIds": lambda world: {"permissions": ["users:read"]},
     "RoleInput": lambda world: {"name": name("role")},
+    "GroupInput": lambda world: {"name": name("group")},
+    "UserIds": lambda world: {"users": []},
     "RoleIds": lambda world: {"roles": ["reader"]},
 }
 
