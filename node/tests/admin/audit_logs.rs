@@ -85,6 +85,14 @@ async fn a_trail_is_listed_filtered_and_read() {
 
     let one = platform.read(&format!("{logs}/{}", denied["sequence"])).await;
     assert_eq!(&one, denied);
+}
+
+#[tokio::test]
+async fn what_a_trail_cannot_answer_it_refuses() {
+    let platform = Api::platform().await;
+    let tenant = platform.own_tenant().await;
+    platform.made(&format!("{tenant}/users"), &user("traced")).await;
+    let logs = format!("{tenant}/audit-logs");
     for none in ["0", "999999", "x", "-1", "%2B1"] {
         let missing = platform.get(&format!("{logs}/{none}")).await;
         assert_eq!(problem(&missing), (404, "not_found".into()), "{none}");
