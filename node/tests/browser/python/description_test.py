@@ -58,9 +58,11 @@ BODIES = {
     "GroupInput": lambda world: {"name": name("group")},
     "UserIds": lambda world: {"users": []},
     "RoleIds": lambda world: {"roles": ["reader"]},
-}
-
-BODIES |= {
+    "ClientScopeInput": lambda world: {"name": name("scope")},
+    "SecretRotation": lambda world: {"overlap_s": 60},
+    "NewLicense": lambda world: {"tier": "enterprise", "holder": "Holder"},
+    "LicenseInput": lambda world: {"key": world.license()},
+    "RateLimitsInput": lambda world: {},
     "Undo": lambda world: {"revision": 2},
     "Restoration": lambda world: {},
     "AuditVerification": lambda world: {},
@@ -126,6 +128,12 @@ class World:
         }
         back = people.sign_in_and_allow(f"{URL}/t/demo/oauth/authorize?{urlencode(query)}")
         assert "code=" in back, back
+
+    def license(self):
+        """A key that counts here."""
+        answer = self.http.post(f"{URL}/api/v1/admin/licenses/generate", json=BODIES["NewLicense"](self))
+        assert answer.status_code == 201, answer.text
+        return answer.json()["key"]
 
     def body(self, operation):
         """The type of an operation's body, and an example of it if there is one."""
