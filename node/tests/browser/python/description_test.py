@@ -80,6 +80,8 @@ include-operation-id-regex = "[.]import$"
 checks.negative_data_rejection.enabled = false
 """
 
+# What else stands in paths.
+WORDS = {"resource": "users", "feature": "saml", "sequence": "1"}
 # Identifiers that stand beside the first one: the collection they are of.
 OTHERS = {"role_id": "roles", "user_id": "users", "perm_id": "permissions", "group_id": "groups"}
 
@@ -172,6 +174,8 @@ class World:
                 values[place] = self.tenant
             elif place == "sequence":
                 values[place] = 1
+            elif place in WORDS:
+                values[place] = WORDS[place]
             elif place == "id":
                 values[place] = self.one_of(path.split("/{id}")[0])
             else:
@@ -203,7 +207,9 @@ class World:
         if verb == "restore":
             self.http.delete(item).raise_for_status()
             return
-        change = {"email": "changed@example.org"} if "/users/" in item else {"name": "Changed"}
+        shown = self.http.get(item).json()
+        field = next(field for field in ("email", "description", "name") if field in shown)
+        change = {field: "changed@example.org"}
         headers = {"content-type": "application/merge-patch+json"}
         self.http.patch(item, headers=headers, data=json.dumps(change)).raise_for_status()
 
