@@ -23,7 +23,7 @@ use crate::{
     oauth::dpop::Possession,
     rates,
     runtime::{
-        limiter::{EVERYBODY, Kind},
+        limiter::{ADMINISTRATORS, Kind},
         verifier::{Expected, ExpectedType},
     },
     tenants,
@@ -91,9 +91,12 @@ pub async fn shown(
         (Some(bound), Some(possession)) => possession.check(ctx, presented.token, &bound.jkt)?,
         (Some(_), None) | (None, Some(_)) => return Err(Error::Unauthenticated),
     }
-    rates::acts(ctx, tenant, (Kind::Client, live.client.id.bytes()))?;
     if let Some(user) = &live.user {
         rates::acts(ctx, tenant, (Kind::User, user.id.bytes()))?;
+    }
+    // What many people share without a secret, none of them may use up for the others.
+    if live.user.is_none() || !live.client.public() {
+        rates::acts(ctx, tenant, (Kind::Client, live.client.id.bytes()))?;
     }
     Ok((token, live))
 }
@@ -108,7 +111,7 @@ pub async fn administrator(ctx: &Context, presented: Presented<'_>) -> Result<Pr
     let home = home(ctx, &claimed)?.ok_or(Error::Unauthenticated)?;
     let audience = ctx.api_audience();
     let (token, live) = shown(ctx, home, presented, Some(&audience)).await?;
-    rates::acts(ctx, home, (Kind::Tenant, EVERYBODY))?;
+    rates::acts(ctx, home, (Kind::Tenant, ADMINISTRATORS))?;
     if !live.client.admin_api {
         return Err(Error::Unauthenticated);
     }

@@ -105,8 +105,11 @@ impl Reader {
         let mut page = self.look(limit)?;
         let waiting = async {
             while page.changes.is_empty() {
-                // Looked through a part only: the rest is there already.
-                if !page.more {
+                if page.more {
+                    // Looked through a part only: the rest is there already. Others get their turn,
+                    // and the time may be over.
+                    tokio::task::yield_now().await;
+                } else {
                     tokio::select! {
                         moved = applied.changed() => if moved.is_err() { return Ok(()) },
                         _ = closing.wait_for(|closing| *closing) => return Ok(()),

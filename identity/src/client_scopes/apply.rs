@@ -115,6 +115,9 @@ fn find<T: TablesMut>(
     Ok(scope)
 }
 
+/// Scopes that mean something to every client: nobody gets them without asking.
+const ASKED_FOR: [&str; 2] = ["openid", "offline_access"];
+
 impl Settings {
     /// Every rule about a client scope's fields.
     ///
@@ -122,6 +125,9 @@ impl Settings {
     /// [`Rejection::Invalid`] at the first field that breaks one.
     pub fn check(&self) -> Result<(), Rejection> {
         name::scope("/name", &self.name)?;
+        if self.default && ASKED_FOR.contains(&self.name.as_str()) {
+            return Err(Rejection::invalid("/default", "cannot be set: it must be asked for"));
+        }
         if self.description.len() > TEXT_MAX {
             return Err(Rejection::invalid("/description", "must be at most 1024 bytes"));
         }

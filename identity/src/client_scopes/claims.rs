@@ -49,7 +49,11 @@ pub fn defaults<'a>(
     known: impl IntoIterator<Item = &'a ClientScope>,
     client: &Client,
 ) -> impl Iterator<Item = String> {
-    let theirs = |scope: &&ClientScope| scope.default && client.scopes.contains(&scope.name);
+    // What opens the administration API is granted only to who asks for it.
+    let opens = |name: &str| client.admin_api && matches!(name, "read" | "write" | "platform");
+    let theirs = move |scope: &&ClientScope| {
+        scope.default && client.scopes.contains(&scope.name) && !opens(&scope.name)
+    };
     known.into_iter().filter(theirs).map(|scope| scope.name.clone())
 }
 

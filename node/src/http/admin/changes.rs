@@ -25,6 +25,7 @@ use identity::{
     principal::Principal,
 };
 use serde::Serialize;
+use tokio::sync::mpsc;
 use utoipa::{
     ToSchema,
     openapi::{ObjectBuilder, Type, path::ParameterIn},
@@ -48,6 +49,8 @@ const WAIT_MAX: Duration = Duration::from_secs(25);
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long a stream lasts, milliseconds.
 const STREAM_MAX_MS: u64 = 600_000;
+/// How long a piece waits for a reader.
+const UNREAD_MAX: Duration = Duration::from_secs(30);
 /// Events of one piece of a stream.
 const PIECE: usize = 200;
 
@@ -210,22 +213,37 @@ async fn read<N: Needs>(caller: Caller<N>, asked: Asked) -> Result<Response, Fai
     let permission = N::PERMISSION;
     let form = asked.form;
     let stream = Stream { ctx, principal, permission, tenant, reader, form, until_ms };
-    let pieces = stream::unfold(Some(stream), |stream| async move {
-        let mut stream = stream?;
-        match stream.piece().await {
-            Ok(Some(piece)) => Some((Ok(piece), Some(stream))),
-            Ok(None) => None,
-            Err(error) => {
-                tracing::warn!(%error, "a change feed was cut");
-                Some((Err(std::io::Error::other(error.to_string())), None))
-            }
-        }
+    let pieces = stream::unfold(pumped(stream), |mut pieces| async move {
+        pieces.recv().await.map(|piece| (piece, pieces))
     });
     let content_type = match form {
         Form::Events => EVENT_STREAM,
         Form::Page | Form::Lines => NDJSON,
     };
     Ok(([(header::CONTENT_TYPE, content_type)], Body::from_stream(pieces)).into_response())
+}
+
+/// The pieces of a stream, made while somebody takes them: who does not read loses the place, no
+/// later than the stream's own end.
+fn pumped(mut stream: Stream) -> mpsc::Receiver<std::io::Result<Bytes>> {
+    let (send, receive) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            let piece = match stream.piece().await {
+                Ok(Some(piece)) => Ok(piece),
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "a change feed was cut");
+                    Err(std::io::Error::other(error.to_string()))
+                }
+            };
+            let failed = piece.is_err();
+            if send.send_timeout(piece, UNREAD_MAX).await.is_err() || failed {
+                return;
+            }
+        }
+    });
+    receive
 }
 
 /// A stream of changes.

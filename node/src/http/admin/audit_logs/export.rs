@@ -44,30 +44,26 @@ struct Export {
 }
 
 impl Export {
-    /// The lines of the next stretch; none at the end.
+    /// The lines of the next stretch, which may hold none that was asked for; none at the end.
     fn lines(&mut self) -> Result<Option<Bytes>, Error> {
-        while self.next < self.end {
-            let reading = self.ctx.local();
-            let view = reading.view()?;
-            let mut lines = Vec::new();
-            let events = trail::onwards(&view, self.tenant, self.next, STRIDE)?;
-            if events.is_empty() {
-                return Ok(None);
-            }
-            for event in events.into_iter().filter(|event| event.sequence < self.end) {
-                self.next = event.sequence.saturating_add(1);
-                if self.asked.takes(&event) {
-                    let shown = self.showing.view(&view, event)?;
-                    serde_json::to_writer(&mut lines, &shown)
-                        .map_err(|error| Error::Internal(error.to_string()))?;
-                    lines.push(b'\n');
-                }
-            }
-            if !lines.is_empty() {
-                return Ok(Some(lines.into()));
+        if self.next >= self.end {
+            return Ok(None);
+        }
+        let reading = self.ctx.local();
+        let view = reading.view()?;
+        let events = trail::onwards(&view, self.tenant, self.next, STRIDE)?;
+        // Retention may have passed the end meanwhile.
+        self.next = events.last().map_or(self.end, |last| last.sequence.saturating_add(1));
+        let mut lines = Vec::new();
+        for event in events.into_iter().filter(|event| event.sequence < self.end) {
+            if self.asked.takes(&event) {
+                let shown = self.showing.view(&view, event)?;
+                serde_json::to_writer(&mut lines, &shown)
+                    .map_err(|error| Error::Internal(error.to_string()))?;
+                lines.push(b'\n');
             }
         }
-        Ok(None)
+        Ok(Some(lines.into()))
     }
 }
 
@@ -83,14 +79,17 @@ pub async fn export<N: Needs>(caller: Caller<N>, asked: Asked) -> Result<Respons
     };
     let lines = stream::unfold(Some(export), |export| async move {
         let mut export = export?;
-        // Others get their turn between two stretches.
-        tokio::task::yield_now().await;
-        match export.lines() {
-            Ok(Some(lines)) => Some((Ok(lines), Some(export))),
-            Ok(None) => None,
-            Err(error) => {
-                tracing::error!(%error, "an export of the audit trail was cut");
-                Some((Err(std::io::Error::other(error.to_string())), None))
+        loop {
+            // Others get their turn between two stretches, also where nothing was found.
+            tokio::task::yield_now().await;
+            match export.lines() {
+                Ok(Some(lines)) if lines.is_empty() => {}
+                Ok(Some(lines)) => return Some((Ok(lines), Some(export))),
+                Ok(None) => return None,
+                Err(error) => {
+                    tracing::error!(%error, "an export of the audit trail was cut");
+                    return Some((Err(std::io::Error::other(error.to_string())), None));
+                }
             }
         }
     });
