@@ -105,6 +105,48 @@ impl<T: TablesMut> Applying<'_, T> {
         table::record(self.tables, self.tenant, id)
     }
 
+    /// A live record that who asks is about to change: they must hold the permission, and have
+    /// read it at `expected` if that is given.
+    ///
+    /// # Errors
+    /// [`Rejection::Denied`], [`Rejection::NotFound`], [`Rejection::Stale`].
+    pub(crate) fn find<R: Record>(
+        &mut self,
+        permission: authorize::Permission,
+        id: [u8; 16],
+        expected: Option<u64>,
+    ) -> Result<R, Stop> {
+        self.require_for(R::TABLE, id, permission)?;
+        self.live(id, expected)
+    }
+
+    /// Names what the command is about, and refuses unless who asks may change its kind.
+    ///
+    /// # Errors
+    /// As [`Applying::require`].
+    pub(crate) fn require_for(
+        &mut self,
+        table: Table,
+        id: [u8; 16],
+        permission: authorize::Permission,
+    ) -> Result<(), Stop> {
+        self.target(table, id);
+        self.require(permission)
+    }
+
+    /// A record that was not deleted, as it was read by who asks.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`], [`Rejection::Stale`].
+    pub(crate) fn live<R: Record>(&self, id: [u8; 16], expected: Option<u64>) -> Result<R, Stop> {
+        let found = self.record::<R>(id)?.filter(|record| record.deleted_at_ms().is_none());
+        let record = found.ok_or(Rejection::NotFound)?;
+        if expected.is_some_and(|revision| revision != record.revision()) {
+            return Err(Rejection::Stale.into());
+        }
+        Ok(record)
+    }
+
     /// Reads a short-lived row.
     ///
     /// # Errors

@@ -63,6 +63,10 @@ impl Record for Rules {
         self.revision
     }
 
+    fn deleted_at_ms(&self) -> Option<u64> {
+        None
+    }
+
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }

@@ -251,6 +251,10 @@ impl Record for Client {
         self.revision
     }
 
+    fn deleted_at_ms(&self) -> Option<u64> {
+        self.deleted_at_ms
+    }
+
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }

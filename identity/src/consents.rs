@@ -70,6 +70,10 @@ impl Record for Consent {
         self.revision
     }
 
+    fn deleted_at_ms(&self) -> Option<u64> {
+        None
+    }
+
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
@@ -104,6 +108,10 @@ impl Record for Requirement {
 
     fn revision(&self) -> u64 {
         self.revision
+    }
+
+    fn deleted_at_ms(&self) -> Option<u64> {
+        None
     }
 
     fn set_revision(&mut self, revision: u64) {

@@ -144,6 +144,10 @@ impl Record for License {
         self.revision
     }
 
+    fn deleted_at_ms(&self) -> Option<u64> {
+        None
+    }
+
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
@@ -173,6 +177,10 @@ impl Record for Issuer {
 
     fn revision(&self) -> u64 {
         self.revision
+    }
+
+    fn deleted_at_ms(&self) -> Option<u64> {
+        None
     }
 
     fn set_revision(&mut self, revision: u64) {

@@ -131,6 +131,10 @@ impl Record for Definition {
         self.revision
     }
 
+    fn deleted_at_ms(&self) -> Option<u64> {
+        self.deleted_at_ms
+    }
+
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
@@ -241,8 +245,7 @@ fn create<T: TablesMut>(
     id: PermissionId,
     settings: &Settings,
 ) -> Result<Outcome, Stop> {
-    at.target(Definition::TABLE, id.bytes());
-    at.require(WRITE)?;
+    at.require_for(Definition::TABLE, id.bytes(), WRITE)?;
     settings.check()?;
     if built_in(id).is_some() {
         return Err(Rejection::AlreadyExists("id".into()).into());
@@ -264,17 +267,11 @@ fn find<T: TablesMut>(
     id: PermissionId,
     expected: Option<u64>,
 ) -> Result<Definition, Stop> {
-    at.target(Definition::TABLE, id.bytes());
-    at.require(WRITE)?;
+    at.require_for(Definition::TABLE, id.bytes(), WRITE)?;
     if built_in(id).is_some() {
         return Err(Rejection::Protected("a built-in permission cannot be changed".into()).into());
     }
-    let found = at.record::<Definition>(id.bytes())?;
-    let found = found.filter(|found| found.deleted_at_ms.is_none()).ok_or(Rejection::NotFound)?;
-    if expected.is_some_and(|revision| revision != found.revision) {
-        return Err(Rejection::Stale.into());
-    }
-    Ok(found)
+    at.live(id.bytes(), expected)
 }
 
 /// A permission of a tenant, built in or defined there.

@@ -146,6 +146,10 @@ impl Record for Session {
         self.revision
     }
 
+    fn deleted_at_ms(&self) -> Option<u64> {
+        None
+    }
+
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }

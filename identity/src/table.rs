@@ -136,7 +136,7 @@ pub trait TablesMut: Tables {
     fn release(&mut self);
 }
 
-/// List of deleted records of every kind that says when one was deleted, by that moment.
+/// List of deleted records of every kind, by the moment of deletion.
 pub const BY_DELETION: u8 = 255;
 
 /// A record: the unit of history, ETag and soft deletion.
@@ -149,10 +149,9 @@ pub trait Record: Persisted + Clone {
     fn revision(&self) -> u64;
     /// Whether its revisions are kept; volatile records (sessions, grants) keep none.
     const HISTORY: bool = true;
-    /// When it was deleted, softly; kinds of record that can be restored say so.
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
+    /// When it was deleted, softly; none also for a kind that is never deleted softly. Every kind
+    /// says which it is, so that none shows what was deleted as if it were live.
+    fn deleted_at_ms(&self) -> Option<u64>;
     /// Called by the mechanism when it writes.
     fn set_revision(&mut self, revision: u64);
     /// Called by the mechanism when a write changes something, so that an equal write changes

@@ -114,6 +114,10 @@ impl Record for Tenant {
         self.revision
     }
 
+    fn deleted_at_ms(&self) -> Option<u64> {
+        self.deleted_at_ms
+    }
+
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }

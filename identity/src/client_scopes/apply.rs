@@ -56,7 +56,7 @@ impl Command {
         match self {
             Self::Create { id, settings } => create(at, *id, settings),
             Self::Update { id, expected, settings } => {
-                let before = find(at, *id, *expected)?;
+                let before = at.find::<ClientScope>(WRITE, id.bytes(), *expected)?;
                 settings.check()?;
                 if settings.name != before.name {
                     let id = before.id.bytes();
@@ -71,7 +71,7 @@ impl Command {
                 Ok(at.update(&before, after))
             }
             Self::Delete { id, expected } => {
-                let before = find(at, *id, *expected)?;
+                let before = at.find::<ClientScope>(WRITE, id.bytes(), *expected)?;
                 at.release(ClientScope::TABLE, BY_NAME, &before.name);
                 let after = ClientScope { deleted_at_ms: Some(at.now_ms), ..before.clone() };
                 Ok(at.update(&before, after))
@@ -85,8 +85,7 @@ fn create<T: TablesMut>(
     id: ClientScopeId,
     settings: &Settings,
 ) -> Result<Outcome, Stop> {
-    at.target(ClientScope::TABLE, id.bytes());
-    at.require(WRITE)?;
+    at.require_for(ClientScope::TABLE, id.bytes(), WRITE)?;
     settings.check()?;
     let (table, index) = (ClientScope::TABLE, BY_NAME);
     let span = Span::Index { table, index, prefix: b"", after: None, unique: true };
@@ -96,23 +95,6 @@ fn create<T: TablesMut>(
     }
     at.claim(table, index, &settings.name, id.bytes(), "name")?;
     at.create(ClientScope::new(id, settings, at.now_ms))
-}
-
-fn find<T: TablesMut>(
-    at: &mut Applying<'_, T>,
-    id: ClientScopeId,
-    expected: Option<u64>,
-) -> Result<ClientScope, Stop> {
-    at.target(ClientScope::TABLE, id.bytes());
-    at.require(WRITE)?;
-    let scope = at
-        .record::<ClientScope>(id.bytes())?
-        .filter(|scope| scope.deleted_at_ms.is_none())
-        .ok_or(Rejection::NotFound)?;
-    if expected.is_some_and(|revision| revision != scope.revision) {
-        return Err(Rejection::Stale.into());
-    }
-    Ok(scope)
 }
 
 /// Scopes that mean something to every client: nobody gets them without asking.

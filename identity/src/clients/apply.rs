@@ -115,8 +115,7 @@ fn create<T: TablesMut>(
     settings: &Settings,
     secret: Option<Digest>,
 ) -> Result<Outcome, Stop> {
-    at.target(Client::TABLE, id.bytes());
-    at.require(WRITE)?;
+    at.require_for(Client::TABLE, id.bytes(), WRITE)?;
     let mut client = Client::new(id, settings, None, at.now_ms);
     client.admin_api = false;
     client.roles.clear();
@@ -219,15 +218,7 @@ pub(crate) fn find<T: TablesMut>(
     id: ClientId,
     expected: Option<u64>,
 ) -> Result<Client, Stop> {
-    at.target(Client::TABLE, id.bytes());
-    at.require(WRITE)?;
-    let client = at
-        .record::<Client>(id.bytes())?
-        .filter(|client| client.deleted_at_ms.is_none())
-        .ok_or(Rejection::NotFound)?;
-    if expected.is_some_and(|revision| revision != client.revision) {
-        return Err(Rejection::Stale.into());
-    }
+    let client = at.find::<Client>(WRITE, id.bytes(), expected)?;
     if client.built_in {
         return Err(Rejection::Protected("a built-in client cannot be changed".into()).into());
     }

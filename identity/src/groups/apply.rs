@@ -47,8 +47,7 @@ fn create<T: TablesMut>(
     id: GroupId,
     settings: &Settings,
 ) -> Result<Outcome, Stop> {
-    at.target(Group::TABLE, id.bytes());
-    at.require(WRITE)?;
+    at.require_for(Group::TABLE, id.bytes(), WRITE)?;
     if id == TOP {
         return Err(Rejection::AlreadyExists("id".into()).into());
     }
@@ -107,12 +106,7 @@ fn find<T: TablesMut>(
     id: GroupId,
     expected: Option<u64>,
 ) -> Result<Group, Stop> {
-    at.target(Group::TABLE, id.bytes());
-    at.require(WRITE)?;
-    let group = at.record::<Group>(id.bytes())?.filter(Group::live).ok_or(Rejection::NotFound)?;
-    if expected.is_some_and(|revision| revision != group.revision) {
-        return Err(Rejection::Stale.into());
-    }
+    let group = at.find::<Group>(WRITE, id.bytes(), expected)?;
     at.require_all_of(&group)?;
     Ok(group)
 }

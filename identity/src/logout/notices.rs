@@ -70,6 +70,10 @@ impl Record for Notice {
         self.revision
     }
 
+    fn deleted_at_ms(&self) -> Option<u64> {
+        None
+    }
+
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
@@ -101,6 +105,10 @@ impl Record for Leaving {
 
     fn revision(&self) -> u64 {
         self.revision
+    }
+
+    fn deleted_at_ms(&self) -> Option<u64> {
+        None
     }
 
     fn set_revision(&mut self, revision: u64) {

@@ -53,8 +53,7 @@ fn create<T: TablesMut>(
     id: RoleId,
     settings: &Settings,
 ) -> Result<Outcome, Stop> {
-    at.target(Role::TABLE, id.bytes());
-    at.require(WRITE)?;
+    at.require_for(Role::TABLE, id.bytes(), WRITE)?;
     if is_built_in(id) {
         return Err(Rejection::AlreadyExists("id".into()).into());
     }
@@ -99,16 +98,11 @@ fn find<T: TablesMut>(
     id: RoleId,
     expected: Option<u64>,
 ) -> Result<Role, Stop> {
-    at.target(Role::TABLE, id.bytes());
-    at.require(WRITE)?;
+    at.require_for(Role::TABLE, id.bytes(), WRITE)?;
     if is_built_in(id) {
         return Err(Rejection::Protected("a built-in role cannot be changed".into()).into());
     }
-    let role = at.record::<Role>(id.bytes())?;
-    let role = role.filter(|role| role.deleted_at_ms.is_none()).ok_or(Rejection::NotFound)?;
-    if expected.is_some_and(|revision| revision != role.revision) {
-        return Err(Rejection::Stale.into());
-    }
+    let role = at.live::<Role>(id.bytes(), expected)?;
     at.require_all_of(&role)?;
     Ok(role)
 }

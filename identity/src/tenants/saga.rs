@@ -127,6 +127,10 @@ impl Record for Saga {
         self.revision
     }
 
+    fn deleted_at_ms(&self) -> Option<u64> {
+        None
+    }
+
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }

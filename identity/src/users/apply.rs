@@ -27,8 +27,7 @@ impl Command {
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         match self {
             Self::Create { id, settings, password } => {
-                at.target(User::TABLE, id.bytes());
-                at.require(WRITE)?;
+                at.require_for(User::TABLE, id.bytes(), WRITE)?;
                 let mut user = User::new(*id, settings.username.clone(), at.now_ms);
                 adopt(at, &mut user, settings)?;
                 user.password.clone_from(password);
@@ -208,15 +207,7 @@ fn find<T: TablesMut>(
     id: UserId,
     expected: Option<u64>,
 ) -> Result<User, Stop> {
-    at.target(User::TABLE, id.bytes());
-    at.require(WRITE)?;
-    let user = at
-        .record::<User>(id.bytes())?
-        .filter(|user| user.deleted_at_ms.is_none())
-        .ok_or(Rejection::NotFound)?;
-    if expected.is_some_and(|revision| revision != user.revision) {
-        return Err(Rejection::Stale.into());
-    }
+    let user = at.find::<User>(WRITE, id.bytes(), expected)?;
     at.require_all_of(&user)?;
     Ok(user)
 }
