@@ -78,6 +78,12 @@ pub const CHANGES: &[Change] = &[
         feature_level: 1,
     },
     Change { number: 18, date: "2026-11-25", what: "groups", feature_level: 1 },
+    Change {
+        number: 19,
+        date: "2026-11-25",
+        what: "what was issued to a client ends with its deletion for good",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

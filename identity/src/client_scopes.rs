@@ -8,6 +8,7 @@
 
 mod apply;
 pub mod claims;
+mod restore;
 
 use std::collections::BTreeSet;
 

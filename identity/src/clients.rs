@@ -7,6 +7,7 @@
 mod apply;
 pub mod old;
 pub mod origins;
+mod restore;
 
 use std::collections::BTreeSet;
 
@@ -166,6 +167,10 @@ pub struct Client {
     /// Until when that one is good, state time in milliseconds.
     #[serde(default)]
     pub previous_secret_until_ms: Option<u64>,
+    /// Whatever was issued to it until then has ended, state time in milliseconds: it was deleted
+    /// then, and restored since.
+    #[serde(default)]
+    pub ended_until_ms: Option<u64>,
 }
 
 impl Client {
@@ -199,6 +204,7 @@ impl Client {
             dpop_bound_access_tokens: settings.dpop_bound_access_tokens,
             previous_secret: None,
             previous_secret_until_ms: None,
+            ended_until_ms: None,
         }
     }
 
@@ -211,6 +217,12 @@ impl Client {
     pub fn secrets(&self, now_ms: u64) -> impl Iterator<Item = Digest> {
         let lasts = self.previous_secret_until_ms.is_some_and(|until_ms| now_ms < until_ms);
         self.secret.into_iter().chain(self.previous_secret.filter(|_| lasts))
+    }
+
+    /// Whether what was issued to it at a state time, milliseconds, has not ended since with its
+    /// deletion. What is issued in the very millisecond of one has.
+    pub fn keeps(&self, issued_at_ms: u64) -> bool {
+        self.ended_until_ms.is_none_or(|until_ms| issued_at_ms > until_ms)
     }
 
     /// Whether it has no secret.
@@ -231,12 +243,13 @@ impl Holder for Client {
 
 impl Persisted for Client {
     const KIND: [u8; 2] = *b"cl";
-    const VERSION: u16 = 3;
+    const VERSION: u16 = 4;
 
     fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
         match version {
             1 => codec::body_from::<old::ClientV1>(body).map(Self::from),
             2 => codec::body_from::<old::ClientV2>(body).map(Self::from),
+            3 => codec::body_from::<old::ClientV3>(body).map(Self::from),
             _ => Err(codec::Error::Version { kind: Self::KIND, version }),
         }
     }

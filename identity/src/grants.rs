@@ -49,6 +49,8 @@ pub struct Grant {
     pub revoked_at_ms: Option<u64>,
     /// Thumbprint of the key that its refresh tokens are bound to (RFC 9449 §5).
     pub thumbprint: Option<String>,
+    /// When it was given, state time in milliseconds.
+    pub began_at_ms: u64,
 }
 
 impl Grant {
@@ -73,12 +75,13 @@ impl Grant {
 
 impl Persisted for Grant {
     const KIND: [u8; 2] = *b"gr";
-    const VERSION: u16 = 3;
+    const VERSION: u16 = 4;
 
     fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
         match version {
             1 => Ok(codec::body_from::<old::GrantV1>(body)?.into()),
             2 => Ok(codec::body_from::<old::GrantV2>(body)?.into()),
+            3 => Ok(codec::body_from::<old::GrantV3>(body)?.into()),
             _ => Err(codec::Error::Version { kind: Self::KIND, version }),
         }
     }

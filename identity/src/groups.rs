@@ -6,6 +6,7 @@
 //! Invariant: no group is above itself, and none is deeper than [`DEPTH_MAX`].
 
 mod apply;
+mod restore;
 
 use std::collections::BTreeSet;
 

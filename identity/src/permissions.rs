@@ -5,6 +5,8 @@
 //! names stay as they are, because applications know them by name. Invariant: no defined permission
 //! has the name, or the id, of a built-in one.
 
+mod restore;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::LazyLock,

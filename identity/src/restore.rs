@@ -3,13 +3,20 @@
 //! A restored record is checked like one that is made: whoever may not make it as it was may not
 //! restore it, its names must be free, the licence must have room. What was secret or was issued
 //! does not return: a kind of record is restorable only if deletion ended all of that for good.
+//! What people have, sessions and grants, is ended by their epoch; what a client has by the moment
+//! until which nothing that it was issued counts.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     applying::Applying,
     authorize::Permission,
+    client_scopes::ClientScope,
+    clients::Client,
+    groups::Group,
     outcome::{Outcome, Rejection, Stop},
+    permissions::Definition,
+    roles::Role,
     table::{Record, TablesMut},
     users::User,
 };
@@ -44,6 +51,11 @@ impl Command {
     pub(crate) const fn name(&self) -> &'static str {
         match &self.table {
             b"us" => "users.restore",
+            b"cl" => "clients.restore",
+            b"gp" => "groups.restore",
+            b"ro" => "roles.restore",
+            b"pm" => "permissions.restore",
+            b"sc" => "client_scopes.restore",
             _ => "records.restore",
         }
     }
@@ -51,6 +63,11 @@ impl Command {
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         match &self.table {
             b"us" => self.restore::<User, T>(at),
+            b"cl" => self.restore::<Client, T>(at),
+            b"gp" => self.restore::<Group, T>(at),
+            b"ro" => self.restore::<Role, T>(at),
+            b"pm" => self.restore::<Definition, T>(at),
+            b"sc" => self.restore::<ClientScope, T>(at),
             _ => Err(Rejection::invalid("/table", "holds nothing that can be restored").into()),
         }
     }

@@ -5,6 +5,7 @@
 //! anybody until somebody who may confers it again. Invariant: no role contains itself.
 
 mod apply;
+mod restore;
 
 use std::collections::BTreeSet;
 

@@ -30,6 +30,9 @@ pub const READ: Permission = Permission::read("tenants").of_platform();
 /// Creating, renaming, disabling and deleting tenants is the platform's.
 pub const WRITE: Permission = Permission::write("tenants").of_platform();
 
+/// Longest life of an authorization code, seconds (RFC 9700, FAPI 2.0).
+pub const CODE_S_MAX: u32 = 60;
+
 /// Lifetimes, seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifetimes {
@@ -37,7 +40,7 @@ pub struct Lifetimes {
     pub access_token_s: u32,
     /// ID tokens.
     pub id_token_s: u32,
-    /// Authorization codes; at most 60 (RFC 9700, FAPI 2.0).
+    /// Authorization codes; at most [`CODE_S_MAX`].
     pub code_s: u32,
     /// Login sessions, absolute.
     pub session_s: u32,
@@ -155,7 +158,7 @@ impl Settings {
         let longest_s = keys::TOKEN_LIFE_S_MAX;
         within("/lifetimes/access_token_s", self.lifetimes.access_token_s, 30, longest_s)?;
         within("/lifetimes/id_token_s", self.lifetimes.id_token_s, 30, longest_s)?;
-        within("/lifetimes/code_s", self.lifetimes.code_s, 10, 60)?;
+        within("/lifetimes/code_s", self.lifetimes.code_s, 10, CODE_S_MAX)?;
         within("/lifetimes/session_s", self.lifetimes.session_s, 300, 30 * 86_400)?;
         if let Some(rotation_s) = self.key_rotation_s {
             within("/key_rotation_s", rotation_s, 3600, 2 * 366 * 86_400)?;

@@ -58,6 +58,8 @@ mod refresh;
 mod refresh_gate;
 #[path = "apply/restore.rs"]
 mod restore;
+#[path = "apply/restore_kinds.rs"]
+mod restore_kinds;
 #[path = "apply/rights.rs"]
 mod rights;
 #[path = "apply/roles.rs"]

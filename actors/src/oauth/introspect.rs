@@ -89,7 +89,7 @@ async fn refresh(
 ) -> Result<Value, Error> {
     let reading = ctx.fresh().await?;
     let (view, now_ms) = (reading.view()?, ctx.now_ms());
-    let found = introspect::live_refresh(&view, tenant, token.digest(), client.id, now_ms)?;
+    let found = introspect::live_refresh(&view, tenant, token.digest(), client, now_ms)?;
     let Some(live) = found else {
         return Ok(json!({ "active": false }));
     };

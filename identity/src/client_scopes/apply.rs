@@ -87,20 +87,32 @@ fn create<T: TablesMut>(
 ) -> Result<Outcome, Stop> {
     at.require_for(ClientScope::TABLE, id.bytes(), WRITE)?;
     settings.check()?;
+    require_room(at)?;
+    at.claim(ClientScope::TABLE, BY_NAME, &settings.name, id.bytes(), "name")?;
+    at.create(ClientScope::new(id, settings, at.now_ms))
+}
+
+/// Refuses one more than a tenant may have.
+pub(super) fn require_room<T: TablesMut>(at: &Applying<'_, T>) -> Result<(), Stop> {
     let (table, index) = (ClientScope::TABLE, BY_NAME);
     let span = Span::Index { table, index, prefix: b"", after: None, unique: true };
     if at.scan(span, SCOPES_MAX)?.len() >= SCOPES_MAX {
         let reason = format!("a tenant has at most {SCOPES_MAX} client scopes");
         return Err(Rejection::invalid("/name", reason).into());
     }
-    at.claim(table, index, &settings.name, id.bytes(), "name")?;
-    at.create(ClientScope::new(id, settings, at.now_ms))
+    Ok(())
 }
 
 /// Scopes that mean something to every client: nobody gets them without asking.
 const ASKED_FOR: [&str; 2] = ["openid", "offline_access"];
 
 impl Settings {
+    /// The settings that a client scope has.
+    pub fn of(scope: &ClientScope) -> Self {
+        let ClientScope { name, description, default, mappers, audiences, .. } = scope.clone();
+        Self { name, description, default, mappers, audiences }
+    }
+
     /// Every rule about a client scope's fields.
     ///
     /// # Errors

@@ -178,6 +178,10 @@ fn adopt<T: TablesMut>(
         (true, _, _) => (None, client.secret_generation),
         (false, Some(kept), _) => (Some(kept), client.secret_generation),
         (false, None, Some(new)) => (Some(new), client.secret_generation.saturating_add(1)),
+        // One that was restored has none until it is given another.
+        (false, None, None) if client.revision > 0 && !client.public() => {
+            (None, client.secret_generation)
+        }
         (false, None, None) => {
             return Err(Rejection::invalid("/authentication", "needs a secret").into());
         }
@@ -189,6 +193,7 @@ fn adopt<T: TablesMut>(
         deleted_at_ms: client.deleted_at_ms,
         secret_generation: generation,
         built_in: client.built_in,
+        ended_until_ms: client.ended_until_ms,
         created_at_ms: client.created_at_ms,
         updated_at_ms: client.updated_at_ms,
         ..Client::new(client.id, settings, secret, at.now_ms)
@@ -228,6 +233,29 @@ pub(crate) fn find<T: TablesMut>(
 }
 
 impl Settings {
+    /// The settings that a client has.
+    pub fn of(client: &Client) -> Self {
+        let client = client.clone();
+        Self {
+            client_id: client.client_id,
+            name: client.name,
+            enabled: client.enabled,
+            authentication: client.authentication,
+            native: client.native,
+            redirect_uris: client.redirect_uris,
+            grant_types: client.grant_types,
+            scopes: client.scopes,
+            id_token_algorithm: client.id_token_algorithm,
+            access_token_algorithm: client.access_token_algorithm,
+            access_token_lifetime_s: client.access_token_lifetime_s,
+            admin_api: client.admin_api,
+            roles: client.roles,
+            refresh: client.refresh,
+            cors_origins: client.cors_origins,
+            dpop_bound_access_tokens: client.dpop_bound_access_tokens,
+        }
+    }
+
     /// Every rule about a client's fields.
     ///
     /// # Errors

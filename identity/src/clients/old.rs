@@ -110,6 +110,7 @@ impl From<ClientV1> for Client {
             dpop_bound_access_tokens: false,
             previous_secret: None,
             previous_secret_until_ms: None,
+            ended_until_ms: None,
         }
     }
 }
@@ -215,6 +216,7 @@ impl From<ClientV2> for Client {
             dpop_bound_access_tokens: false,
             previous_secret: None,
             previous_secret_until_ms: None,
+            ended_until_ms: None,
         }
     }
 }
@@ -244,6 +246,72 @@ impl From<Client> for ClientV2 {
             created_at_ms: new.created_at_ms,
             updated_at_ms: new.updated_at_ms,
             refresh: new.refresh,
+        }
+    }
+}
+
+/// [`Client`] of change 15: nothing about what ended with a deletion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as in the newest version")]
+pub struct ClientV3 {
+    pub id: ClientId,
+    pub revision: u64,
+    pub client_id: String,
+    pub name: String,
+    pub enabled: bool,
+    pub deleted_at_ms: Option<u64>,
+    pub authentication: Authentication,
+    pub secret: Option<Digest>,
+    pub secret_generation: u32,
+    pub native: bool,
+    pub redirect_uris: Vec<String>,
+    pub grant_types: BTreeSet<GrantType>,
+    pub scopes: BTreeSet<String>,
+    pub id_token_algorithm: Algorithm,
+    pub access_token_algorithm: Algorithm,
+    pub access_token_lifetime_s: Option<u32>,
+    pub admin_api: bool,
+    pub roles: BTreeSet<RoleId>,
+    pub built_in: bool,
+    pub created_at_ms: u64,
+    pub updated_at_ms: u64,
+    pub refresh: ClientPolicy,
+    pub cors_origins: BTreeSet<String>,
+    pub dpop_bound_access_tokens: bool,
+    pub previous_secret: Option<Digest>,
+    pub previous_secret_until_ms: Option<u64>,
+}
+
+impl From<ClientV3> for Client {
+    fn from(old: ClientV3) -> Self {
+        Self {
+            id: old.id,
+            revision: old.revision,
+            client_id: old.client_id,
+            name: old.name,
+            enabled: old.enabled,
+            deleted_at_ms: old.deleted_at_ms,
+            authentication: old.authentication,
+            secret: old.secret,
+            secret_generation: old.secret_generation,
+            native: old.native,
+            redirect_uris: old.redirect_uris,
+            grant_types: old.grant_types,
+            scopes: old.scopes,
+            id_token_algorithm: old.id_token_algorithm,
+            access_token_algorithm: old.access_token_algorithm,
+            access_token_lifetime_s: old.access_token_lifetime_s,
+            admin_api: old.admin_api,
+            roles: old.roles,
+            built_in: old.built_in,
+            created_at_ms: old.created_at_ms,
+            updated_at_ms: old.updated_at_ms,
+            refresh: old.refresh,
+            cors_origins: old.cors_origins,
+            dpop_bound_access_tokens: old.dpop_bound_access_tokens,
+            previous_secret: old.previous_secret,
+            previous_secret_until_ms: old.previous_secret_until_ms,
+            ended_until_ms: None,
         }
     }
 }

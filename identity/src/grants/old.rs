@@ -34,6 +34,7 @@ impl From<GrantV1> for Grant {
             expires_at_ms: old.expires_at_ms,
             revoked_at_ms: old.revoked_at_ms,
             thumbprint: None,
+            began_at_ms: 0,
         }
     }
 }
@@ -65,6 +66,40 @@ impl From<GrantV2> for Grant {
             expires_at_ms: old.expires_at_ms,
             revoked_at_ms: old.revoked_at_ms,
             thumbprint: None,
+            began_at_ms: 0,
+        }
+    }
+}
+
+/// A grant that does not know when it was given: before everything that ends.
+#[derive(Serialize, Deserialize)]
+pub(super) struct GrantV3 {
+    id: GrantId,
+    revision: u64,
+    client: ClientId,
+    user: UserId,
+    session: Option<SessionId>,
+    epoch: u64,
+    scopes: BTreeSet<String>,
+    expires_at_ms: u64,
+    revoked_at_ms: Option<u64>,
+    thumbprint: Option<String>,
+}
+
+impl From<GrantV3> for Grant {
+    fn from(old: GrantV3) -> Self {
+        Self {
+            id: old.id,
+            revision: old.revision,
+            client: old.client,
+            user: old.user,
+            session: old.session,
+            epoch: old.epoch,
+            scopes: old.scopes,
+            expires_at_ms: old.expires_at_ms,
+            revoked_at_ms: old.revoked_at_ms,
+            thumbprint: old.thumbprint,
+            began_at_ms: 0,
         }
     }
 }

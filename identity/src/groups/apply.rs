@@ -112,7 +112,7 @@ fn find<T: TablesMut>(
 }
 
 /// The group with checked settings.
-fn adopt<T: TablesMut>(
+pub(super) fn adopt<T: TablesMut>(
     at: &Applying<'_, T>,
     before: &Group,
     settings: &Settings,

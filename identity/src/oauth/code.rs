@@ -23,6 +23,7 @@ use crate::{
     secret::Digest,
     sessions::{self, Beginning, Method, SESSIONS, Session},
     table::{Record, TablesMut},
+    tenants::CODE_S_MAX,
     users::User,
 };
 
@@ -116,6 +117,12 @@ pub fn check(code: &AuthorizationCode, shown: Shown<'_>, now_ms: u64) -> Result<
 fn check_client(client: &Client, code: &AuthorizationCode) -> Result<(), CodeRefusal> {
     if client.public() && code.challenge.is_none() {
         return Err(CodeRefusal::Verifier);
+    }
+    // One that expires no later than the longest life of codes after the client was deleted may
+    // have been drawn before that.
+    let life_max_ms = u64::from(CODE_S_MAX).saturating_mul(1000);
+    if !client.keeps(code.expires_at_ms.saturating_sub(life_max_ms)) {
+        return Err(CodeRefusal::Client);
     }
     Ok(())
 }

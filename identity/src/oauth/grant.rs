@@ -64,6 +64,7 @@ pub(crate) fn begin<T: TablesMut>(
         // RFC 9449 §5: those of a client with a secret are bound to that, so that its keys may
         // change.
         thumbprint: beginning.key.filter(|_| parties.client.public()).map(str::to_owned),
+        began_at_ms: at.now_ms,
     })?;
     at.expire(expires_at_ms, GRANTS, &grant.bytes());
     let issued = Issued {

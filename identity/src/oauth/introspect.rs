@@ -9,7 +9,7 @@ use crate::{
     consents,
     fault::Fault,
     grants::{DeniedToken, Grant, denied_digest},
-    id::{ClientId, GrantId, TenantId},
+    id::{GrantId, TenantId},
     secret::Digest,
     sessions::Session,
     table::{Record, Tables, flow, record, unique},
@@ -75,12 +75,13 @@ pub fn of_parties(
         return Ok(None);
     };
     if grant.parse() == Ok(client.id) {
-        return Ok(Some(Live { client, user: None }));
+        let kept = client.keeps(token.iat.saturating_mul(1000));
+        return Ok(kept.then_some(Live { client, user: None }));
     }
     let Ok(id) = grant.parse::<GrantId>() else {
         return Ok(None);
     };
-    let found = of_grant(tables, tenant, id, client.id, now_ms)?;
+    let found = of_grant(tables, tenant, id, &client, now_ms)?;
     Ok(found.map(|(_, user)| Live { client, user: Some(user) }))
 }
 
@@ -104,13 +105,13 @@ pub fn live_refresh(
     tables: &impl Tables,
     tenant: TenantId,
     token: Digest,
-    client: ClientId,
+    client: &Client,
     now_ms: u64,
 ) -> Result<Option<LiveRefresh>, Fault> {
     let Some(row) = flow::<RefreshToken>(tables, tenant, token.bytes())? else {
         return Ok(None);
     };
-    if row.successor.is_some() || now_ms >= row.expires_at_ms {
+    if !client.live() || row.successor.is_some() || now_ms >= row.expires_at_ms {
         return Ok(None);
     }
     if !record::<Tenant>(tables, tenant, tenant.bytes())?.is_some_and(|tenant| tenant.live()) {
@@ -126,16 +127,16 @@ fn of_grant(
     tables: &impl Tables,
     tenant: TenantId,
     id: GrantId,
-    client: ClientId,
+    client: &Client,
     now_ms: u64,
 ) -> Result<Option<(Grant, User)>, Fault> {
     let Some(grant) = record::<Grant>(tables, tenant, id.bytes())? else {
         return Ok(None);
     };
-    if grant.client != client {
+    if grant.client != client.id || !client.keeps(grant.began_at_ms) {
         return Ok(None);
     }
-    if !consents::given(tables, tenant, client, grant.user, &grant.scopes)? {
+    if !consents::given(tables, tenant, client.id, grant.user, &grant.scopes)? {
         return Ok(None);
     }
     let user = record::<User>(tables, tenant, grant.user.bytes())?;

@@ -274,7 +274,7 @@ fn gate<T: TablesMut>(
     if user.credential_revision != row.credential_revision {
         return Err(RefreshRefusal::Credential.into());
     }
-    if !grant.counts(user, at.now_ms) {
+    if !grant.counts(user, at.now_ms) || !parties.client.keeps(grant.began_at_ms) {
         return Err(IssueRefusal::GrantEnded.into());
     }
     let issued = Issued::to(&parties, scopes.clone(), row.api);

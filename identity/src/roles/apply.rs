@@ -108,7 +108,7 @@ fn find<T: TablesMut>(
 }
 
 /// The role with checked settings.
-fn adopt<T: TablesMut>(
+pub(super) fn adopt<T: TablesMut>(
     at: &Applying<'_, T>,
     before: &Role,
     settings: &Settings,
@@ -182,7 +182,7 @@ pub(crate) fn name_any<T: TablesMut>(
     permissions::listed(at, (Role::TABLE, BY_PERMISSION), &id.to_string())
 }
 
-fn canonical(name: &str) -> String {
+pub(super) fn canonical(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 

@@ -23,7 +23,7 @@ fn id(number: u8) -> ClientScopeId {
     ClientScopeId::from_bytes([number; 16])
 }
 
-fn settings(name: &str) -> Settings {
+pub(crate) fn settings(name: &str) -> Settings {
     let everywhere: BTreeSet<Place> = [Place::IdToken, Place::AccessToken, Place::Userinfo].into();
     let mapper =
         |claim: &str, source| Mapper { claim: claim.into(), source, places: everywhere.clone() };

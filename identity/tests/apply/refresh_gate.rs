@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use identity::{
-    clients,
+    clients::{self, Client},
     command::Command,
     id::{ClientId, SessionId},
     oauth::{self, introspect},
@@ -172,7 +172,8 @@ fn a_refresh_token_counts_for_its_client_until_it_is_used() {
     let mut world = online();
     let live = |world: &World, token, client: ClientId| {
         let tables = world.tables.opened(ACME);
-        introspect::live_refresh(&tables, ACME, digest(token), client, world.now_ms)
+        let client: Client = world.record(ACME, client.bytes()).unwrap();
+        introspect::live_refresh(&tables, ACME, digest(token), &client, world.now_ms)
             .unwrap()
             .is_some()
     };

@@ -93,8 +93,10 @@ pub(crate) fn samples() -> Vec<Sample> {
         older("client-2-password", Client { grant_types, ..client_2() }),
         older("client-2-public", Client::from(ClientV2::from(public.clone()))),
         sample("client-scope", scope()),
-        sample("client-3", client()),
-        sample("client-3-public", public.clone()),
-        sample("client-3-sender-bound", Client { refresh: bound, ..public }),
+        older("client-3", Client { ended_until_ms: None, ..client() }),
+        older("client-3-public", public.clone()),
+        older("client-3-sender-bound", Client { refresh: bound, ..public.clone() }),
+        sample("client-4", client()),
+        sample("client-4-public", public),
     ]
 }

@@ -181,6 +181,7 @@ pub(crate) fn client() -> Client {
         secret_generation: 2,
         previous_secret: Some(digest(16)),
         previous_secret_until_ms: Some(AT + 3_600_000),
+        ended_until_ms: Some(AT + 1),
         ..Client::new(CLIENT, &client_settings(), Some(digest(14)), AT)
     }
 }
@@ -246,12 +247,13 @@ pub(crate) fn grant() -> Grant {
         expires_at_ms: AT + 60_000,
         revoked_at_ms: Some(AT + 4),
         thumbprint: Some(THUMBPRINT.into()),
+        began_at_ms: AT - 7,
     }
 }
 
 /// As it was before keys of clients.
 fn grant_2() -> Grant {
-    Grant { thumbprint: None, ..grant() }
+    Grant { thumbprint: None, began_at_ms: 0, ..grant() }
 }
 
 fn refresh_token() -> RefreshToken {
@@ -336,7 +338,8 @@ pub(crate) fn samples() -> Vec<Sample> {
         older("grant", Grant { epoch: 0, ..grant_2() }),
         older("grant-2", grant_2()),
         older("grant-2-of-no-session", Grant { session: None, revoked_at_ms: None, ..grant_2() }),
-        sample("grant-3", grant()),
+        older("grant-3", Grant { began_at_ms: 0, ..grant() }),
+        sample("grant-4", grant()),
         sample("denied-token", DeniedToken { expires_at_ms: AT }),
         sample("refresh-token", refresh_token()),
         sample(

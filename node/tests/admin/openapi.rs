@@ -122,7 +122,10 @@ fn every_operation_that_is_promised_is_there() {
     assert!(ids.contains("changes.list") && ids.contains("all-changes.list"));
     assert!(ids.contains("users.restore"));
     assert!(ids.contains("audit-rules.read") && ids.contains("audit-rules.replace"));
-    assert_eq!(ids.len(), 126);
+    for kind in ["clients", "groups", "roles", "permissions", "client-scopes"] {
+        assert!(ids.contains(format!("{kind}.restore").as_str()), "{kind}");
+    }
+    assert_eq!(ids.len(), 131);
 }
 
 #[test]

@@ -1,9 +1,13 @@
-//! Deleted users are found and come back.
+//! What was deleted is found and comes back.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::api::{Api, id_of, pointers, problem, service, user};
+use crate::{
+    api::{Api, id_of, pointers, problem, service, user},
+    operations::whole,
+    support::{Answer, Visitor, visitor::basic},
+};
 
 async fn gone(api: &Api, users: &str) -> Vec<Value> {
     api.read(&format!("{users}?deleted=true")).await["items"].as_array().unwrap().clone()
@@ -77,15 +81,81 @@ async fn a_taken_name_is_named_and_another_one_is_taken() {
 }
 
 #[tokio::test]
+async fn every_kind_that_is_deleted_softly_is_listed_and_comes_back() {
+    let platform = Api::platform().await;
+    let tenant = platform.own_tenant().await;
+    for (kind, field) in [
+        ("clients", "client_id"),
+        ("groups", "name"),
+        ("roles", "name"),
+        ("permissions", "name"),
+        ("client-scopes", "name"),
+    ] {
+        let all = format!("{tenant}/{kind}");
+        let body = whole(kind, "freed");
+        let made = platform.made(&all, &body).await;
+        let name = made[field].clone();
+        let path = format!("{all}/{}", id_of(&made));
+        assert_eq!(platform.delete(&path).await.status, 204, "{kind}");
+        assert_eq!(platform.get(&path).await.status, 404, "{kind}");
+        assert_eq!(gone(&platform, &all).await[0]["id"], made["id"], "{kind}");
+        platform.made(&all, &body).await;
+        let taken = platform.post(&format!("{path}/restore"), &json!({})).await;
+        assert_eq!(problem(&taken), (409, "already_exists".into()), "{kind}");
+        assert_eq!(pointers(&taken), [format!("/{field}")], "{kind}");
+        let another = format!("{}-2", name.as_str().unwrap());
+        let body = json!({ "name": another });
+        let restored = platform.post(&format!("{path}/restore"), &body).await;
+        assert_eq!((restored.status, &restored.json()[field]), (200, &json!(another)), "{kind}");
+        assert_eq!(platform.read(&path).await, restored.json(), "{kind}");
+        assert!(gone(&platform, &all).await.is_empty(), "{kind}");
+        let history = platform.read(&format!("{path}/history")).await;
+        let action = format!("{}.restore", kind.replace('-', "_"));
+        assert_eq!(history["items"][0]["action"], json!(action));
+    }
+}
+
+#[tokio::test]
+async fn a_restored_client_gets_another_secret_and_nothing_it_had() {
+    let platform = Api::platform().await;
+    let clients = format!("{}/clients", platform.own_tenant().await);
+    let issuer = platform.read(clients.trim_end_matches("/clients")).await;
+    let issuer = issuer["issuer"].as_str().unwrap().to_owned();
+    let made = platform.made(&clients, &service("returned")).await;
+    let path = format!("{clients}/{}", id_of(&made));
+    let secret = made["secret"].as_str().unwrap();
+    let token = token_of(&issuer, secret).await.text("access_token");
+    let active = async |secret: &str, token: &str| {
+        let headers = [("authorization", basic("returned", secret))];
+        let headers = [(headers[0].0, headers[0].1.as_str())];
+        let url = format!("{issuer}/oauth/introspect");
+        Visitor::new().send_form(&url, &headers, &[("token", token)]).await.json()["active"].clone()
+    };
+    assert_eq!(active(secret, &token).await, json!(true));
+    assert_eq!(platform.delete(&path).await.status, 204);
+    assert_eq!(platform.post(&format!("{path}/restore"), &json!({})).await.status, 200);
+    assert_eq!(token_of(&issuer, secret).await.status, 401, "the old secret is gone");
+    let secret = platform.post(&format!("{path}/secret"), &json!({})).await.json();
+    let secret = secret["secret"].as_str().unwrap();
+    assert_eq!(token_of(&issuer, secret).await.status, 200);
+    assert_eq!(active(secret, &token).await, json!(false), "what it had stays ended");
+}
+
+async fn token_of(issuer: &str, secret: &str) -> Answer {
+    let basic = basic("returned", secret);
+    let form = [("grant_type", "client_credentials")];
+    let headers = [("authorization", basic.as_str())];
+    Visitor::new().send_form(&format!("{issuer}/oauth/token"), &headers, &form).await
+}
+
+#[tokio::test]
 async fn what_cannot_be_restored_has_no_list_of_the_deleted() {
     let platform = Api::platform().await;
     let tenant = platform.own_tenant().await;
-    let clients = format!("{tenant}/clients");
-    let refused = platform.get(&format!("{clients}?deleted=true")).await;
+    let refused = platform.get(&format!("{tenant}/sessions?deleted=true")).await;
     assert_eq!(pointers(&refused), ["deleted"]);
-    let made = platform.made(&clients, &service("gone")).await;
-    let path = format!("{clients}/{}/restore", id_of(&made));
-    assert_eq!(platform.post(&path, &json!({})).await.status, 404);
+    let nowhere = format!("{tenant}/keys/00000000-0000-0000-0000-000000000001/restore");
+    assert_eq!(platform.post(&nowhere, &json!({})).await.status, 404);
     for query in ["deleted=yes", "deleted=true&sort=username", "deleted=true&filter=email%20pr"] {
         let refused = platform.get(&format!("{tenant}/users?{query}")).await;
         assert_eq!(pointers(&refused), ["deleted"], "{query}");

@@ -139,6 +139,7 @@ impl Resource for ClientScopes {
     const PLACE: Place = Place::Tenant;
     const READ: Permission = client_scopes::READ;
     const WRITE: Permission = client_scopes::WRITE;
+    const RESTORABLE: bool = true;
     const ORDER: Column = BY_NAMES;
     const ATTRIBUTES: &'static [Attribute] = &[Attribute {
         name: "name",

@@ -240,6 +240,7 @@ impl Resource for Clients {
     const PLACE: Place = Place::Tenant;
     const READ: Permission = clients::READ;
     const WRITE: Permission = clients::WRITE;
+    const RESTORABLE: bool = true;
     const ORDER: Column = BY_CLIENT_ID;
     const ATTRIBUTES: &'static [Attribute] = &[Attribute {
         name: "client_id",

@@ -99,6 +99,7 @@ impl Resource for Groups {
     const PLACE: Place = Place::Tenant;
     const READ: Permission = groups::READ;
     const WRITE: Permission = groups::WRITE;
+    const RESTORABLE: bool = true;
     const ORDER: Column = BY_PLACE;
     const ATTRIBUTES: &'static [Attribute] = &[Attribute {
         name: "parent_id",

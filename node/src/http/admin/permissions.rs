@@ -68,6 +68,7 @@ impl Resource for Permissions {
     const PLACE: Place = Place::Tenant;
     const READ: Permission = permissions::READ;
     const WRITE: Permission = permissions::WRITE;
+    const RESTORABLE: bool = true;
     const ORDER: Column = BY_NAME;
     const ATTRIBUTES: &'static [Attribute] = &[Attribute {
         name: "name",

@@ -137,6 +137,11 @@ pub trait Resource: Send + Sync + 'static {
     /// What is shown.
     type View: Serialize + ToSchema + Send;
 
+    /// A name that somebody gives, in the form in which records keep it.
+    fn name(given: &str) -> String {
+        given.to_owned()
+    }
+
     /// Whether it exists for readers: soft deletion makes it invisible.
     fn exists(record: &Self::Record) -> bool;
 

@@ -30,13 +30,6 @@ pub struct Restoration {
     name: Option<String>,
 }
 
-/// A name in the form in which its index holds it.
-fn canonical<R: Resource>(name: &str) -> String {
-    let of_order = |column: u8| column == R::ORDER.index;
-    let attribute = R::ATTRIBUTES.iter().find(|attribute| of_order(attribute.column.index));
-    attribute.map_or_else(|| name.to_owned(), |attribute| (attribute.canonical)(name))
-}
-
 /// `POST …/restore`.
 pub async fn restore<R: Resource>(
     caller: Caller<Write<R>>,
@@ -50,7 +43,7 @@ pub async fn restore<R: Resource>(
         let record = R::find(&reading.view()?, caller.tenant(), id.0)?;
         attempt.expected(&record.ok_or(Rejection::NotFound)?)?
     };
-    let name = name.map(|name| canonical::<R>(&name));
+    let name = name.map(|name| R::name(&name));
     let Asking { ctx, asker, tenant } = attempt.asking(&caller, body.bytes());
     let table = R::Record::TABLE.0;
     let command = Command::Restore(restore::Command { table, id: id.0, expected, name });

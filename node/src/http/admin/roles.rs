@@ -88,6 +88,7 @@ impl Resource for Roles {
     const PLACE: Place = Place::Tenant;
     const READ: Permission = roles::READ;
     const WRITE: Permission = roles::WRITE;
+    const RESTORABLE: bool = true;
     const ORDER: Column = BY_NAME;
     const ATTRIBUTES: &'static [Attribute] = &[Attribute {
         name: "name",

@@ -137,6 +137,10 @@ impl Resource for Users {
     type Input = Input;
     type View = View;
 
+    fn name(given: &str) -> String {
+        name::canonical_username(given)
+    }
+
     fn exists(user: &User) -> bool {
         user.deleted_at_ms.is_none()
     }
