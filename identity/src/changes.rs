@@ -84,6 +84,12 @@ pub const CHANGES: &[Change] = &[
         what: "what was issued to a client ends with its deletion for good",
         feature_level: 1,
     },
+    Change {
+        number: 20,
+        date: "2026-11-25",
+        what: "nodes, their authority and join tokens",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

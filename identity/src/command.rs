@@ -10,7 +10,7 @@ use crate::{
     authorize::Permission,
     client_scopes, clients, cluster, codec, consents,
     event::{self, Checkpoint, Target},
-    groups, keys, licenses, logout, oauth,
+    groups, keys, licenses, logout, members, oauth,
     outcome::{Outcome, Rejection, Stop},
     passwords, permissions, profiles, rates, restore, roles, sessions, setup,
     sweep::Sweep,
@@ -73,6 +73,8 @@ pub enum Command {
     Audit(audit::Command),
     /// Groups, and who is in them.
     Groups(groups::Command),
+    /// The nodes of the cluster.
+    Members(members::Command),
 }
 
 /// The permissions that commands and reads of the administration API ask for. Their ids are made of
@@ -114,6 +116,8 @@ pub const PERMISSIONS: &[Permission] = &[
     audit::WRITE,
     groups::READ,
     groups::WRITE,
+    members::READ,
+    members::WRITE,
 ];
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -159,6 +163,7 @@ impl Command {
             Self::Restore(command) => command.name(),
             Self::Audit(command) => command.name(),
             Self::Groups(command) => command.name(),
+            Self::Members(command) => command.name(),
         }
     }
 
@@ -220,6 +225,7 @@ impl Command {
             Self::Restore(command) => command.apply(at),
             Self::Audit(command) => command.apply(at),
             Self::Groups(command) => command.apply(at),
+            Self::Members(command) => command.apply(at),
         }
     }
 }

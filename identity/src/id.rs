@@ -106,6 +106,8 @@ ids! {
     PermissionId,
     /// One draft; the same id again is the same request.
     RequestId,
+    /// What one node joins the cluster with.
+    JoinTokenId,
     /// A change of several steps, finished by the leader if its client goes away.
     SagaId,
 }

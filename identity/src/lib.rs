@@ -26,6 +26,7 @@ pub mod id;
 pub mod keys;
 pub mod licenses;
 pub mod logout;
+pub mod members;
 pub mod name;
 pub mod oauth;
 pub mod outcome;

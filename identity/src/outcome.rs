@@ -82,6 +82,9 @@ pub enum Rejection {
     /// Others depend on the target as it is; the sentence says which.
     #[error("{0}")]
     InUse(String),
+    /// The join token is unknown, over, used or taken back; a stranger is not told which.
+    #[error("the join token is not valid")]
+    JoinToken,
 }
 
 /// What a license does not give. Variants are only ever appended.
@@ -252,6 +255,11 @@ pub enum Outcome {
     Swept(u32),
     /// Something may be issued with exactly these properties, and a refresh token with it.
     Refreshed(Box<Refreshed>),
+    /// A node belongs to the cluster.
+    Joined {
+        /// Its number.
+        node: u64,
+    },
 }
 
 /// The answer to one draft, kept under its request id.
@@ -342,6 +350,7 @@ impl Rejection {
             Self::License(LicenseRefusal::Limit { .. }) => "license_limit",
             Self::License(LicenseRefusal::Feature { .. }) => "license_feature",
             Self::InUse(_) => "in_use",
+            Self::JoinToken => "join_token",
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     codec::{self, Persisted},
     fault::Fault,
     grants::{DeniedToken, GRANTS, Grant},
+    members::{self, JoinToken, TOKENS},
     oauth::{
         code::{AuthorizationCode, REPLAY_MEMORY_MS},
         dpop::UsedProof,
@@ -90,6 +91,8 @@ fn lives_until<T: TablesMut>(at: &Applying<'_, T>, table: Table, key: &[u8]) -> 
         codec::decode::<UsedProof>(&bytes)?.expires_at_ms
     } else if table == COUNTERS {
         codec::decode::<Counter>(&bytes)?.expires_at_ms
+    } else if table == TOKENS {
+        codec::decode::<JoinToken>(&bytes)?.expires_at_ms
     } else if table == IDEMPOTENCY {
         codec::decode::<Remembered>(&bytes)?.expires_at_ms
     } else {
@@ -106,6 +109,12 @@ fn remove<T: TablesMut>(at: &mut Applying<'_, T>, table: Table, key: &[u8]) -> R
     {
         let session: Session = codec::decode(&bytes)?;
         at.unlist(SESSIONS, sessions::BY_USER, &session.user.to_string(), session.id.bytes());
+    }
+    if table == TOKENS
+        && let Some(bytes) = at.tables.get(at.tenant, row)?
+    {
+        let token: JoinToken = codec::decode(&bytes)?;
+        at.release(TOKENS, members::BY_DIGEST, &members::hexadecimal(&token.digest));
     }
     at.remove(row);
     Ok(())

@@ -38,6 +38,8 @@ mod login;
 mod logout;
 #[path = "apply/mechanism.rs"]
 mod mechanism;
+#[path = "apply/members.rs"]
+mod members;
 #[path = "apply/origins.rs"]
 mod origins;
 #[path = "apply/own_account.rs"]

@@ -26,6 +26,8 @@ mod events;
 mod licenses;
 #[path = "formats/logout.rs"]
 mod logout;
+#[path = "formats/members.rs"]
+mod members;
 #[path = "formats/old.rs"]
 mod old;
 #[path = "formats/passwords.rs"]
@@ -97,6 +99,7 @@ fn samples() -> Vec<Sample> {
     all.extend(consents::samples());
     all.extend(licenses::samples());
     all.extend(logout::samples());
+    all.extend(members::samples());
     all.extend(roles::samples());
     all.extend(replies::samples());
     all

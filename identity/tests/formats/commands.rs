@@ -7,7 +7,7 @@ use identity::{
     command::Command,
     consents, groups,
     keys::{self, Algorithm},
-    licenses, logout,
+    licenses, logout, members,
     oauth::{self, password::HandedIn, refresh},
     passwords, permissions, profiles, rates, roles,
     sessions::{self, Presented},
@@ -132,6 +132,14 @@ labels!(label, LABELS, Command, {
     Command::Groups(groups::Command::Delete { .. }) => "groups-delete",
     Command::Groups(groups::Command::Roles { .. }) => "groups-roles",
     Command::Groups(groups::Command::Members { .. }) => "groups-members",
+    Command::Members(members::Command::Found { .. }) => "members-found",
+    Command::Members(members::Command::CreateToken { .. }) => "members-create-token",
+    Command::Members(members::Command::RevokeToken(_)) => "members-revoke-token",
+    Command::Members(members::Command::Join { .. }) => "members-join",
+    Command::Members(members::Command::SetRole { .. }) => "members-set-role",
+    Command::Members(members::Command::Remove { .. }) => "members-remove",
+    Command::Members(members::Command::SetSettings { .. }) => "members-set-settings",
+    Command::Members(members::Command::Announce { .. }) => "members-announce",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",
@@ -145,15 +153,6 @@ labels!(label, LABELS, Command, {
 });
 
 fn administration() -> Vec<Command> {
-    let cluster = [
-        cluster::Command::Initialize {
-            external_url: "https://id.example".into(),
-            audit_key: vec![1; 32],
-            access_token_lifetime_s: 3600,
-        },
-        cluster::Command::RenewBootstrap(digest(1)),
-        cluster::Command::RaiseFeatureLevel(1),
-    ];
     let tenants = [
         tenants::Command::BeginV1(Box::new(old::saga_1())),
         tenants::Command::Begin(Box::new(saga())),
@@ -205,7 +204,6 @@ fn administration() -> Vec<Command> {
         Command::Setup(setup::Command::BeginV1(Box::new(old::saga_1()))),
         Command::Setup(setup::Command::Begin(Box::new(saga()))),
     ];
-    all.extend(cluster.map(Command::Cluster));
     all.extend(tenants.map(Command::Tenants));
     all.extend(users.map(Command::Users));
     all.extend(clients.map(Command::Clients));
@@ -375,6 +373,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         crate::licenses::commands(),
         scopes(),
         crate::roles::commands(),
+        crate::members::commands(),
     ];
     for command in all_commands.into_iter().flatten() {
         let label = label(&command);

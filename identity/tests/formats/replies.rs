@@ -31,6 +31,7 @@ labels!(label, LABELS, Answer, {
     Ok(Outcome::Refused(Refusal::RefreshReplayed)) => "refresh-replayed",
     Ok(Outcome::Swept(_)) => "swept",
     Ok(Outcome::Refreshed(_)) => "refreshed",
+    Ok(Outcome::Joined { .. }) => "joined",
     Err(Rejection::NotFound) => "not-found",
     Err(Rejection::AlreadyExists(_)) => "already-exists",
     Err(Rejection::Stale) => "stale",
@@ -76,6 +77,7 @@ labels!(label, LABELS, Answer, {
     Err(Rejection::License(LicenseRefusal::Limit { .. })) => "license-limit",
     Err(Rejection::License(LicenseRefusal::Feature { .. })) => "license-feature",
     Err(Rejection::InUse(_)) => "in-use",
+    Err(Rejection::JoinToken) => "join-token",
 });
 
 fn issued() -> Issued {
@@ -110,6 +112,7 @@ fn answers() -> Vec<Answer> {
         Ok(Outcome::Refused(Refusal::RefreshReplayed)),
         Ok(Outcome::Swept(300)),
         Ok(refreshed(Handover::Rotated(sealed()))),
+        Ok(Outcome::Joined { node: 300 }),
         Err(Rejection::NotFound),
         Err(Rejection::AlreadyExists("username".into())),
         Err(Rejection::Stale),
@@ -125,6 +128,7 @@ fn answers() -> Vec<Answer> {
         Err(Rejection::Poison),
         Err(Rejection::Throttled { until_ms: AT }),
         Err(Rejection::InUse("roles hold it".into())),
+        Err(Rejection::JoinToken),
     ];
     let issue = [
         IssueRefusal::TenantDisabled,

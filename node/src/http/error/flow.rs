@@ -121,6 +121,7 @@ impl From<Rejection> for Failure {
                 Self::new(class).detail(refusal.to_string())
             }
             Rejection::InUse(what) => Self::new(Class::CONFLICT).detail(what),
+            Rejection::JoinToken => Self::new(Class::DENIED).detail("the join token is not valid"),
         }
     }
 }
@@ -186,6 +187,7 @@ mod tests {
             (license(Some(10)), 403, "license_limit"),
             (license(None), 403, "license_feature"),
             (Rejection::InUse("roles hold it".into()), 409, "conflict"),
+            (Rejection::JoinToken, 403, "denied"),
         ] {
             let class = Failure::from(rejection.clone()).class();
             assert_eq!((class.status.as_u16(), class.code), (status, code), "{rejection:?}");

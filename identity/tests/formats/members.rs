@@ -1,0 +1,108 @@
+//! Samples of the cluster and its nodes.
+
+use identity::{
+    cluster,
+    command::Command,
+    id::JoinTokenId,
+    members::{self, Authority, JoinToken, Member, Presence, Role},
+};
+
+use crate::{
+    Sample,
+    records::{AT, digest, sealed},
+    sample,
+};
+
+const TOKEN: JoinTokenId = JoinTokenId::from_bytes([0x71; 16]);
+
+fn presence() -> Presence {
+    Presence {
+        name: "node-a".into(),
+        address: "10.0.0.1:7400".into(),
+        zone: "a".into(),
+        version: "1.2.3".into(),
+        feature_level: 1,
+    }
+}
+
+fn member(role: Role) -> Member {
+    let Presence { name, address, zone, version, feature_level } = presence();
+    Member {
+        revision: 3,
+        node: 300,
+        name,
+        address,
+        zone,
+        key: digest(21),
+        role,
+        joined_at_ms: AT,
+        removed_at_ms: Some(AT + 9),
+        version,
+        feature_level,
+    }
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    let authority = Authority {
+        revision: 4,
+        certificate: vec![0x30, 1, 2],
+        key: sealed(),
+        next_node: 301,
+        voters_min: 3,
+        preferred_zone: Some("a".into()),
+    };
+    let token = JoinToken {
+        revision: 2,
+        id: TOKEN,
+        digest: digest(22),
+        role: Role::Learner,
+        created_at_ms: AT,
+        expires_at_ms: AT + 600_000,
+        used_by: Some(300),
+        revoked_at_ms: Some(AT + 5),
+    };
+    vec![
+        sample("member-voter", member(Role::Voter)),
+        sample("member-learner", member(Role::Learner)),
+        sample("member-authority", authority),
+        sample("member-join-token", token),
+    ]
+}
+
+pub(crate) fn commands() -> Vec<Command> {
+    let (node, presence) = (300, presence());
+    let all = [
+        members::Command::Found {
+            certificate: vec![0x30, 1, 2],
+            authority: sealed(),
+            key: digest(21),
+            presence: presence.clone(),
+        },
+        members::Command::CreateToken {
+            id: TOKEN,
+            digest: digest(22),
+            role: Role::Voter,
+            lifetime_s: 600,
+        },
+        members::Command::RevokeToken(TOKEN),
+        members::Command::Join { token: digest(22), key: digest(21), presence: presence.clone() },
+        members::Command::SetRole { node, role: Role::Learner },
+        members::Command::Remove { node },
+        members::Command::SetSettings {
+            expected: Some(4),
+            voters_min: 3,
+            preferred_zone: Some("a".into()),
+        },
+        members::Command::Announce { node, presence },
+    ];
+    let cluster = [
+        cluster::Command::Initialize {
+            external_url: "https://id.example".into(),
+            audit_key: vec![1; 32],
+            access_token_lifetime_s: 3600,
+        },
+        cluster::Command::RenewBootstrap(digest(1)),
+        cluster::Command::RaiseFeatureLevel(1),
+    ];
+    all.map(Command::Members).into_iter().chain(cluster.map(Command::Cluster)).collect()
+}
