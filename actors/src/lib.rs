@@ -10,6 +10,7 @@ pub mod audit;
 pub mod bearer;
 pub mod changes;
 pub mod clients;
+pub mod cluster;
 pub mod context;
 pub mod demo;
 pub mod error;

@@ -163,6 +163,15 @@ impl Record for Member {
     }
 }
 
+impl Member {
+    /// Whether this is what a node says of itself.
+    pub fn says(&self, presence: &Presence) -> bool {
+        let Presence { name, address, zone, version, feature_level } = presence;
+        (&self.name, &self.address, &self.zone) == (name, address, zone)
+            && (&self.version, &self.feature_level) == (version, feature_level)
+    }
+}
+
 /// The id of a node's record.
 pub fn member_id(node: u64) -> [u8; 16] {
     u128::from(node).to_be_bytes()

@@ -298,4 +298,4 @@ async fn spawn(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@
 //! types of `secret`.
 
 mod alive;
+pub mod authority;
 pub mod clock;
 pub mod deliverer;
 pub mod denials;

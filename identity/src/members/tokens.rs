@@ -49,7 +49,7 @@ impl JoinToken {
     }
 
     /// Whether it is neither over nor taken back.
-    pub(super) const fn stands(&self, now_ms: u64) -> bool {
+    pub const fn stands(&self, now_ms: u64) -> bool {
         self.revoked_at_ms.is_none() && self.expires_at_ms > now_ms
     }
 }

@@ -24,15 +24,15 @@ use crate::{
     system::{Config, System, fresh_root_secret},
 };
 
-struct Node {
+pub(crate) struct Node {
     system: System,
-    clock: Clock,
+    pub(crate) clock: Clock,
     tenant: TenantId,
     _folder: TempDir,
 }
 
 impl Node {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let (folder, clock) = (TempDir::new().unwrap(), Clock::manual(1_790_000_000_000));
         let config = Config {
             data_dir: folder.path().join("data"),
@@ -58,7 +58,12 @@ impl Node {
         Self { system, clock, tenant, _folder: folder }
     }
 
-    fn ctx(&self) -> &Context {
+    /// Ends it in order: its tasks are gone before the process is.
+    pub(crate) async fn stop(self) {
+        self.system.stop().await;
+    }
+
+    pub(crate) fn ctx(&self) -> &Context {
         self.system.context()
     }
 

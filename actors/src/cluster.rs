@@ -1,0 +1,324 @@
+//! How a cluster is founded, how others are let in, and how nodes stay able to prove who they are.
+//!
+//! Only what needs keys, entropy or a stranger's word is here: roles, removal and settings are
+//! plain commands. A stranger is compared with what stands in a fresh state before anything is
+//! proposed, so that whoever has no token costs no entry of the log; that a token lets in one node
+//! is decided in `apply`. Invariant: the authority's key leaves its seal only to certify a key that
+//! the record of a member names.
+
+mod status;
+mod token;
+
+use std::net::IpAddr;
+
+use identity::{
+    command::Command,
+    id::{JoinTokenId, TenantId},
+    members::{self, AUTHORITY_ID, Authority, Presence, Role, admits},
+    outcome::{Outcome, Rejection, Reply},
+    principal::{Principal, Source},
+    secret::Digest,
+    stamp::Placement,
+    table::Record as _,
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    clients,
+    context::{Asker, Context},
+    error::Error,
+    runtime::{
+        authority::{self, Made, NODE_LIFETIME, POINT_LEN, Subject},
+        sealer::Field,
+        secret::ClientSecret,
+    },
+};
+
+pub use status::{Health, Standing, Status, Warning, status};
+pub use token::JoinToken;
+
+/// What a node says that wants to join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinRequest {
+    /// Its public key: an uncompressed point of P-256, 65 bytes.
+    pub public_key: Vec<u8>,
+    /// Its name.
+    pub name: String,
+    /// Where other nodes reach it, host and port.
+    pub address: String,
+    /// Its zone, or nothing.
+    pub zone: String,
+    /// Its program's version.
+    pub version: String,
+    /// The highest feature level that its program reads.
+    pub feature_level: u16,
+    /// The key-check value of its root secret.
+    pub root_check: Vec<u8>,
+}
+
+/// What a new member gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Welcome {
+    /// The cluster's id.
+    pub cluster: [u8; 16],
+    /// Its number.
+    pub node: u64,
+    /// Its certificate, DER.
+    pub certificate: Vec<u8>,
+    /// The authority's certificate, DER.
+    pub authority: Vec<u8>,
+}
+
+/// Why a node is not let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JoinRefusal {
+    /// Unknown, over, used or taken back: a stranger is not told which.
+    #[error("the join token is not valid (any more); make a new one on a node of the cluster")]
+    Token,
+    /// Another root secret.
+    #[error("MASTER_KEY (or JWT_SECRET) is not the one of the cluster")]
+    RootSecret,
+    /// The two do not go together.
+    #[error("{0}")]
+    Incompatible(String),
+    /// Too much at once; again later.
+    #[error("the cluster is busy; try again")]
+    Busy,
+    /// Nobody can decide now.
+    #[error("the cluster cannot let anybody in now; try again")]
+    Unavailable,
+}
+
+/// What a node proves itself with.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The authority's certificate, DER.
+    pub authority: Vec<u8>,
+    /// The node's own, DER.
+    pub certificate: Vec<u8>,
+    /// Its private key, PKCS #8.
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+const FIELD: Field<'static> =
+    Field { tenant: TenantId::CLUSTER, table: Authority::TABLE, record: AUTHORITY_ID, name: "key" };
+
+fn internal(what: impl std::fmt::Display) -> Error {
+    Error::Internal(format!("the cluster's authority: {what}"))
+}
+
+/// Makes the authority of a cluster of one and its first node's credentials; whether it was this
+/// call. `keep` stores them, before the cluster is founded: a node that ends in between founds
+/// again, with others.
+///
+/// # Errors
+/// As [`Context::write`], and what `keep` says.
+pub async fn found(
+    ctx: &Context,
+    presence: Presence,
+    keep: impl FnOnce(&Credentials) -> Result<(), Error>,
+) -> Result<bool, Error> {
+    let cluster = {
+        let reading = ctx.fresh().await?;
+        let view = reading.view()?;
+        if members::authority(&view)?.is_some() {
+            return Ok(false);
+        }
+        cluster_id(&view)?
+    };
+    let (random, wall_ms) = (ctx.random(), ctx.0.clock.wall_ms());
+    let made = authority::new_authority(cluster, random, wall_ms).map_err(internal)?;
+    let (key, point) = authority::new_node_key(random).map_err(internal)?;
+    let subject = Subject { cluster, node: members::FIRST_NODE, point: &point };
+    let certificate = authority::issue(&made, subject, random, wall_ms).map_err(internal)?;
+    keep(&Credentials { authority: made.certificate.clone(), certificate, key })?;
+    let found = members::Command::Found {
+        authority: ctx.keyring().seal(&FIELD, &made.key).map_err(internal)?,
+        certificate: made.certificate,
+        key: Digest::of(&point),
+        presence,
+    };
+    ctx.write(&Asker::system(), Placement::Cluster, Command::Members(found)).await?;
+    Ok(true)
+}
+
+/// Has it written down if a node started as something else than its record says.
+///
+/// # Errors
+/// As [`Context::write`]; [`Rejection::NotFound`] for a node that was removed.
+pub async fn announce(ctx: &Context, node: u64, presence: Presence) -> Result<(), Error> {
+    let same = {
+        let reading = ctx.fresh().await?;
+        let member = members::get(&reading.view()?, node)?;
+        member.is_some_and(|member| member.removed_at_ms.is_none() && member.says(&presence))
+    };
+    if !same {
+        let announce = Command::Members(members::Command::Announce { node, presence });
+        ctx.write(&Asker::system(), Placement::Cluster, announce).await?;
+    }
+    Ok(())
+}
+
+/// Makes a join token, which is shown once.
+///
+/// # Errors
+/// As [`Context::write`].
+pub async fn create_token(
+    ctx: &Context,
+    mut asker: Asker,
+    role: Role,
+    lifetime_s: u32,
+) -> Result<(Reply, Option<ClientSecret>), Error> {
+    let fingerprint = {
+        let reading = ctx.fresh().await?;
+        members::authority(&reading.view()?)?.map(|authority| Digest::of(&authority.certificate))
+    };
+    // Without an authority the rules say no, whatever stands in the token.
+    let fingerprint = fingerprint.map_or([0; 32], |digest| digest.bytes());
+    let token = JoinToken::new(ctx.random().bytes(), fingerprint);
+    let text = token.text();
+    clients::remember(ctx, &mut asker, TenantId::CLUSTER, &text)?;
+    let (id, digest) = (ctx.random().id(JoinTokenId::from_bytes), token.digest());
+    let create = members::Command::CreateToken { id, digest, role, lifetime_s };
+    let (_, reply) = ctx.write(&asker, Placement::Cluster, Command::Members(create)).await?;
+    let shown = clients::shown(ctx, &asker, TenantId::CLUSTER, &reply, Some(text))?;
+    Ok((reply, shown))
+}
+
+/// Whether a stranger's token is worth listening to.
+///
+/// # Errors
+/// [`JoinRefusal::Token`], counted for the audit trail; [`JoinRefusal::Unavailable`].
+pub async fn listen_to(
+    ctx: &Context,
+    secret: &[u8; 32],
+    source: IpAddr,
+) -> Result<(), JoinRefusal> {
+    let token = Digest::of(secret);
+    match worth(ctx, &token, None).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(denied(ctx, &stranger(ctx, source), JoinRefusal::Token)),
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+/// Lets a stranger in who has a token: it is a member from then on.
+///
+/// # Errors
+/// A [`JoinRefusal`]; wrong tokens and root secrets are counted for the audit trail.
+pub async fn admit(
+    ctx: &Context,
+    secret: &[u8; 32],
+    request: JoinRequest,
+    source: IpAddr,
+) -> Result<Welcome, JoinRefusal> {
+    let source = stranger(ctx, source);
+    let (token, key) = (Digest::of(secret), Digest::of(&request.public_key));
+    if !worth(ctx, &token, Some(&key)).await.map_err(refusal)? {
+        return Err(denied(ctx, &source, JoinRefusal::Token));
+    }
+    let check: Result<[u8; 32], _> = request.root_check.as_slice().try_into();
+    if !check.is_ok_and(|check| ctx.keyring().matches(&check)) {
+        return Err(denied(ctx, &source, JoinRefusal::RootSecret));
+    }
+    if !authority::is_point(&request.public_key) {
+        return Err(JoinRefusal::Incompatible(authority::Refused::PublicKey.to_string()));
+    }
+    let presence = Presence {
+        name: request.name,
+        address: request.address,
+        zone: request.zone,
+        version: request.version,
+        feature_level: request.feature_level,
+    };
+    let asker = Asker { principal: Principal::System, source, idempotency: None };
+    let join = Command::Members(members::Command::Join { token, key, presence });
+    let written = ctx.write(&asker, Placement::Cluster, join).await;
+    let (Outcome::Joined { node }, _) = written.map_err(refusal)? else {
+        return Err(JoinRefusal::Unavailable);
+    };
+    certified(ctx, node, &request.public_key).map_err(refusal)
+}
+
+/// A node's certificate anew, once less than a third of its life is left.
+///
+/// # Errors
+/// [`Rejection::NotFound`] for a node that was removed or has another key; faults.
+pub fn renewed(ctx: &Context, node: u64, own: &Credentials) -> Result<Option<Welcome>, Error> {
+    let cluster = cluster_id(&ctx.local().view()?)?;
+    let third_ms = u64::try_from(NODE_LIFETIME.as_millis() / 3).unwrap_or(u64::MAX);
+    let later_ms = ctx.0.clock.wall_ms().saturating_add(third_ms);
+    if authority::is_good_at(&own.authority, &own.certificate, (cluster, node), later_ms) {
+        return Ok(None);
+    }
+    let point: [u8; POINT_LEN] = authority::point(&own.key, ctx.random()).map_err(internal)?;
+    certified(ctx, node, &point).map(Some)
+}
+
+/// Certifies the key of a member, as its record names it.
+fn certified(ctx: &Context, node: u64, point: &[u8]) -> Result<Welcome, Error> {
+    let reading = ctx.local();
+    let view = reading.view()?;
+    if !admits(members::get(&view, node)?.as_ref(), &Digest::of(point)) {
+        return Err(Rejection::NotFound.into());
+    }
+    let found = members::authority(&view)?.ok_or_else(|| internal("there is none"))?;
+    let key = ctx.keyring().unseal(&FIELD, &found.key).map_err(internal)?;
+    let (cluster, wall_ms) = (cluster_id(&view)?, ctx.0.clock.wall_ms());
+    let made = Made { certificate: found.certificate, key };
+    let subject = Subject { cluster, node, point };
+    let issued = authority::issue(&made, subject, ctx.random(), wall_ms);
+    let certificate = issued.map_err(internal)?;
+    Ok(Welcome { cluster, node, certificate, authority: made.certificate })
+}
+
+/// The id of the cluster that a state belongs to.
+fn cluster_id(view: &storage::View<'_>) -> Result<[u8; 16], Error> {
+    view.meta()?.cluster.ok_or_else(|| internal("the cluster has no id"))
+}
+
+/// Whether a token lets somebody in, as of now: anybody while it is open, the node that it let in
+/// once it is used. Without a key it is not asked who comes.
+async fn worth(ctx: &Context, token: &Digest, key: Option<&Digest>) -> Result<bool, Error> {
+    let reading = ctx.fresh().await?;
+    let view = reading.view()?;
+    let Some(token) = members::token(&view, token)? else { return Ok(false) };
+    if !token.stands(ctx.now_ms()) {
+        return Ok(false);
+    }
+    let (Some(node), Some(key)) = (token.used_by, key) else { return Ok(true) };
+    Ok(admits(members::get(&view, node)?.as_ref(), key))
+}
+
+fn stranger(ctx: &Context, source: IpAddr) -> Source {
+    let (salt, address) = (ctx.random().salt(), source.to_string());
+    Source { salt, address, user_agent: String::new() }
+}
+
+fn denied(ctx: &Context, source: &Source, why: JoinRefusal) -> JoinRefusal {
+    let reason = if why == JoinRefusal::RootSecret { "root_secret" } else { "join_token" };
+    let (what, wall_ms) = (("members.join", reason), ctx.0.clock.wall_ms());
+    ctx.denials().count(TenantId::CLUSTER, source, what, wall_ms);
+    why
+}
+
+fn refusal(error: Error) -> JoinRefusal {
+    match error {
+        Error::Rejected(Rejection::JoinToken | Rejection::NotFound) => JoinRefusal::Token,
+        Error::Rejected(Rejection::FeatureLevel) => {
+            JoinRefusal::Incompatible("this version is older than what the cluster uses".into())
+        }
+        Error::Rejected(Rejection::AlreadyExists(_)) => {
+            JoinRefusal::Incompatible("another node has, or had, this key".into())
+        }
+        Error::Rejected(rejection) => JoinRefusal::Incompatible(rejection.to_string()),
+        Error::Overloaded { .. } => JoinRefusal::Busy,
+        error => {
+            tracing::warn!(%error, "a node could not be let in");
+            JoinRefusal::Unavailable
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

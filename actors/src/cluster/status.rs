@@ -1,0 +1,266 @@
+//! The cluster as one node sees it: its members' records, beside what agreement knows of them, and
+//! what an operator should be warned of.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use identity::members::{self, FIRST_NODE, Member, Role};
+
+use crate::{context::Context, error::Error};
+
+/// A node that was not heard of for so long is silent, milliseconds.
+const SILENT_MS: u64 = 5_000;
+/// A node that lacks more entries than this is behind.
+const BEHIND: u64 = 1_000;
+
+/// The cluster, as one node sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The node that says so.
+    pub node: u64,
+    /// Whether it has an authority, so that others can join.
+    pub founded: bool,
+    /// Who leads, as far as this node knows.
+    pub leader: Option<u64>,
+    /// The term.
+    pub term: u64,
+    /// How far this node has applied the log.
+    pub applied: u64,
+    /// Whoever belongs to it, by node.
+    pub members: Vec<Standing>,
+    /// What an operator should change.
+    pub warnings: Vec<Warning>,
+}
+
+/// How a member stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Its record.
+    pub member: Member,
+    /// Whether it votes now; none while agreement does not know it.
+    pub votes: Option<bool>,
+    /// How far it has got, as far as this node knows.
+    pub applied: Option<u64>,
+    /// How much of the log it lacks, as far as this node knows.
+    pub lag: Option<u64>,
+    /// How it is.
+    pub health: Health,
+}
+
+/// How a member is, as seen from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It answers and keeps up.
+    Good,
+    /// It answers and lacks much.
+    Behind,
+    /// It was not heard of for a while.
+    Silent,
+    /// It is not connected from here, or has not begun.
+    Unknown,
+}
+
+impl Health {
+    /// As interfaces name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Behind => "behind",
+            Self::Silent => "silent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What an operator should change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// The loss of one zone would stop every write.
+    MajorityInZone(String),
+    /// One voter more than an odd number makes nothing safer.
+    EvenVoters(usize),
+    /// Programs of several versions run.
+    Versions(Vec<String>),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MajorityInZone(zone) => {
+                write!(f, "the zone {zone} holds a majority of the voters: its loss stops writes")
+            }
+            Self::EvenVoters(count) => {
+                write!(f, "{count} voters bear no more losses than {}", count.saturating_sub(1))
+            }
+            Self::Versions(versions) => write!(f, "versions differ: {}", versions.join(", ")),
+        }
+    }
+}
+
+/// What agreement knows of one node.
+struct Seen {
+    votes: bool,
+    applied: Option<u64>,
+    silent_ms: Option<u64>,
+}
+
+/// What agreement knows.
+struct Live {
+    node: u64,
+    leader: Option<u64>,
+    term: u64,
+    applied: u64,
+    seen: BTreeMap<u64, Seen>,
+}
+
+/// The cluster as this node sees it.
+///
+/// # Errors
+/// Faults only.
+pub fn status(ctx: &Context) -> Result<Status, Error> {
+    let (all, founded) = {
+        let reading = ctx.local();
+        let view = reading.view()?;
+        (members::all(&view)?, members::authority(&view)?.is_some())
+    };
+    let live = live(ctx);
+    let warnings = warnings(&all);
+    let members = all.into_iter().map(|member| standing(member, &live)).collect();
+    let Live { node, leader, term, applied, .. } = live;
+    Ok(Status { node, founded, leader, term, applied, members, warnings })
+}
+
+fn live(ctx: &Context) -> Live {
+    let observed = ctx.0.raft.observe();
+    let own = Seen { votes: true, applied: Some(observed.applied), silent_ms: None };
+    Live {
+        node: FIRST_NODE,
+        leader: observed.leads.then_some(FIRST_NODE),
+        term: observed.term,
+        applied: observed.applied,
+        seen: [(FIRST_NODE, own)].into(),
+    }
+}
+
+fn standing(member: Member, live: &Live) -> Standing {
+    let seen = live.seen.get(&member.node);
+    let applied = seen.and_then(|seen| seen.applied);
+    let newest = live.seen.values().filter_map(|seen| seen.applied).max();
+    let lag = applied.zip(newest).map(|(applied, newest)| newest.saturating_sub(applied));
+    let silent_ms = seen.and_then(|seen| seen.silent_ms);
+    let health = if member.node == live.node {
+        Health::Good
+    } else if silent_ms.is_some_and(|silent_ms| silent_ms > SILENT_MS) {
+        Health::Silent
+    } else if silent_ms.is_none() {
+        Health::Unknown
+    } else if lag.is_some_and(|lag| lag > BEHIND) {
+        Health::Behind
+    } else {
+        Health::Good
+    };
+    Standing { member, votes: seen.map(|seen| seen.votes), applied, lag, health }
+}
+
+fn warnings(members: &[Member]) -> Vec<Warning> {
+    let voters: Vec<&Member> = members.iter().filter(|member| member.role == Role::Voter).collect();
+    let mut found = Vec::new();
+    let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
+    for voter in voters.iter().filter(|voter| !voter.zone.is_empty()) {
+        let count = zones.entry(&voter.zone).or_default();
+        *count = count.saturating_add(1);
+    }
+    let majority = voters.len() / 2;
+    if voters.len() > 1 {
+        let held = zones.into_iter().find(|(_, count)| *count > majority);
+        found.extend(held.map(|(zone, _)| Warning::MajorityInZone(zone.to_owned())));
+        if voters.len().is_multiple_of(2) {
+            found.push(Warning::EvenVoters(voters.len()));
+        }
+    }
+    let versions: BTreeSet<&str> = members.iter().map(|member| member.version.as_str()).collect();
+    if versions.len() > 1 {
+        found.push(Warning::Versions(versions.into_iter().map(str::to_owned).collect()));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use identity::secret::Digest;
+
+    use super::*;
+
+    fn member(node: u64, zone: &str, role: Role, version: &str) -> Member {
+        Member {
+            revision: 1,
+            node,
+            name: format!("n{node}"),
+            address: format!("n{node}:7400"),
+            zone: zone.into(),
+            key: Digest::of(&node.to_be_bytes()),
+            role,
+            joined_at_ms: 0,
+            removed_at_ms: None,
+            version: version.into(),
+            feature_level: 1,
+        }
+    }
+
+    fn said(members: &[(&str, Role, &str)]) -> Vec<String> {
+        let members: Vec<Member> = (1..)
+            .zip(members)
+            .map(|(node, (zone, role, version))| member(node, zone, *role, version))
+            .collect();
+        warnings(&members).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_operator_is_warned_of_what_one_loss_would_stop() {
+        let voter = |zone: &'static str| (zone, Role::Voter, "1");
+        assert!(said(&[voter("a")]).is_empty(), "one node alone");
+        assert!(said(&[voter("a"), voter("b"), voter("c")]).is_empty());
+        assert!(said(&[voter(""), voter(""), voter("")]).is_empty(), "nobody said where");
+        let one_zone = said(&[voter("a"), voter("a"), voter("b")]);
+        assert_eq!(one_zone.len(), 1);
+        assert!(one_zone[0].contains("zone a"), "{one_zone:?}");
+        let even = said(&[voter("a"), voter("b"), voter("c"), voter("d")]);
+        assert_eq!(even, ["4 voters bear no more losses than 3"]);
+        let learner = ("a", Role::Learner, "2");
+        let mixed = said(&[voter("a"), voter("b"), voter("c"), learner]);
+        assert_eq!(mixed, ["versions differ: 1, 2"]);
+    }
+
+    #[test]
+    fn a_member_is_as_it_is_heard_of() {
+        let seen = |applied, silent_ms| Seen { votes: true, applied, silent_ms };
+        let live = Live {
+            node: 1,
+            leader: Some(1),
+            term: 3,
+            applied: 5_000,
+            seen: [
+                (1, seen(Some(5_000), None)),
+                (2, seen(Some(4_990), Some(100))),
+                (3, seen(Some(10), Some(100))),
+                (4, seen(Some(4_990), Some(5_001))),
+                (5, seen(None, None)),
+            ]
+            .into(),
+        };
+        for (node, health, lag) in [
+            (1, Health::Good, Some(0)),
+            (2, Health::Good, Some(10)),
+            (3, Health::Behind, Some(4_990)),
+            (4, Health::Silent, Some(10)),
+            (5, Health::Unknown, None),
+            (6, Health::Unknown, None),
+        ] {
+            let stands = standing(member(node, "", Role::Voter, "1"), &live);
+            assert_eq!((stands.health, stands.lag), (health, lag), "{node}");
+            assert_eq!(stands.votes, (node < 6).then_some(true), "{node}");
+        }
+    }
+}
