@@ -21,7 +21,6 @@ use identity::{
     stamp::Placement,
     table::Record as _,
 };
-use zeroize::Zeroizing;
 
 use crate::{
     clients,
@@ -34,71 +33,9 @@ use crate::{
     },
 };
 
+pub use raft::{Credentials, JoinRefusal, JoinRequest, Welcome};
 pub use status::{Health, Standing, Status, Warning, status};
 pub use token::JoinToken;
-
-/// What a node says that wants to join.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JoinRequest {
-    /// Its public key: an uncompressed point of P-256, 65 bytes.
-    pub public_key: Vec<u8>,
-    /// Its name.
-    pub name: String,
-    /// Where other nodes reach it, host and port.
-    pub address: String,
-    /// Its zone, or nothing.
-    pub zone: String,
-    /// Its program's version.
-    pub version: String,
-    /// The highest feature level that its program reads.
-    pub feature_level: u16,
-    /// The key-check value of its root secret.
-    pub root_check: Vec<u8>,
-}
-
-/// What a new member gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Welcome {
-    /// The cluster's id.
-    pub cluster: [u8; 16],
-    /// Its number.
-    pub node: u64,
-    /// Its certificate, DER.
-    pub certificate: Vec<u8>,
-    /// The authority's certificate, DER.
-    pub authority: Vec<u8>,
-}
-
-/// Why a node is not let in.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JoinRefusal {
-    /// Unknown, over, used or taken back: a stranger is not told which.
-    #[error("the join token is not valid (any more); make a new one on a node of the cluster")]
-    Token,
-    /// Another root secret.
-    #[error("MASTER_KEY (or JWT_SECRET) is not the one of the cluster")]
-    RootSecret,
-    /// The two do not go together.
-    #[error("{0}")]
-    Incompatible(String),
-    /// Too much at once; again later.
-    #[error("the cluster is busy; try again")]
-    Busy,
-    /// Nobody can decide now.
-    #[error("the cluster cannot let anybody in now; try again")]
-    Unavailable,
-}
-
-/// What a node proves itself with.
-#[derive(Clone)]
-pub struct Credentials {
-    /// The authority's certificate, DER.
-    pub authority: Vec<u8>,
-    /// The node's own, DER.
-    pub certificate: Vec<u8>,
-    /// Its private key, PKCS #8.
-    pub key: Zeroizing<Vec<u8>>,
-}
 
 const FIELD: Field<'static> =
     Field { tenant: TenantId::CLUSTER, table: Authority::TABLE, record: AUTHORITY_ID, name: "key" };

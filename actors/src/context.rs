@@ -3,7 +3,10 @@
 //! Cheap to clone. A flow can reach storage only through [`Reading`] and change it only through
 //! [`Context::propose`], so no handler can bypass authorization, audit or the log.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
 
 use identity::{
     clients::Client,
@@ -28,6 +31,7 @@ use crate::{
         hasher::{self, Hasher},
         keyring::Keyring,
         limiter::Limiter,
+        membership,
         proposer::{self, Proposer},
         random::Random,
         seen::Seen,
@@ -54,6 +58,21 @@ pub struct Settings {
     pub refresh_token_lifetime_s: u32,
     /// Issuers of license keys besides the cluster itself.
     pub license_issuers: Vec<licenses::key::PublicKey>,
+    /// What this node says of itself to the others; nothing if it has no cluster port.
+    pub node: Option<OwnNode>,
+}
+
+/// What a node says of itself to the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnNode {
+    /// Its name, for people.
+    pub name: String,
+    /// Where the others reach its cluster port, host and port.
+    pub address: String,
+    /// Its zone, empty if it has none.
+    pub zone: String,
+    /// Its program's version.
+    pub version: String,
 }
 
 /// The services of a node. See the module.
@@ -76,6 +95,23 @@ pub(crate) struct Services {
     pub(crate) fetcher: Option<Fetcher>,
     pub(crate) limiter: Limiter,
     pub(crate) feeds: Feeds,
+    pub(crate) skew: Skew,
+    /// One read index of this process was applied.
+    pub(crate) open: AtomicBool,
+}
+
+/// How far this node's wall clock is ahead of the others' median, milliseconds.
+#[derive(Debug, Default)]
+pub(crate) struct Skew(AtomicI64);
+
+impl Skew {
+    pub(crate) fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, ahead_ms: i64) {
+        self.0.store(ahead_ms, Ordering::Relaxed);
+    }
 }
 
 /// One consistent state to read from.
@@ -122,6 +158,8 @@ impl Context {
 
     /// State time now, milliseconds.
     pub fn now_ms(&self) -> u64 {
+        // Another node's stamps may be ahead of this one's clock.
+        self.0.stamps.observe(self.0.raft.last_stamp_ms());
         self.0.stamps.now_ms()
     }
 
@@ -294,6 +332,11 @@ impl Context {
         self.0.feeds.close();
     }
 
+    /// Whether this node has caught up once since it began; until then it answers nobody.
+    pub fn is_open(&self) -> bool {
+        self.0.open.load(Ordering::Acquire)
+    }
+
     /// Whether this node leads.
     pub fn is_leader(&self) -> bool {
         self.0.raft.is_leader()
@@ -302,8 +345,16 @@ impl Context {
     /// Why this node cannot serve now, as short stable names and sentences; empty when it can.
     pub fn unready(&self) -> Vec<(&'static str, String)> {
         let mut reasons = Vec::new();
-        if !self.is_leader() {
+        if !self.is_open() {
+            reasons.push(("starting", "this node is not caught up yet".to_owned()));
+        }
+        if !matches!(self.0.raft.way(), raft::Way::Here(_) | raft::Way::There(_)) {
             reasons.push(("leader", "no leader is known".to_owned()));
+        }
+        let skew_ms = self.0.skew.get();
+        if skew_ms.unsigned_abs() > membership::SKEW_MAX_MS {
+            let what = format!("the clock is {skew_ms} ms ahead of the other nodes'");
+            reasons.push(("skew", what));
         }
         let health = self.0.stamps.health();
         if !health.ready() {

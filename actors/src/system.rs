@@ -4,15 +4,30 @@
 //! bootstrap secret. Invariant: nothing is served before one read index of this process was
 //! applied.
 
-use std::{path::PathBuf, sync::Arc};
+mod cluster;
 
-use identity::{cluster, command::Command, id::TenantId, stamp::Placement, table};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use identity::{
+    cluster::{Command as Change, SETTINGS_ID, Settings as Replicated},
+    command::Command,
+    id::TenantId,
+    stamp::Placement,
+    table,
+};
 use ractor::{Actor, ActorRef};
 use zeroize::Zeroizing;
 
 use crate::{
     changes::Feeds,
-    context::{Asker, Context, Services, Settings},
+    context::{Asker, Context, Services, Settings, Skew},
     error::Error,
     runtime::{
         clock::{Clock, stamps::Stamps},
@@ -32,6 +47,10 @@ use crate::{
     },
 };
 
+pub use self::cluster::{ClusterConfig, Join};
+
+/// How long a duty that is half-way is waited for when a node ends.
+const STOP_WAIT: Duration = Duration::from_secs(10);
 /// RSA keys kept ready.
 const RSA_KEYS_READY: usize = 4;
 /// A tenant unused for this long is passivated, milliseconds.
@@ -59,6 +78,8 @@ pub struct Config {
     pub log_budget_bytes: u64,
     /// What outgoing requests may do beyond the rule.
     pub egress: fetcher::Policy,
+    /// The cluster port; a node without one stays alone.
+    pub cluster: Option<ClusterConfig>,
 }
 
 /// The fault of this process that a test wants to see noticed; set before [`System::start`].
@@ -119,11 +140,20 @@ impl System {
         let random = Random::new(clock.clone());
         let keyring = keyring(&config, &random)?;
         let fetcher = fetcher(&config.egress)?;
+        cluster::join(&config, &random, &keyring).await?;
         let options = raft::Options {
             data_dir: config.data_dir.clone(),
             fresh_cluster_id: random.bytes::<16>(),
             key_checks: key_checks(&keyring),
             log_budget_bytes: config.log_budget_bytes,
+            time: Some(Arc::new(clock.clone())),
+            process: u64::from_be_bytes(random.bytes::<8>()),
+            address: config
+                .settings
+                .node
+                .as_ref()
+                .map(|own| (own.address.clone(), own.zone.clone()))
+                .unwrap_or_default(),
             ..raft::Options::default()
         };
         #[cfg(feature = "planted")]
@@ -131,9 +161,16 @@ impl System {
         let raft = raft::Handle::start(options).await?;
         let context = services(&config, raft, clock, random, keyring, fetcher).await?;
         housekeeper::check_clock(&context);
-        context.fresh().await.map_err(failed)?;
-        initialize(&context).await?;
-        let bootstrap = renew_bootstrap(&context).await.map_err(failed)?;
+        let bootstrap = if context.0.raft.is_alone() {
+            open(&context).await?;
+            let bootstrap = renew_bootstrap(&context).await.map_err(failed)?;
+            cluster::listen(&context, config.cluster.as_ref()).await?;
+            bootstrap
+        } else {
+            cluster::listen(&context, config.cluster.as_ref()).await?;
+            cluster::open_later(context.clone());
+            None
+        };
         let (supervisor, _) =
             Actor::spawn(None, NodeSupervisor, context.clone()).await.map_err(failed)?;
         Ok(Self { context, supervisor, bootstrap })
@@ -159,9 +196,12 @@ impl System {
         self.context.0.raft.fatal().await
     }
 
-    /// Stops the actors, writes what was counted, flushes and releases the data directory.
+    /// Hands over the lead, stops the actors, writes what was counted, flushes and releases the
+    /// data directory.
     pub async fn stop(self) {
-        self.supervisor.stop_children(None);
+        cluster::hand_over(&self.context).await;
+        // Waited for: a duty that is half-way still holds the state.
+        self.supervisor.stop_children_and_wait(None, Some(STOP_WAIT)).await;
         drop(self.supervisor.stop_and_wait(None, None).await);
         if let Err(error) = housekeeper::record_denials(&self.context, true).await {
             tracing::warn!(%error, "counted denials were not recorded");
@@ -173,6 +213,14 @@ impl System {
         }
         self.context.0.raft.shutdown().await;
     }
+}
+
+/// Serves from now on: everything acknowledged before is applied here, and the settings agree.
+async fn open(ctx: &Context) -> Result<(), StartError> {
+    ctx.fresh().await.map_err(failed)?;
+    initialize(ctx).await?;
+    ctx.0.open.store(true, Ordering::Release);
+    Ok(())
 }
 
 fn keyring(config: &Config, random: &Random) -> Result<Keyring, StartError> {
@@ -262,6 +310,8 @@ async fn services(
         fetcher,
         limiter: Limiter::default(),
         feeds: Feeds::default(),
+        skew: Skew::default(),
+        open: AtomicBool::new(false),
     })))
 }
 
@@ -280,7 +330,7 @@ async fn initialize(ctx: &Context) -> Result<(), StartError> {
             )))
         };
     }
-    let command = Command::Cluster(cluster::Command::Initialize {
+    let command = Command::Cluster(Change::Initialize {
         external_url: wanted.clone(),
         audit_key: ctx.keyring().checkpoint_public_key().to_vec(),
         access_token_lifetime_s: ctx.settings().access_token_lifetime_s,
@@ -289,9 +339,9 @@ async fn initialize(ctx: &Context) -> Result<(), StartError> {
     Ok(())
 }
 
-fn read_settings(ctx: &Context) -> Result<Option<cluster::Settings>, Error> {
+fn read_settings(ctx: &Context) -> Result<Option<Replicated>, Error> {
     let reading = ctx.local();
-    Ok(table::record(&reading.view()?, TenantId::CLUSTER, cluster::SETTINGS_ID)?)
+    Ok(table::record(&reading.view()?, TenantId::CLUSTER, SETTINGS_ID)?)
 }
 
 /// While setup is open every start makes a new secret: nobody may remember the old one.
@@ -301,7 +351,7 @@ async fn renew_bootstrap(ctx: &Context) -> Result<Option<Token>, Error> {
         return Ok(None);
     }
     let token = ctx.random().token(TokenKind::Bootstrap);
-    let command = Command::Cluster(cluster::Command::RenewBootstrap(token.digest()));
+    let command = Command::Cluster(Change::RenewBootstrap(token.digest()));
     ctx.write(&Asker::system(), Placement::Cluster, command).await?;
     Ok(Some(token))
 }
@@ -311,3 +361,6 @@ pub fn fresh_root_secret() -> Zeroizing<Vec<u8>> {
     let random = Random::new(Clock::system());
     Zeroizing::new(random.token(TokenKind::Bootstrap).expose().as_bytes().to_vec())
 }
+
+#[cfg(test)]
+mod tests;

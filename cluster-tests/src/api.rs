@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::{Failure, during, process::Launch};
+use crate::{Failure, during, history::Answer, process::Launch};
 
 /// Longer than any answer may take, also with a slow disk.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -125,6 +125,29 @@ impl Api {
         send(self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token)).await
     }
 
+    /// What stands at a path.
+    ///
+    /// # Errors
+    /// Anything but 200.
+    pub async fn read(&self, path: &str) -> Result<Value, Failure> {
+        match self.get(path).await? {
+            (200, value) => Ok(value),
+            (status, answer) => Err(format!("{path}: {status} {answer}")),
+        }
+    }
+
+    /// Posts to a path.
+    ///
+    /// # Errors
+    /// Anything but success.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let url = format!("{}{path}", self.base);
+        match send(self.http.post(url).bearer_auth(&self.token).json(body)).await? {
+            (200..=299, value) => Ok(value),
+            (status, answer) => Err(format!("{path}: {status} {answer}")),
+        }
+    }
+
     async fn write(&self, method: Method, path: &str, key: &str, body: &Value) -> Written {
         let request = self
             .http
@@ -155,6 +178,31 @@ impl Api {
     pub async fn replace(&self, id: &str, username: &str, nickname: &str, key: &str) -> Written {
         let path = format!("{}/{id}", self.users);
         self.write(Method::PUT, &path, key, &body(username, nickname)).await
+    }
+
+    /// Replaces a user's content if it is at this revision (`If-Match`).
+    pub async fn replace_if(&self, user: &User, nickname: &str, revision: u64) -> Answer {
+        let request = self
+            .http
+            .put(format!("{}{}/{}", self.base, self.users, user.id))
+            .bearer_auth(&self.token)
+            .header("if-match", format!("\"{revision}\""))
+            .json(&body(&user.username, nickname));
+        match send(request).await {
+            Ok((200, _)) => Answer::Done,
+            Ok((412, _)) => Answer::Failed,
+            _ => Answer::Unknown,
+        }
+    }
+
+    /// The revision of a user.
+    pub async fn revision(&self, id: &str) -> Answer {
+        match self.get(&format!("{}/{id}", self.users)).await {
+            Ok((200, found)) => {
+                user(&found).map_or(Answer::Unknown, |user| Answer::Value(user.revision))
+            }
+            _ => Answer::Unknown,
+        }
     }
 
     /// Changes a client by its `client_id`.

@@ -8,8 +8,10 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 pub mod api;
+pub mod cluster;
 pub mod crash;
 pub mod delay;
+pub mod history;
 pub mod power;
 pub mod process;
 pub mod races;

@@ -31,6 +31,8 @@ pub struct Launch {
     pub port: u16,
     /// Its public address; stays when a copy of the data is served from another port.
     pub external_url: String,
+    /// Further arguments.
+    pub arguments: Vec<String>,
     /// Further variables.
     pub variables: Vec<(String, String)>,
 }
@@ -63,6 +65,7 @@ impl Launch {
             data_dir: folder.join("data"),
             port,
             external_url: format!("http://localhost:{port}"),
+            arguments: Vec::new(),
             variables: Vec::new(),
         })
     }
@@ -90,11 +93,20 @@ impl Launch {
         command.arg(self.port.to_string());
         command.arg("--external-url").arg(&self.external_url);
         command.arg("--data-dir").arg(&self.data_dir);
+        command.args(&self.arguments);
         command.current_dir(&self.work_dir).env_clear();
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(messages);
         let child = command.spawn().map_err(during("start the node"))?;
         Ok(Node { child, messages: self.messages_path(), ready_after: Duration::ZERO })
+    }
+
+    /// Starts a node and does not wait.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn begin(&self) -> Result<Node, Failure> {
+        self.spawn()
     }
 
     /// Starts a node and waits until it is ready.

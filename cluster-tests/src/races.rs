@@ -104,6 +104,7 @@ fn config(folder: &Path) -> Config {
             access_token_lifetime_s: 3600,
             refresh_token_lifetime_s: 86_400,
             license_issuers: Vec::new(),
+            node: None,
         },
         root_secret: b"a root secret that only races know".to_vec().into(),
         previous_root_secret: None,
@@ -112,6 +113,7 @@ fn config(folder: &Path) -> Config {
         hash_passes: 2,
         log_budget_bytes: 1 << 30,
         egress: Default::default(),
+        cluster: None,
     }
 }
 

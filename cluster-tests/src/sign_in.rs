@@ -42,6 +42,15 @@ impl Web {
     /// # Errors
     /// The node does not answer as it should.
     pub async fn sign_in(&self, scope: &str) -> Result<Value, Failure> {
+        let (status, answer) = self.redeem(&self.code(scope).await?).await?;
+        if status == 200 { Ok(answer) } else { Err(format!("no tokens: {status} {answer}")) }
+    }
+
+    /// Signs `alice` in; the code.
+    ///
+    /// # Errors
+    /// The node does not answer as it should.
+    pub async fn code(&self, scope: &str) -> Result<String, Failure> {
         let ask = format!(
             "{}/oauth/authorize?response_type=code&client_id=web-demo&redirect_uri={REDIRECT}\
              &scope={}",
@@ -64,9 +73,16 @@ impl Web {
             .form(&form);
         let back = answered(posted).await?;
         let to = back.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-        let code = to
-            .and_then(|to| between(to, "code=", "&"))
-            .ok_or_else(|| format!("no code: {} {to:?}", back.status()))?;
+        let code = to.and_then(|to| between(to, "code=", "&"));
+        let code = code.ok_or_else(|| format!("no code: {} {to:?}", back.status()))?;
+        Ok(code.to_owned())
+    }
+
+    /// Presents a code.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn redeem(&self, code: &str) -> Result<(u16, Value), Failure> {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -74,8 +90,20 @@ impl Web {
             CLIENT[0],
             CLIENT[1],
         ];
-        let (status, answer) = self.post("/oauth/token", &form).await?;
-        if status == 200 { Ok(answer) } else { Err(format!("no tokens: {status} {answer}")) }
+        self.post("/oauth/token", &form).await
+    }
+
+    /// Asks for a token as `service-demo`; the status.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn as_service(&self) -> Result<u16, Failure> {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "service-demo"),
+            ("client_secret", actors::demo::SERVICE_SECRET),
+        ];
+        Ok(self.post("/oauth/token", &form).await?.0)
     }
 
     /// Presents a refresh token.

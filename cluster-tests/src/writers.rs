@@ -3,6 +3,7 @@
 //! A changer owns one user and replaces it step by step; a maker makes users. Every write carries
 //! an Idempotency-Key and is repeated with the same key until it is acknowledged. Invariant: a
 //! changed user's revision is 1 + the number of its acknowledged changes once nothing is in flight.
+#![allow(clippy::indexing_slicing, reason = "a wrong index is a bug of the test program")]
 
 use std::{
     collections::BTreeMap,
@@ -73,7 +74,9 @@ pub struct Writers {
 }
 
 struct Hand {
-    api: Api,
+    /// One per node; the next one is tried when the outcome is not known.
+    apis: Vec<Api>,
+    at: usize,
     shared: Arc<Shared>,
     up: watch::Receiver<bool>,
 }
@@ -103,13 +106,14 @@ impl Hand {
             let up = self.up.wait_for(|up| *up).await;
             up.map_err(|_| "the writers were dropped".to_owned())?;
             self.shared.in_flight.fetch_add(1, Ordering::SeqCst);
-            let written = write.send(&self.api).await;
+            let written = write.send(&self.apis[self.at % self.apis.len()]).await;
             self.shared.in_flight.fetch_sub(1, Ordering::SeqCst);
             match written {
                 Written::Done { id, revision } => return Ok((id, revision)),
                 Written::Refused(said) => return Err(format!("a write was refused: {said}")),
                 Written::Unknown => {
                     self.shared.unknown.fetch_add(1, Ordering::SeqCst);
+                    self.at = self.at.wrapping_add(1);
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             }
@@ -163,12 +167,21 @@ impl Hand {
 impl Writers {
     /// Starts so many changers and makers.
     pub fn start(api: &Api, changers: usize, makers: usize) -> Self {
+        Self::through(std::slice::from_ref(api), changers, makers)
+    }
+
+    /// The same, spread over the nodes of a cluster.
+    pub fn through(apis: &[Api], changers: usize, makers: usize) -> Self {
         let (up, is_up) = watch::channel(true);
         let shared = Arc::new(Shared::default());
         let mut tasks = JoinSet::new();
         for number in 0..changers + makers {
-            let mut hand =
-                Hand { api: api.clone(), shared: Arc::clone(&shared), up: is_up.clone() };
+            let mut hand = Hand {
+                apis: apis.to_vec(),
+                at: number,
+                shared: Arc::clone(&shared),
+                up: is_up.clone(),
+            };
             tasks.spawn(async move {
                 if number < changers {
                     hand.change(&format!("changed-{number}")).await

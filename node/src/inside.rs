@@ -60,6 +60,7 @@ impl Inside {
                 refresh_token_lifetime_s: u32::try_from(config.lifetimes.refresh_token_s)
                     .unwrap_or(u32::MAX),
                 license_issuers: config.license_issuers.clone(),
+                node: None,
             },
             root_secret,
             previous_root_secret: None,
@@ -68,6 +69,7 @@ impl Inside {
             hash_passes: config.passwords.iterations,
             log_budget_bytes: config.log_budget_bytes,
             egress: egress(config)?,
+            cluster: None,
         })
         .await?;
         if config.mode == Mode::Development

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{LogId, Membership, Peer, StoredMembership, Vote};
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct VoteRow {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VoteRow {
     term: u64,
     node: u64,
     committed: bool,
@@ -24,8 +24,8 @@ impl Persisted for VoteRow {
     const KIND: [u8; 2] = *b"_T";
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct LogIdRow {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogIdRow {
     term: u64,
     index: u64,
 }
@@ -68,15 +68,24 @@ impl From<LogIdRow> for LogId {
     }
 }
 
+impl From<&Vote> for VoteRow {
+    fn from(Vote { leader_id, committed }: &Vote) -> Self {
+        Self { term: leader_id.term, node: leader_id.voted_for, committed: *committed }
+    }
+}
+
+impl From<VoteRow> for Vote {
+    fn from(VoteRow { term, node, committed }: VoteRow) -> Self {
+        if committed { Self::new_committed(term, node) } else { Self::new(term, node) }
+    }
+}
+
 pub(crate) fn encode_vote(vote: &Vote) -> Vec<u8> {
-    let Vote { leader_id, committed } = vote;
-    let (term, node) = (leader_id.term, leader_id.voted_for);
-    codec::encode(&VoteRow { term, node, committed: *committed })
+    codec::encode(&VoteRow::from(vote))
 }
 
 pub(crate) fn decode_vote(bytes: &[u8]) -> io::Result<Vote> {
-    let VoteRow { term, node, committed } = decoded(bytes)?;
-    Ok(if committed { Vote::new_committed(term, node) } else { Vote::new(term, node) })
+    decoded::<VoteRow>(bytes).map(Into::into)
 }
 
 pub(crate) fn encode_log_id(id: &LogId) -> Vec<u8> {
@@ -120,6 +129,11 @@ pub(crate) fn decode_membership(bytes: &[u8]) -> io::Result<Membership> {
 /// A membership together with the id of the entry that brought it.
 pub(crate) fn encode_stored_membership(at: &LogId, members: &Membership) -> Vec<u8> {
     codec::encode(&row(Some(at), members))
+}
+
+/// The membership of a snapshot, which may have none yet.
+pub(crate) fn encode_snapshot_membership(stored: &StoredMembership) -> Vec<u8> {
+    codec::encode(&row(stored.log_id().as_ref(), stored.membership()))
 }
 
 pub(crate) fn decode_stored_membership(bytes: &[u8]) -> io::Result<StoredMembership> {

@@ -26,10 +26,14 @@ use crate::{
     config,
     error::{Error, StartError},
     freshness::Freshness,
+    identity_file::{self, NodeIdentity},
+    leading::Leading,
     log_store::LogStore,
     machine::Machine,
     network::Network,
     opening::{self, Opened},
+    options::{Observed, Options, Own},
+    peers::{local::Local, roster::Roster},
     read_index::ReadIndex,
     state_machine::StateMachine,
     types::{Binding, Payload, Peer, Raft},
@@ -42,48 +46,14 @@ const LEAD_WAIT: Duration = Duration::from_secs(60);
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
 const RELEASE_POLL: Duration = Duration::from_millis(2);
 
-/// How agreement is started.
-#[derive(Clone, Default)]
-pub struct Options {
-    /// Where log, state and the node's identity live.
-    pub data_dir: PathBuf,
-    /// Drawn by the caller; used only when the directory is empty.
-    pub fresh_cluster_id: [u8; 16],
-    /// Proofs of the root secrets at hand; the first is written into a new state.
-    pub key_checks: Vec<Vec<u8>>,
-    /// Target size of the log, bytes, at least 4 MiB; 0 means 1 GiB.
-    pub log_budget_bytes: u64,
-    /// Memory and files the state may use.
-    pub tuning: storage::Tuning,
-    /// Acknowledge before the log is on disk: a planted fault for the crash tests.
-    #[cfg(feature = "planted")]
-    pub ack_before_sync: bool,
-}
-
-/// Figures for metrics and the cluster API.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Observed {
-    /// Current term.
-    pub term: u64,
-    /// Whether this node leads.
-    pub leads: bool,
-    /// Last applied index.
-    pub applied: u64,
-    /// Last index of the log.
-    pub last_log: u64,
-    /// Index up to which the state survives a crash without the log.
-    pub flushed: u64,
-    /// Bytes of the log.
-    pub log_bytes: u64,
-    /// Synced writes since start.
-    pub syncs: u64,
-    /// Entries written since start.
-    pub entries: u64,
-}
-
-struct Inner {
-    raft: Raft,
-    store: Arc<Store>,
+pub(crate) struct Inner {
+    pub(crate) raft: Raft,
+    pub(crate) store: Arc<Store>,
+    pub(crate) leading: Leading,
+    pub(crate) local: Arc<Local>,
+    /// Listening and pinging.
+    pub(crate) peers: Mutex<Vec<JoinHandle<()>>>,
+    data_dir: PathBuf,
     log: log::LogDb,
     shard_log: log::ShardLog,
     freshness: Arc<Freshness>,
@@ -96,9 +66,19 @@ struct Inner {
     stopping: AtomicBool,
 }
 
+impl Inner {
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        &self.data_dir
+    }
+
+    pub(crate) fn keep_tasks(&self, tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).extend(tasks);
+    }
+}
+
 /// See the module.
 #[derive(Clone)]
-pub struct Handle(Arc<Inner>);
+pub struct Handle(pub(crate) Arc<Inner>);
 
 /// What was not even taken into the log is not applied. Everything else may be: also an entry that
 /// left this node's log for another leader's may come back through that one.
@@ -116,19 +96,21 @@ fn failed(error: impl std::fmt::Display) -> StartError {
 }
 
 impl Handle {
-    /// Opens log and state, rebuilds the state from the log and waits until this node leads its
-    /// cluster of one.
+    /// Opens log and state and rebuilds the state from the log. A cluster of one is waited for
+    /// until it leads itself; a node of a larger one comes back at once, and is told by the others.
     ///
     /// # Errors
     /// A [`StartError`]; a refusal touched no data.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let (alarm, fatal) = Alarm::new();
         let hook = alarm.clone();
+        let own = Own::of(&options);
         let opened = tokio::task::spawn_blocking(move || opening::open(options, hook));
         let opened = opened.await.map_err(failed)??;
-        let (node, pristine) = (opened.identity.node, opened.pristine);
-        let handle = Self::assemble(opened, alarm, fatal).await?;
-        if let Err(error) = handle.begin(node, pristine).await {
+        let identity = opened.identity;
+        let peer = Peer { address: own.address.0.clone(), zone: own.address.1.clone() };
+        let handle = Self::assemble(opened, own, alarm, fatal).await?;
+        if let Err(error) = handle.begin(identity, peer).await {
             handle.shutdown().await;
             return Err(error);
         }
@@ -137,6 +119,7 @@ impl Handle {
 
     async fn assemble(
         opened: Opened,
+        own: Own,
         alarm: Alarm,
         fatal: watch::Receiver<Option<String>>,
     ) -> Result<Self, StartError> {
@@ -149,10 +132,15 @@ impl Handle {
             Machine::new(Arc::clone(&store), Arc::clone(&freshness), Arc::clone(&last_stamp_ms))
                 .map_err(failed)?;
         let wakes = Arc::clone(&machine.wakes);
+        wakes.reached(store.applied_index());
+        let who = (identity.cluster, identity.node, own.process);
+        let local = Local::new(who, own.time, alarm.clone(), own.data_dir.clone());
+        let local = Arc::new(local.map_err(failed)?);
+        let roster = Arc::new(Roster::new(Arc::clone(&local)));
         let raft = Raft::new(
             identity.node,
             config::config().map_err(failed)?,
-            Network,
+            Network(Arc::clone(&roster)),
             LogStore(shard_log.clone()),
             StateMachine::new(machine, alarm.clone()),
         )
@@ -166,8 +154,13 @@ impl Handle {
             limits,
             alarm,
         };
+        let leading = Leading { raft: raft.clone(), roster, wakes: Arc::clone(&wakes) };
         Ok(Self(Arc::new(Inner {
-            read_index: ReadIndex::start(raft.clone()),
+            read_index: ReadIndex::start(leading.clone()),
+            leading,
+            local,
+            peers: Mutex::default(),
+            data_dir: own.data_dir,
             driver: Mutex::new(Some(driver.start())),
             runtime: tokio::runtime::Handle::current(),
             raft,
@@ -182,12 +175,26 @@ impl Handle {
         })))
     }
 
-    async fn begin(&self, node: u64, pristine: bool) -> Result<(), StartError> {
+    async fn begin(&self, identity: NodeIdentity, peer: Peer) -> Result<(), StartError> {
         let raft = &self.0.raft;
-        if pristine || !raft.is_initialized().await.map_err(failed)? {
-            let members = BTreeMap::from([(node, Peer::default())]);
+        let known = raft.is_initialized().await.map_err(failed)?;
+        if !known && !identity.joined {
+            // Only ever for a directory that has never held more: see `opening`.
+            let members = BTreeMap::from([(identity.node, peer)]);
             raft.initialize(members).await.map_err(failed)?;
-        } else {
+        }
+        if identity.fresh {
+            identity_file::settle(&self.0.data_dir, identity)?;
+        }
+        // Asked of the core itself: what it tells everybody may come a moment later.
+        let own = identity.node;
+        let alone = raft.with_raft_state(move |state| {
+            state.membership_state.effective().membership().voter_ids().eq([own])
+        });
+        if !alone.await.map_err(failed)? {
+            return Ok(());
+        }
+        if known {
             // A sole voter need not wait for anybody to time out.
             raft.trigger().elect(false).await.map_err(failed)?;
         }
@@ -257,11 +264,7 @@ impl Handle {
 
     /// The term this node leads in, once its own first entry of it is applied.
     pub fn leading_term(&self) -> Option<u64> {
-        let metrics = self.0.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        let term = metrics.current_term;
-        let applied = metrics.last_applied.as_ref().is_some_and(|id| id.leader_id.term == term);
-        (metrics.state.is_leader() && applied).then_some(term)
+        self.0.leading.term()
     }
 
     /// Whether this node leads.
@@ -336,11 +339,14 @@ impl Handle {
     /// gone.
     pub async fn shutdown(&self) {
         self.0.stopping.store(true, Ordering::Release);
+        let mut ending =
+            std::mem::take(&mut *self.0.peers.lock().unwrap_or_else(PoisonError::into_inner));
         let driver = self.0.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(driver) = driver {
-            driver.abort();
+        ending.extend(driver);
+        for task in ending {
+            task.abort();
             // It is ended by the abort, which is what this error would say.
-            drop(driver.await);
+            drop(task.await);
         }
         if let Err(error) = self.0.raft.shutdown().await {
             tracing::warn!(%error, "agreement did not stop cleanly");

@@ -1,7 +1,8 @@
 //! Which cluster and which node a data directory belongs to: made once, beside log and state.
 //!
-//! A directory with a log or a state but without this file is refused: guessing an identity would
-//! let an amnesiac node vote twice.
+//! A directory with a log or a state but without this file is refused, and so is this file without
+//! a log: guessing an identity, or going on without a memory, would let a node vote twice. A line
+//! `fresh` stands in it until the first start got so far that a log must be there.
 
 use std::{
     fs::{self, File},
@@ -13,6 +14,8 @@ use crate::error::StartError;
 
 const FILE: &str = "node";
 const MAGIC: &str = "vaultara-node 1";
+const JOINED: &str = "joined";
+const FRESH: &str = "fresh";
 
 /// Who this node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,10 @@ pub(crate) struct NodeIdentity {
     pub(crate) cluster: [u8; 16],
     /// The node's id in it.
     pub(crate) node: u64,
+    /// Whether it joined a cluster that others had founded.
+    pub(crate) joined: bool,
+    /// Whether it has never run.
+    pub(crate) fresh: bool,
 }
 
 fn refused(dir: &Path, what: &str) -> StartError {
@@ -28,24 +35,52 @@ fn refused(dir: &Path, what: &str) -> StartError {
 }
 
 /// Reads the identity, or makes one in a directory that is empty of data.
-pub(crate) fn load(dir: &Path, fresh: NodeIdentity) -> Result<(NodeIdentity, bool), StartError> {
+pub(crate) fn load(dir: &Path, founding: NodeIdentity) -> Result<NodeIdentity, StartError> {
     let path = dir.join(FILE);
+    let has_log = dir.join("log").exists();
     match fs::read_to_string(&path) {
-        Ok(text) => parse(&text).map(|identity| (identity, false)).ok_or_else(|| {
-            refused(&path, "is not a node's identity; restore this node from a backup")
-        }),
+        Ok(text) => {
+            let identity = parse(&text).ok_or_else(|| {
+                refused(&path, "is not a node's identity; restore this node from a backup")
+            })?;
+            if !has_log && !identity.fresh {
+                let what = "names a node whose log is gone, and a node without its memory must not \
+                            vote; remove it from its cluster and join again with an empty \
+                            directory, or restore it from a backup";
+                return Err(refused(&path, what));
+            }
+            Ok(identity)
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if dir.join("log").exists() || dir.join("state").exists() {
+            if has_log || dir.join("state").exists() {
                 let what = "holds data but the file `node` is missing; restore it from a backup";
                 return Err(refused(dir, what));
             }
-            write(dir, fresh).map_err(|error| {
-                refused(dir, &format!("cannot be written ({error}); check rights and space"))
-            })?;
-            Ok((fresh, true))
+            write(dir, founding).map_err(|error| unwritable(dir, &error))?;
+            Ok(founding)
         }
         Err(error) => Err(refused(&path, &format!("cannot be read ({error})"))),
     }
+}
+
+fn unwritable(dir: &Path, error: &std::io::Error) -> StartError {
+    refused(dir, &format!("cannot be written ({error}); check rights and space"))
+}
+
+/// Whether a directory belongs to a node already.
+pub(crate) fn exists(dir: &Path) -> bool {
+    [FILE, "log", "state"].iter().any(|name| dir.join(name).exists())
+}
+
+/// From now on there must be a log beside the file.
+pub(crate) fn settle(dir: &Path, identity: NodeIdentity) -> Result<(), StartError> {
+    let settled = NodeIdentity { fresh: false, ..identity };
+    write(dir, settled).map_err(|error| unwritable(dir, &error))
+}
+
+/// Writes the identity of a node that was admitted to a cluster.
+pub(crate) fn admit(dir: &Path, cluster: [u8; 16], node: u64) -> std::io::Result<()> {
+    write(dir, NodeIdentity { cluster, node, joined: true, fresh: true })
 }
 
 fn parse(text: &str) -> Option<NodeIdentity> {
@@ -56,7 +91,9 @@ fn parse(text: &str) -> Option<NodeIdentity> {
     let cluster = lines.next()?.strip_prefix("cluster ")?;
     let node = lines.next()?.strip_prefix("node ")?.parse().ok()?;
     let cluster = u128::from_str_radix(cluster, 16).ok()?.to_be_bytes();
-    Some(NodeIdentity { cluster, node })
+    let marks: Vec<&str> = lines.collect();
+    let has = |mark| marks.contains(&mark);
+    Some(NodeIdentity { cluster, node, joined: has(JOINED), fresh: has(FRESH) })
 }
 
 fn write(dir: &Path, identity: NodeIdentity) -> std::io::Result<()> {
@@ -64,7 +101,12 @@ fn write(dir: &Path, identity: NodeIdentity) -> std::io::Result<()> {
     let unnamed = dir.join("node.tmp");
     let mut file = File::create(&unnamed)?;
     let cluster = u128::from_be_bytes(identity.cluster);
-    write!(file, "{MAGIC}\ncluster {cluster:032x}\nnode {}\n", identity.node)?;
+    writeln!(file, "{MAGIC}\ncluster {cluster:032x}\nnode {}", identity.node)?;
+    for (mark, is_set) in [(JOINED, identity.joined), (FRESH, identity.fresh)] {
+        if is_set {
+            writeln!(file, "{mark}")?;
+        }
+    }
     file.sync_all()?;
     fs::rename(unnamed, dir.join(FILE))?;
     File::open(dir)?.sync_all()
@@ -74,21 +116,41 @@ fn write(dir: &Path, identity: NodeIdentity) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    const FRESH: NodeIdentity = NodeIdentity { cluster: [7; 16], node: 1 };
+    const FOUNDING: NodeIdentity =
+        NodeIdentity { cluster: [7; 16], node: 1, joined: false, fresh: true };
 
     #[test]
-    fn an_identity_is_made_once_and_read_back() {
+    fn an_identity_is_made_once_read_back_and_settled() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(load(dir.path(), FRESH).unwrap(), (FRESH, true));
-        let other = NodeIdentity { cluster: [8; 16], node: 2 };
-        assert_eq!(load(dir.path(), other).unwrap(), (FRESH, false));
+        assert_eq!(load(dir.path(), FOUNDING).unwrap(), FOUNDING);
+        let other = NodeIdentity { cluster: [8; 16], node: 2, ..FOUNDING };
+        assert_eq!(load(dir.path(), other).unwrap(), FOUNDING);
+        fs::create_dir(dir.path().join("log")).unwrap();
+        settle(dir.path(), FOUNDING).unwrap();
+        let settled = NodeIdentity { fresh: false, ..FOUNDING };
+        assert_eq!(load(dir.path(), other).unwrap(), settled);
+        admit(dir.path(), [9; 16], 3).unwrap();
+        let joined = NodeIdentity { cluster: [9; 16], node: 3, joined: true, fresh: true };
+        assert_eq!(load(dir.path(), other).unwrap(), joined);
     }
 
     #[test]
-    fn data_without_an_identity_is_refused() {
+    fn a_file_of_the_first_layout_is_one_of_a_node_that_ran() {
+        let text = "vaultara-node 1\ncluster 00000000000000000000000000000007\nnode 1\n";
+        let read = parse(text).unwrap();
+        assert_eq!((read.node, read.joined, read.fresh), (1, false, false));
+    }
+
+    #[test]
+    fn data_without_an_identity_and_an_identity_without_its_log_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("log")).unwrap();
-        assert!(load(dir.path(), FRESH).is_err());
+        assert!(load(dir.path(), FOUNDING).is_err());
         assert!(!dir.path().join(FILE).exists());
+        settle(dir.path(), FOUNDING).unwrap();
+        assert!(load(dir.path(), FOUNDING).is_ok());
+        fs::remove_dir(dir.path().join("log")).unwrap();
+        let refused = load(dir.path(), FOUNDING).unwrap_err().to_string();
+        assert!(refused.contains("log is gone"), "{refused}");
     }
 }

@@ -6,16 +6,20 @@
 
 mod alarm;
 mod budget;
+mod cluster;
 mod config;
 mod encoding;
 mod error;
 mod freshness;
 mod handle;
 mod identity_file;
+mod leading;
 mod log_store;
 mod machine;
 mod network;
 mod opening;
+mod options;
+mod peers;
 mod read_index;
 mod snapshot;
 mod state_machine;
@@ -24,7 +28,18 @@ mod tests;
 mod types;
 mod wakes;
 
+pub use cluster::{ClusterView, MemberView, is_taken, settle_in};
 pub use error::{Error, StartError};
 pub use freshness::Freshness;
-pub use handle::{Handle, Observed, Options};
+pub use handle::Handle;
+pub use leading::{PATIENCE_MS, Undelivered, Way};
+pub use options::{Observed, Options};
+pub use peers::{
+    credentials::Credentials,
+    join::{JoinError, JoinRefusal, JoinRequest, Welcome, join},
+    local::Time,
+    message::Refused,
+    service::Inbound,
+    tls::{fingerprint, node_name},
+};
 pub use wakes::Wakes;

@@ -15,8 +15,8 @@ use crate::{
     alarm::Alarm,
     budget::Limits,
     error::StartError,
-    handle::Options,
     identity_file::{self, NodeIdentity},
+    options::Options,
 };
 
 /// The one shard of today.
@@ -27,8 +27,6 @@ const BUDGET_BYTES: u64 = 1 << 30;
 /// What a node runs on.
 pub(crate) struct Opened {
     pub(crate) identity: NodeIdentity,
-    /// The directory was empty.
-    pub(crate) pristine: bool,
     pub(crate) log: log::LogDb,
     pub(crate) shard_log: log::ShardLog,
     pub(crate) store: Arc<Store>,
@@ -44,8 +42,9 @@ pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError>
     let dir = options.data_dir.as_path();
     std::fs::create_dir_all(dir)
         .map_err(|error| StartError::Identity(format!("{}: {error}", dir.display())))?;
-    let fresh = NodeIdentity { cluster: options.fresh_cluster_id, node: 1 };
-    let (identity, pristine) = identity_file::load(dir, fresh)?;
+    let cluster = options.fresh_cluster_id;
+    let founding = NodeIdentity { cluster, node: 1, joined: false, fresh: true };
+    let identity = identity_file::load(dir, founding)?;
     let log_options = log::Options {
         shards: vec![SHARD],
         fatal: Box::new(move |error| alarm.raise(error.to_string())),
@@ -74,7 +73,7 @@ pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError>
     let budget =
         if options.log_budget_bytes == 0 { BUDGET_BYTES } else { options.log_budget_bytes };
     let limits = Limits::new(budget, disk_bytes(dir));
-    Ok(Opened { identity, pristine, log, shard_log, store: Arc::new(store), limits })
+    Ok(Opened { identity, log, shard_log, store: Arc::new(store), limits })
 }
 
 /// Where the state is and how it has to be opened.

@@ -68,6 +68,19 @@ impl Layout {
         self.dir.join(format!("incoming-{number:08}"))
     }
 
+    /// Every directory in which a snapshot was being received.
+    pub(crate) fn all_incoming(&self) -> Result<Vec<PathBuf>, Fault> {
+        let broken = |error| disk::fault("read", &self.dir, &error);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(broken)? {
+            let entry = entry.map_err(broken)?;
+            if entry.file_name().to_string_lossy().starts_with("incoming-") {
+                found.push(entry.path());
+            }
+        }
+        Ok(found)
+    }
+
     /// Takes the directory for this process.
     pub(crate) fn lock(&self) -> Result<File, Refusal> {
         let path = self.dir.join(LOCK);

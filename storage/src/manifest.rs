@@ -10,9 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-
 use identity::fault::Fault;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     disk,
@@ -115,6 +115,14 @@ fn is_scratch(name: &str) -> bool {
 }
 
 impl Manifest {
+    /// A number that two different snapshots do not share: the first bytes of the SHA-256 of what
+    /// this says.
+    pub(crate) fn mark(&self) -> Result<u64, Fault> {
+        let sum: [u8; 32] = Sha256::digest(self.encode()?).into();
+        let (first, _) = sum.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        Ok(u64::from_be_bytes(*first))
+    }
+
     /// Bytes of all files.
     pub fn size_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()

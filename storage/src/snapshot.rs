@@ -134,6 +134,42 @@ impl Store {
         Ok(dir)
     }
 
+    /// The directory to receive one snapshot's files in, with what an earlier transfer of the same
+    /// snapshot left there; what is left of others goes.
+    ///
+    /// # Errors
+    /// A [`Fault`] of the file system.
+    pub fn incoming_of(&self, manifest: &Manifest) -> Result<PathBuf, Fault> {
+        let _files = hold(&self.files);
+        let dir = self.layout.incoming(manifest.mark()?);
+        for other in self.layout.all_incoming()? {
+            if other != dir {
+                disk::remove_dir(&other)?;
+            }
+        }
+        if !dir.exists() {
+            fs::create_dir(&dir).map_err(|error| disk::fault("create", &dir, &error))?;
+        }
+        Ok(dir)
+    }
+
+    /// Finishes a directory of [`Store::incoming_of`]: every file is compared with the manifest and
+    /// made durable. A file that differs goes, so that the next transfer brings it again.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names the file.
+    pub fn seal_incoming(&self, manifest: &Manifest, dir: &Path) -> Result<(), Fault> {
+        for file in &manifest.files {
+            let path = dir.join(&file.name);
+            let (sha256, size) = disk::digest(&path)?;
+            if size != file.size || sha256.as_slice() != file.sha256.0 {
+                fs::remove_file(&path).map_err(|error| disk::fault("remove", &path, &error))?;
+                return Err(Fault::new(format!("{} arrived damaged", file.name)));
+            }
+        }
+        manifest.seal(dir)
+    }
+
     /// Links a file that the current snapshot already has into a directory of [`Store::incoming`].
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::{
     fmt,
 };
 
-use identity::members::{self, FIRST_NODE, Member, Role};
+use identity::members::{self, Member, Role};
 
 use crate::{context::Context, error::Error};
 
@@ -133,14 +133,17 @@ pub fn status(ctx: &Context) -> Result<Status, Error> {
 }
 
 fn live(ctx: &Context) -> Live {
-    let observed = ctx.0.raft.observe();
-    let own = Seen { votes: true, applied: Some(observed.applied), silent_ms: None };
+    let view = ctx.0.raft.cluster();
+    let seen = view.members.into_iter().map(|one| {
+        let seen = Seen { votes: one.voter, applied: one.applied, silent_ms: one.heard_ms_ago };
+        (one.node, seen)
+    });
     Live {
-        node: FIRST_NODE,
-        leader: observed.leads.then_some(FIRST_NODE),
-        term: observed.term,
-        applied: observed.applied,
-        seen: [(FIRST_NODE, own)].into(),
+        node: view.node,
+        leader: view.leader,
+        term: view.term,
+        applied: view.applied,
+        seen: seen.collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use identity::changes::FEATURE_LEVEL;
+use zeroize::Zeroizing;
 
 use super::*;
 use crate::runtime::{authority::is_good_at, directory::tests::Node};

@@ -131,7 +131,7 @@ pub fn issue(
         return Err(Refused::Authority);
     }
     let issuer = Issuer::new(of_authority(cluster, &own, random, wall_ms), pair);
-    let name = node_name(cluster, node);
+    let name = raft::node_name(cluster, node);
     let dns = name.clone().try_into().map_err(failed)?;
     let mut parameters = parameters(name, point, random, (wall_ms, NODE_LIFETIME));
     parameters.subject_alt_names = vec![SanType::DnsName(dns)];
@@ -157,7 +157,7 @@ pub fn is_good_at(
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-    let name = ServerName::try_from(node_name(cluster, node));
+    let name = ServerName::try_from(raft::node_name(cluster, node));
     let (Ok(verifier), Ok(name)) = (verifier, name) else { return false };
     let at = UnixTime::since_unix_epoch(Duration::from_millis(wall_ms));
     let certificate = CertificateDer::from(certificate);
@@ -166,11 +166,6 @@ pub fn is_good_at(
 
 fn failed(error: impl std::fmt::Display) -> Refused {
     Refused::Failed(error.to_string())
-}
-
-/// The name that a node's certificate is made out to.
-pub fn node_name(cluster: [u8; 16], node: u64) -> String {
-    format!("node-{node}.{}", authority_name(cluster))
 }
 
 fn authority_name(cluster: [u8; 16]) -> String {

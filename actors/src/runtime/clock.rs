@@ -109,6 +109,16 @@ impl Clock {
     }
 }
 
+impl raft::Time for Clock {
+    fn wall_ms(&self) -> u64 {
+        Self::wall_ms(self)
+    }
+
+    fn boot_ms(&self) -> u64 {
+        Self::boot_ms(self)
+    }
+}
+
 /// A time before the epoch (a dead battery) reads as the epoch itself.
 fn micros(time: Timespec) -> u64 {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);

@@ -2,9 +2,9 @@
 //! whose time is over, signing keys that are due, counted denials, licenses that expire, the clock
 //! check.
 //!
-//! One actor per node; only the leader proposes. Every duty may be repeated or skipped without
-//! harm: commands look again in `apply`. Invariant: one turn at a time, the next is scheduled when
-//! it ends.
+//! One actor per node; only the leader proposes, but for what each node counts. Every duty may be
+//! repeated or skipped without harm: commands look again in `apply`. Invariant: one turn at a time,
+//! the next is scheduled when it ends.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -23,7 +23,7 @@ use identity::{
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::clock::stamp::Peers;
+use super::membership;
 use crate::{
     audit::retention,
     context::{Asker, Context},
@@ -97,11 +97,15 @@ impl State {
     async fn turn(&mut self) -> Result<(), Error> {
         self.turns = self.turns.wrapping_add(1);
         check_clock(&self.ctx);
+        if !self.ctx.is_open() {
+            return Ok(());
+        }
+        // What was counted here is known here only.
+        record_denials(&self.ctx, false).await?;
         if !self.ctx.is_leader() {
             return Ok(());
         }
         finish_sagas(&self.ctx).await?;
-        record_denials(&self.ctx, false).await?;
         if self.turns.is_multiple_of(SWEEP_TURNS) {
             sweep(&self.ctx).await?;
         }
@@ -132,7 +136,8 @@ impl State {
 
 /// Compares stamps with the wall clock.
 pub fn check_clock(ctx: &Context) {
-    let check = ctx.0.stamps.check(Peers::SoleVoter);
+    let peers = membership::peers(&ctx.0.raft.cluster(), ctx.0.clock.wall_ms());
+    let check = ctx.0.stamps.check(peers);
     if let Some(step) = check.step {
         tracing::warn!(from_ms = step.from_ms, to_ms = step.to_ms, "state time made a step");
     }

@@ -1,15 +1,18 @@
-//! Orders, stamps, rehearses and packs drafts; the only way into the log.
+//! Orders, stamps, rehearses and packs drafts; the only way into the log. What this node cannot
+//! decide it hands to the leader.
 //!
 //! One dedicated thread does all of it in one order, so the rehearsal sees exactly what `apply`
-//! will see. There is no linger timer: while entries are under way (at most [`IN_FLIGHT_MAX`])
-//! drafts wait and are packed into the next entry, so the running fsync is the batching window. A
-//! panic while rehearsing costs the one request that caused it. Invariant: entries are submitted in
-//! the order in which they were rehearsed.
+//! will see. While entries are under way (at most two) drafts wait and are packed into the next
+//! one, so the running fsync is the batching window. A panic while rehearsing costs the one request
+//! that caused it. Invariant: entries are submitted in the order in which they were rehearsed.
+
+mod forwarder;
+mod slots;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -17,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use identity::{
     apply,
     applying::Mode,
@@ -26,9 +30,12 @@ use identity::{
     stamp::{Draft, Entry, Stamp},
     table::TablesMut as _,
 };
+use raft::Way;
 use storage::Pending;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
+pub(crate) use self::forwarder::answer_of;
+use self::{forwarder::Forwarder, slots::Slots};
 use super::clock::{Clock, stamps::Stamps};
 use crate::error::Error;
 
@@ -36,14 +43,15 @@ use crate::error::Error;
 const DRAFTS_MAX: usize = 1024;
 /// Most bytes of one entry.
 const ENTRY_BYTES_MAX: usize = 1 << 20;
-/// Most entries under way; two, so that one is rehearsed while one is synced.
-const IN_FLIGHT_MAX: usize = 2;
 /// Most drafts waiting or under way on this node; beyond it callers are refused, not queued.
 const WAITING_MAX: usize = 8192;
 /// Largest draft, bytes.
 const DRAFT_BYTES_MAX: usize = 256 << 10;
 /// How long an answer is waited for.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
+
+/// How long a draft is tried again that may have come into a log, milliseconds.
+const UNKNOWN_PATIENCE_MS: u64 = 8_000;
 
 /// What the thread is told.
 enum Message {
@@ -55,7 +63,7 @@ enum Message {
 
 struct Waiting {
     draft: Draft,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     answer: oneshot::Sender<Result<Reply, Error>>,
 }
 
@@ -89,6 +97,9 @@ pub struct Proposer {
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     entrance: Arc<Semaphore>,
     figures: Arc<Figures>,
+    forwarder: Forwarder,
+    raft: raft::Handle,
+    clock: Clock,
 }
 
 impl Proposer {
@@ -102,6 +113,8 @@ impl Proposer {
         clock: Clock,
         runtime: tokio::runtime::Handle,
     ) -> std::io::Result<Self> {
+        let forwarder = Forwarder::start(raft.clone(), &runtime);
+        let (handle, time) = (raft.clone(), clock.clone());
         let (to_thread, waiting) = mpsc::channel();
         let figures = Arc::new(Figures::default());
         let mut thread = Thread {
@@ -122,7 +135,7 @@ impl Proposer {
             .spawn(move || while thread.turn(&waiting) {})?;
         let thread = Arc::new(Mutex::new(Some(thread)));
         let entrance = Arc::new(Semaphore::new(WAITING_MAX));
-        Ok(Self { to_thread, thread, entrance, figures })
+        Ok(Self { to_thread, thread, entrance, figures, forwarder, raft: handle, clock: time })
     }
 
     /// Ends the thread and waits until it has let go of log and state; blocks. Drafts behind this
@@ -137,23 +150,91 @@ impl Proposer {
         }
     }
 
-    /// Hands a draft over and waits for its answer.
+    /// Has a draft decided, by this node or by the leader, and waits until the answer is applied
+    /// here. It goes on through a change of leaders: the request's id makes a second try the same
+    /// request.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] when too many wait, [`Error::Unavailable`] when this node does not
-    /// lead, [`Error::Unknown`] when the answer never came.
+    /// [`Error::Overloaded`] when too many wait, [`Error::Unavailable`] when nobody can decide it,
+    /// [`Error::Unknown`] when the answer never came.
     pub async fn propose(&self, draft: Draft) -> Result<Reply, Error> {
-        let Ok(_entered) = self.entrance.try_acquire() else {
-            return Err(Error::Overloaded { retry_after_s: 1 });
-        };
-        let bytes = draft.encoded();
+        let _entered = self.enter()?;
+        let bytes = Bytes::from(draft.encoded());
         if bytes.len() > DRAFT_BYTES_MAX {
             return Err(Rejection::invalid("", "is too large").into());
         }
+        let began_ms = self.clock.boot_ms();
+        // Decoded again only for a second try.
+        let mut draft = Some(draft);
+        // It may have come into a log.
+        let mut taken = false;
+        loop {
+            let way = self.raft.way();
+            let tried = match way {
+                Way::Here(_) => match draft.take() {
+                    Some(draft) => self.here(draft, bytes.clone()).await,
+                    None => self.decoded(bytes.clone()).await,
+                },
+                Way::There(leader) => self.forwarder.forward(leader, bytes.clone()).await,
+                Way::Nobody => Err(Error::Unavailable("no leader is known".into())),
+                Way::Ended => return Err(if taken { Error::Unknown } else { stopping() }),
+            };
+            let error = match tried {
+                // An earlier try may be what was applied in time.
+                Ok(reply) if taken && reply.result == Err(Rejection::Expired) => {
+                    return Err(Error::Unknown);
+                }
+                Ok(reply) => return self.seen_here(way, reply).await,
+                Err(error) => error,
+            };
+            let waited_ms = self.clock.boot_ms().saturating_sub(began_ms);
+            match error {
+                Error::Unknown => taken = true,
+                Error::Unavailable(_) => {}
+                other => return Err(if taken { Error::Unknown } else { other }),
+            }
+            if taken && waited_ms >= UNKNOWN_PATIENCE_MS {
+                return Err(Error::Unknown);
+            }
+            if !taken && waited_ms >= raft::PATIENCE_MS {
+                return Err(error);
+            }
+            self.raft.look_again().await;
+        }
+    }
+
+    /// Whoever asked may read here what was answered elsewhere.
+    async fn seen_here(&self, way: Way, reply: Reply) -> Result<Reply, Error> {
+        if let Way::There(_) = way {
+            self.raft.applied(reply.index).await.map_err(|_| Error::Unknown)?;
+        }
+        Ok(reply)
+    }
+
+    /// Another node's draft, to be decided here or not at all; else as [`Proposer::propose`].
+    pub async fn propose_here(&self, bytes: Bytes) -> Result<Reply, Error> {
+        let _entered = self.enter()?;
+        if bytes.len() > DRAFT_BYTES_MAX {
+            return Err(Rejection::invalid("", "is too large").into());
+        }
+        self.decoded(bytes).await
+    }
+
+    fn enter(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.entrance.try_acquire().map_err(|_| Error::Overloaded { retry_after_s: 1 })
+    }
+
+    async fn decoded(&self, bytes: Bytes) -> Result<Reply, Error> {
+        let draft = codec::decode::<Draft>(&bytes)
+            .map_err(|_| Error::from(Rejection::invalid("", "is not understood by the leader")))?;
+        self.here(draft, bytes).await
+    }
+
+    async fn here(&self, draft: Draft, bytes: Bytes) -> Result<Reply, Error> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { draft, bytes, answer };
         if self.to_thread.send(Message::Propose(Box::new(waiting))).is_err() {
-            return Err(Error::Unavailable("the node is stopping".into()));
+            return Err(stopping());
         }
         match tokio::time::timeout(ANSWER_WAIT, answered).await {
             Ok(Ok(result)) => result,
@@ -173,27 +254,8 @@ impl Proposer {
     }
 }
 
-/// Counts entries under way.
-#[derive(Default)]
-struct Slots {
-    taken: Mutex<usize>,
-    freed: Condvar,
-}
-
-impl Slots {
-    fn take(&self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        while *taken >= IN_FLIGHT_MAX {
-            taken = self.freed.wait(taken).unwrap_or_else(PoisonError::into_inner);
-        }
-        *taken = taken.saturating_add(1);
-    }
-
-    fn free(&self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        *taken = taken.saturating_sub(1);
-        self.freed.notify_one();
-    }
+fn stopping() -> Error {
+    Error::Unavailable("the node is stopping".into())
 }
 
 struct Thread {
@@ -231,7 +293,7 @@ impl Thread {
         while let Some(one) = next.take() {
             size = size.saturating_add(one.bytes.len());
             if self.rehearse(at_ms, answers.len(), &one.draft) {
-                entry.drafts.push(one.bytes);
+                entry.drafts.push(one.bytes.to_vec());
                 answers.push(one.answer);
             } else {
                 drop(one.answer.send(Err(Rejection::Poison.into())));

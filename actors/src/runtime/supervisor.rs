@@ -1,12 +1,12 @@
-//! The root of the actor tree: starts the housekeeper and the deliverer, and starts one again if
-//! it fails.
+//! The root of the actor tree: starts the housekeeper, the deliverer and the membership, and starts
+//! one again if it fails.
 //!
 //! The tenant directory supervises tenants itself. What must not be restarted in place (the log,
 //! the apply loop, the proposer's thread) is not an actor: its failure stops the node.
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use super::{deliverer::Deliverer, housekeeper::Housekeeper};
+use super::{deliverer::Deliverer, housekeeper::Housekeeper, membership::Membership};
 use crate::context::Context;
 
 /// The actor's definition.
@@ -16,6 +16,7 @@ pub struct NodeSupervisor;
 pub struct State {
     ctx: Context,
     deliverer: ActorId,
+    membership: ActorId,
 }
 
 /// What the actor is asked: nothing yet.
@@ -33,7 +34,9 @@ impl Actor for NodeSupervisor {
     ) -> Result<State, ActorProcessingErr> {
         Actor::spawn_linked(None, Housekeeper, ctx.clone(), me.get_cell()).await?;
         let deliverer = Actor::spawn_linked(None, Deliverer, ctx.clone(), me.get_cell()).await?;
-        Ok(State { ctx, deliverer: deliverer.0.get_id() })
+        let membership = Actor::spawn_linked(None, Membership, ctx.clone(), me.get_cell()).await?;
+        let (deliverer, membership) = (deliverer.0.get_id(), membership.0.get_id());
+        Ok(State { ctx, deliverer, membership })
     }
 
     async fn handle_supervisor_evt(
@@ -48,6 +51,10 @@ impl Actor for NodeSupervisor {
                 tracing::error!(%error, "the deliverer failed and is started again");
                 let (deliverer, _) = Actor::spawn_linked(None, Deliverer, ctx, cell).await?;
                 state.deliverer = deliverer.get_id();
+            } else if who.get_id() == state.membership {
+                tracing::error!(%error, "the membership failed and is started again");
+                let (membership, _) = Actor::spawn_linked(None, Membership, ctx, cell).await?;
+                state.membership = membership.get_id();
             } else {
                 tracing::error!(%error, "the housekeeper failed and is started again");
                 Actor::spawn_linked(None, Housekeeper, ctx, cell).await?;

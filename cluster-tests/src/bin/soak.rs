@@ -178,6 +178,7 @@ async fn look(
         data_dir: disk.at.join("data"),
         port: free_port()?,
         work_dir,
+        arguments: Vec::new(),
         variables: Vec::new(),
         ..launch.clone()
     };

@@ -24,8 +24,9 @@ pub mod setup;
 use actors::Context;
 use axum::{
     Router,
-    extract::Path,
+    extract::{Path, Request, State},
     http::{HeaderValue, header},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -49,6 +50,7 @@ pub fn public(inside: Router, health: Health, envelope: Envelope) -> Router {
 
 /// Every route beyond health: what `public` puts inside.
 pub fn inside(ctx: &Context, mode: Mode) -> Router {
+    let opening = from_fn_with_state(ctx.clone(), once_open);
     Router::new()
         .merge(pages::routes())
         .merge(pages::gallery(mode))
@@ -59,6 +61,22 @@ pub fn inside(ctx: &Context, mode: Mode) -> Router {
         .merge(setup::routes(ctx.clone()))
         .merge(admin::routes().split(ctx.clone()).0)
         .merge(openapi::routes())
+        .layer(opening)
+}
+
+/// A node that has not caught up since it began could answer with what is long over: until then it
+/// gives public keys and metadata only.
+async fn once_open(
+    State(ctx): State<Context>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    if ctx.is_open() || request.uri().path().contains("/.well-known/") {
+        return Ok(next.run(request).await);
+    }
+    Err(Failure::new(Class::UNAVAILABLE)
+        .detail("this node is catching up with the cluster")
+        .retry_after_s(1))
 }
 
 /// The routes of the management listener.

@@ -155,6 +155,7 @@ fn inside(config: &Config) -> system::Config {
             access_token_lifetime_s: u32::try_from(config.lifetimes.access_token_s).unwrap(),
             refresh_token_lifetime_s: u32::try_from(config.lifetimes.refresh_token_s).unwrap(),
             license_issuers: config.license_issuers.clone(),
+            node: None,
         },
         root_secret: Zeroizing::new(b"a root secret that only tests know".to_vec()),
         previous_root_secret: None,
@@ -164,6 +165,7 @@ fn inside(config: &Config) -> system::Config {
         log_budget_bytes: config.log_budget_bytes,
         // The clients of tests listen on this machine.
         egress: fetcher::Policy { also: Arc::new(|to| to.is_loopback()), authorities: None },
+        cluster: None,
     }
 }
 

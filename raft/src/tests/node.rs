@@ -14,10 +14,7 @@ use identity::{
     stamp::{Draft, Entry, Placement, Stamp},
 };
 
-use crate::{
-    error::Error,
-    handle::{Handle, Options},
-};
+use crate::{error::Error, handle::Handle, options::Options};
 
 /// Fixed: the same request at another time is the same request only with the same `not_after`.
 const NOT_AFTER_MS: u64 = 31_000;
@@ -154,7 +151,7 @@ async fn a_state_that_lost_its_log_is_refused() {
     stop(handle).await;
     std::fs::remove_dir_all(dir.path().join("log")).unwrap();
     let refused = Handle::start(options(dir.path())).await.err().unwrap();
-    assert!(refused.to_string().contains("the log was lost"), "{refused}");
+    assert!(refused.to_string().contains("log is gone"), "{refused}");
 }
 
 /// Every file below a directory with its bytes.

@@ -70,7 +70,7 @@ async fn speak(server: Node, client: Node, asked: u64) -> bool {
         stream.write_all(b"hello").await?;
         stream.shutdown().await
     });
-    let name = ServerName::try_from(node_name(CLUSTER, asked)).unwrap();
+    let name = ServerName::try_from(raft::node_name(CLUSTER, asked)).unwrap();
     let mut heard = Vec::new();
     if let Ok(mut stream) = TlsConnector::from(Arc::new(calling)).connect(name, near).await {
         // An end without farewell is an error here; what was heard decides.

@@ -42,6 +42,7 @@ impl Node {
                 access_token_lifetime_s: 3600,
                 refresh_token_lifetime_s: 86_400,
                 license_issuers: Vec::new(),
+                node: None,
             },
             root_secret: fresh_root_secret(),
             previous_root_secret: None,
@@ -50,6 +51,7 @@ impl Node {
             hash_passes: 2,
             log_budget_bytes: 1 << 30,
             egress: fetcher::Policy::default(),
+            cluster: None,
         };
         let mut system = System::start_at(config, clock.clone()).await.unwrap();
         let bootstrap = system.take_bootstrap().unwrap();

@@ -76,6 +76,7 @@ pub(crate) fn config(
             access_token_lifetime_s: 3600,
             refresh_token_lifetime_s: 86_400,
             license_issuers: Vec::new(),
+            node: None,
         },
         root_secret,
         previous_root_secret: None,
@@ -84,6 +85,7 @@ pub(crate) fn config(
         hash_passes: 2,
         log_budget_bytes: 0,
         egress: Default::default(),
+        cluster: None,
     }
 }
 

@@ -1,0 +1,295 @@
+//! Brings what agreement knows of the nodes to what their records say, one change at a time.
+//!
+//! One actor per node. On the leader each turn compares and makes at most one change: add a
+//! learner, let one that has caught up vote, move an address, take a vote, forget a node, hand over
+//! the lead. Nothing is remembered between turns, so a leader that dies half-way costs nothing: the
+//! next one compares again. On every node it measures how the clocks stand and says what this
+//! process is. Invariant: a change that would leave the voters without a majority that answers is
+//! not made.
+
+use std::time::Duration;
+
+use identity::{
+    changes::FEATURE_LEVEL,
+    members::{self, Member, Presence, Role},
+};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use raft::{ClusterView, Credentials, MemberView};
+
+use super::clock::stamp::Peers;
+use crate::{
+    cluster,
+    context::{Context, OwnNode},
+    error::Error,
+};
+
+/// How often the actor takes its turn.
+const TURN_EVERY: Duration = Duration::from_millis(500);
+/// A node that was not heard of for longer does not answer, milliseconds.
+const SILENCE_MS: u64 = 2_000;
+/// Clocks that differ by more are worth a warning, milliseconds.
+const SKEW_WARN_MS: u64 = 500;
+/// A node whose clock is further off is not ready, and does not go on leading; milliseconds.
+pub(crate) const SKEW_MAX_MS: u64 = 5_000;
+/// Turns between two moves of the lead into the preferred zone, so that it cannot flap.
+const ZONE_TURNS: u32 = 60;
+/// Turns between two looks at this node's certificate.
+const RENEW_TURNS: u32 = 7_200;
+/// Turns between two warnings of the same thing.
+const WARN_TURNS: u32 = 120;
+
+/// What the actor is asked.
+pub(crate) enum Message {
+    /// Take a turn.
+    Turn,
+}
+
+/// The actor's definition.
+pub(crate) struct Membership;
+
+/// What the actor keeps.
+pub(crate) struct State {
+    ctx: Context,
+    turns: u32,
+    moved: u32,
+    announced: bool,
+}
+
+impl Actor for Membership {
+    type Msg = Message;
+    type State = State;
+    type Arguments = Context;
+
+    async fn pre_start(
+        &self,
+        me: ActorRef<Message>,
+        ctx: Context,
+    ) -> Result<State, ActorProcessingErr> {
+        drop(me.send_after(TURN_EVERY, || Message::Turn));
+        Ok(State { ctx, turns: 0, moved: 0, announced: false })
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<Message>,
+        Message::Turn: Message,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        if let Err(error) = state.turn().await {
+            // The next turn compares again; without a leader this is the normal state of things.
+            tracing::debug!(%error, "a turn of the membership was interrupted");
+        }
+        drop(me.send_after(TURN_EVERY, || Message::Turn));
+        Ok(())
+    }
+}
+
+/// One change that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Change {
+    Finish,
+    Add(u64, String, String),
+    Promote(u64),
+    Demote(u64),
+    Forget(u64),
+    HandOver(u64),
+}
+
+impl State {
+    async fn turn(&mut self) -> Result<(), Error> {
+        self.turns = self.turns.wrapping_add(1);
+        let view = self.ctx.0.raft.cluster();
+        if view.members.len() < 2 && !self.ctx.0.raft.has_credentials() {
+            return Ok(());
+        }
+        self.look_at_clocks(&view);
+        if !self.announced && self.ctx.is_open() {
+            self.announce().await?;
+            self.announced = true;
+        }
+        if self.turns.is_multiple_of(RENEW_TURNS) {
+            self.renew()?;
+        }
+        if !self.ctx.is_leader() {
+            return Ok(());
+        }
+        let (records, zone) = {
+            let reading = self.ctx.local();
+            let rows = reading.view()?;
+            let zone = members::authority(&rows)?.and_then(|authority| authority.preferred_zone);
+            (members::all(&rows)?, zone)
+        };
+        let due = due(&view, &records).or_else(|| self.leaves(&view, zone.as_deref()));
+        let Some(change) = due else { return Ok(()) };
+        self.make(&change).await
+    }
+
+    async fn make(&self, change: &Change) -> Result<(), Error> {
+        let raft = &self.ctx.0.raft;
+        let made = match change {
+            Change::Finish => raft.finish_change().await,
+            Change::Add(node, address, zone) => raft.add_learner(*node, address, zone).await,
+            Change::Promote(node) => match raft.promote(*node).await {
+                Ok(false) => return Ok(()),
+                other => other.map(drop),
+            },
+            Change::Demote(node) => raft.demote(*node).await,
+            Change::Forget(node) => raft.remove(*node).await,
+            Change::HandOver(node) => raft.transfer_leader(*node).await,
+        };
+        match made {
+            Ok(()) => {
+                tracing::info!(?change, "the membership has changed");
+                Ok(())
+            }
+            Err(error) => Err(Error::Unavailable(error.to_string())),
+        }
+    }
+
+    /// Whether the lead had better be elsewhere: this node's clock is off, or another zone is
+    /// preferred.
+    fn leaves(&mut self, view: &ClusterView, zone: Option<&str>) -> Option<Change> {
+        if self.ctx.0.skew.get().unsigned_abs() > SKEW_MAX_MS {
+            return successor(view, None).map(Change::HandOver);
+        }
+        let own = view.members.iter().find(|one| one.node == view.node)?;
+        let zone = zone.filter(|zone| *zone != own.zone)?;
+        if self.turns.wrapping_sub(self.moved) < ZONE_TURNS {
+            return None;
+        }
+        self.moved = self.turns;
+        successor(view, Some(zone)).map(Change::HandOver)
+    }
+
+    fn look_at_clocks(&self, view: &ClusterView) {
+        let ahead_ms = median_ahead(view);
+        self.ctx.0.skew.set(ahead_ms.map_or(0, i64::saturating_neg));
+        if let Some(ahead_ms) = ahead_ms
+            && ahead_ms.unsigned_abs() > SKEW_WARN_MS
+            && self.turns % WARN_TURNS == 1
+        {
+            tracing::warn!(ahead_ms, "the clocks of the other nodes differ from this one's");
+        }
+    }
+
+    /// Says what this process is, if the record says something else.
+    async fn announce(&self) -> Result<(), Error> {
+        let Some(own) = &self.ctx.settings().node else { return Ok(()) };
+        cluster::announce(&self.ctx, self.ctx.0.raft.node(), presence(own)).await
+    }
+
+    /// A certificate that nears its end is replaced; connections that stand go on.
+    fn renew(&self) -> Result<(), Error> {
+        let failed = |error: std::io::Error| Error::Internal(error.to_string());
+        let raft = &self.ctx.0.raft;
+        let Some(own) = raft.credentials().map_err(failed)? else { return Ok(()) };
+        let Some(welcome) = cluster::renewed(&self.ctx, raft.node(), &own)? else {
+            return Ok(());
+        };
+        let (authority, certificate) = (welcome.authority, welcome.certificate);
+        raft.identify(&Credentials { authority, certificate, ..own }).map_err(failed)?;
+        tracing::info!("this node's certificate is a new one");
+        Ok(())
+    }
+}
+
+/// What a node's record is to say.
+pub(crate) fn presence(own: &OwnNode) -> Presence {
+    Presence {
+        name: own.name.clone(),
+        address: own.address.clone(),
+        zone: own.zone.clone(),
+        version: own.version.clone(),
+        feature_level: FEATURE_LEVEL,
+    }
+}
+
+/// How far the other nodes' clocks are ahead of this one's, by the median of those that answer.
+fn median_ahead(view: &ClusterView) -> Option<i64> {
+    let others = view.members.iter().filter(|one| one.node != view.node && answers(view, one));
+    let mut ahead: Vec<i64> = others.filter_map(|one| one.clock_ahead_ms).collect();
+    ahead.sort_unstable();
+    ahead.get(ahead.len() / 2).copied()
+}
+
+/// What the stamp rule is to know of the others.
+pub(crate) fn peers(view: &ClusterView, wall_ms: u64) -> Peers {
+    let others = view.members.iter().any(|one| one.node != view.node && one.voter);
+    if !others {
+        return Peers::SoleVoter;
+    }
+    median_ahead(view)
+        .map_or(Peers::Unknown, |ahead_ms| Peers::Median(wall_ms.saturating_add_signed(ahead_ms)))
+}
+
+fn answers(view: &ClusterView, one: &MemberView) -> bool {
+    one.node == view.node || one.heard_ms_ago.is_some_and(|ms| ms < SILENCE_MS)
+}
+
+/// The voter that had best lead next: one that answers and has most of the log.
+pub(crate) fn successor(view: &ClusterView, zone: Option<&str>) -> Option<u64> {
+    let others = view.members.iter().filter(|one| {
+        one.voter
+            && one.node != view.node
+            && answers(view, one)
+            && zone.is_none_or(|zone| one.zone == zone)
+    });
+    others.max_by_key(|one| one.matched).map(|one| one.node)
+}
+
+/// Whether more than half of the voters without this one answer.
+fn safe_without(view: &ClusterView, node: u64) -> bool {
+    let left: Vec<&MemberView> =
+        view.members.iter().filter(|one| one.voter && one.node != node).collect();
+    let answering = left.iter().filter(|one| answers(view, one)).count();
+    answering.saturating_mul(2) > left.len()
+}
+
+/// The first change that brings the membership nearer to the records.
+fn due(view: &ClusterView, records: &[Member]) -> Option<Change> {
+    // Without any record the node is alone and nobody asked for more.
+    if records.is_empty() {
+        return None;
+    }
+    if view.changing {
+        return Some(Change::Finish);
+    }
+    for record in records {
+        let known = view.members.iter().find(|one| one.node == record.node);
+        let (address, zone) = (record.address.clone(), record.zone.clone());
+        match known {
+            None => return Some(Change::Add(record.node, address, zone)),
+            Some(known) if (&known.address, &known.zone) != (&address, &zone) => {
+                return Some(Change::Add(record.node, address, zone));
+            }
+            Some(_) => {}
+        }
+    }
+    let wanted = |node: u64| records.iter().find(|record| record.node == node);
+    for one in &view.members {
+        let role = wanted(one.node).map(|record| record.role);
+        match (role, one.voter) {
+            (Some(Role::Voter), false) if answers(view, one) && caught_up(view, one) => {
+                return Some(Change::Promote(one.node));
+            }
+            (None | Some(Role::Learner), true) => {
+                if one.node == view.node {
+                    return successor(view, None).map(Change::HandOver);
+                }
+                if safe_without(view, one.node) {
+                    return Some(Change::Demote(one.node));
+                }
+            }
+            (None, false) if one.node != view.node => return Some(Change::Forget(one.node)),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn caught_up(view: &ClusterView, one: &MemberView) -> bool {
+    one.matched.is_some_and(|matched| matched.saturating_add(128) >= view.last_log)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+use identity::secret::Digest;
+
+use super::*;
+
+fn record(node: u64, role: Role) -> Member {
+    Member {
+        revision: 1,
+        node,
+        name: format!("n{node}"),
+        address: format!("h{node}:7400"),
+        zone: String::new(),
+        key: Digest::of(&node.to_be_bytes()),
+        role,
+        joined_at_ms: 1,
+        removed_at_ms: None,
+        version: "1".into(),
+        feature_level: 1,
+    }
+}
+
+fn seen(node: u64, voter: bool, matched: u64) -> MemberView {
+    MemberView {
+        node,
+        address: format!("h{node}:7400"),
+        zone: String::new(),
+        voter,
+        matched: Some(matched),
+        applied: Some(matched),
+        heard_ms_ago: (node != 1).then_some(10),
+        clock_ahead_ms: Some(0),
+    }
+}
+
+fn view(members: Vec<MemberView>) -> ClusterView {
+    ClusterView {
+        node: 1,
+        leader: Some(1),
+        term: 3,
+        applied: 1_000,
+        last_log: 1_000,
+        changing: false,
+        members,
+    }
+}
+
+fn silent(one: MemberView) -> MemberView {
+    MemberView { heard_ms_ago: Some(60_000), ..one }
+}
+
+type Case = (&'static str, Vec<Member>, Vec<MemberView>, Option<Change>);
+
+#[test]
+fn each_turn_makes_the_first_change_that_is_due() {
+    use Role::{Learner, Voter};
+    let three = || vec![record(1, Voter), record(2, Voter), record(3, Voter)];
+    let all = || vec![seen(1, true, 1_000), seen(2, true, 1_000), seen(3, true, 999)];
+    let cases: Vec<Case> = vec![
+        ("alone without records", vec![], vec![seen(1, true, 1)], None),
+        ("as wanted", three(), all(), None),
+        (
+            "a record without a node",
+            three(),
+            vec![seen(1, true, 1), seen(2, true, 1)],
+            Some(Change::Add(3, "h3:7400".into(), String::new())),
+        ),
+        (
+            "an address that moved",
+            three(),
+            vec![seen(1, true, 1), MemberView { address: "old:1".into(), ..seen(2, true, 1) }],
+            Some(Change::Add(2, "h2:7400".into(), String::new())),
+        ),
+        (
+            "a learner that lags",
+            three(),
+            vec![seen(1, true, 1_000), seen(2, true, 1_000), seen(3, false, 500)],
+            None,
+        ),
+        (
+            "a learner that has caught up",
+            three(),
+            vec![seen(1, true, 1_000), seen(2, true, 1_000), seen(3, false, 900)],
+            Some(Change::Promote(3)),
+        ),
+        (
+            "one that is to be a learner",
+            vec![record(1, Voter), record(2, Voter), record(3, Learner)],
+            all(),
+            Some(Change::Demote(3)),
+        ),
+        (
+            "a removed voter",
+            vec![record(1, Voter), record(2, Voter)],
+            all(),
+            Some(Change::Demote(3)),
+        ),
+        (
+            "a removed node that votes no more",
+            vec![record(1, Voter), record(2, Voter)],
+            vec![seen(1, true, 1), seen(2, true, 1), seen(3, false, 1)],
+            Some(Change::Forget(3)),
+        ),
+        (
+            "the leader itself is removed",
+            vec![record(2, Voter), record(3, Voter)],
+            all(),
+            Some(Change::HandOver(2)),
+        ),
+        (
+            "no majority would answer",
+            vec![record(1, Voter), record(2, Voter)],
+            vec![seen(1, true, 1_000), silent(seen(2, true, 1_000)), seen(3, true, 1_000)],
+            None,
+        ),
+        (
+            "a dead node may go while the others answer",
+            vec![record(1, Voter), record(2, Voter)],
+            vec![seen(1, true, 1_000), seen(2, true, 1_000), silent(seen(3, true, 1_000))],
+            Some(Change::Demote(3)),
+        ),
+    ];
+    for (name, records, members, wanted) in cases {
+        assert_eq!(due(&view(members), &records), wanted, "{name}");
+    }
+}
+
+#[test]
+fn an_interrupted_change_is_finished_first() {
+    let mut half = view(vec![seen(1, true, 1), seen(2, true, 1)]);
+    half.changing = true;
+    assert_eq!(due(&half, &[record(1, Role::Voter)]), Some(Change::Finish));
+}
+
+#[test]
+fn clocks_are_compared_by_the_median_of_those_that_answer() {
+    let ahead = |node, ms| MemberView { clock_ahead_ms: Some(ms), ..seen(node, true, 1) };
+    let three = view(vec![ahead(1, 0), ahead(2, 40), silent(ahead(3, 90_000)), ahead(4, 70)]);
+    assert_eq!(median_ahead(&three), Some(70));
+    assert_eq!(peers(&three, 1_000), Peers::Median(1_070));
+    assert_eq!(peers(&view(vec![ahead(1, 0)]), 1_000), Peers::SoleVoter);
+    let cut_off = view(vec![ahead(1, 0), silent(ahead(2, 5))]);
+    assert_eq!(peers(&cut_off, 1_000), Peers::Unknown);
+}
+
+#[test]
+fn the_next_leader_answers_votes_and_has_most_of_the_log() {
+    let members = vec![
+        seen(1, true, 1_000),
+        seen(2, true, 900),
+        MemberView { zone: "b".into(), ..seen(3, true, 800) },
+        silent(seen(4, true, 1_000)),
+        seen(5, false, 1_000),
+    ];
+    assert_eq!(successor(&view(members.clone()), None), Some(2));
+    assert_eq!(successor(&view(members.clone()), Some("b")), Some(3));
+    assert_eq!(successor(&view(members), Some("c")), None);
+}

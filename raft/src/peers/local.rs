@@ -1,0 +1,165 @@
+//! Who this node is towards the others, and what it knows of them.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use rustls::{ClientConfig, ServerConfig};
+
+use super::{
+    credentials::Credentials,
+    message::{Class, Hello, PROTOCOL, Unwelcome},
+    tls,
+};
+use crate::alarm::Alarm;
+
+/// The time of this node; the one door to it is above this crate.
+pub trait Time: Send + Sync + 'static {
+    /// Milliseconds since 1970, as the system believes.
+    fn wall_ms(&self) -> u64;
+    /// Milliseconds since the machine began; never goes back.
+    fn boot_ms(&self) -> u64;
+}
+
+/// The last sign of life of another node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sign {
+    /// When, milliseconds of [`Time::boot_ms`].
+    pub(crate) at_ms: u64,
+    /// Its wall clock less this node's, milliseconds, at the last ping.
+    pub(crate) ahead_ms: Option<i64>,
+    /// Its applied index, at the last ping.
+    pub(crate) applied: u64,
+}
+
+struct Ways {
+    client: Arc<ClientConfig>,
+    server: Arc<ServerConfig>,
+}
+
+/// See the module.
+pub(crate) struct Local {
+    pub(crate) cluster: [u8; 16],
+    pub(crate) node: u64,
+    /// Drawn at start.
+    pub(crate) process: u64,
+    pub(crate) shard: u32,
+    pub(crate) time: Arc<dyn Time>,
+    pub(crate) alarm: Alarm,
+    data_dir: PathBuf,
+    ways: RwLock<Option<Ways>>,
+    signs: Mutex<BTreeMap<u64, Sign>>,
+}
+
+impl Local {
+    pub(crate) fn new(
+        (cluster, node, process): ([u8; 16], u64, u64),
+        time: Arc<dyn Time>,
+        alarm: Alarm,
+        data_dir: PathBuf,
+    ) -> io::Result<Self> {
+        let credentials = Credentials::load(&data_dir)?;
+        let local = Self {
+            cluster,
+            node,
+            process,
+            shard: 0,
+            time,
+            alarm,
+            data_dir,
+            ways: RwLock::default(),
+            signs: Mutex::default(),
+        };
+        if let Some(credentials) = credentials {
+            local.take(&credentials)?;
+        }
+        Ok(local)
+    }
+
+    fn take(&self, credentials: &Credentials) -> io::Result<()> {
+        let ways = Ways { client: tls::client(credentials)?, server: tls::server(credentials)? };
+        *self.ways.write().unwrap_or_else(PoisonError::into_inner) = Some(ways);
+        Ok(())
+    }
+
+    /// Keeps new credentials and uses them for every connection from now on.
+    pub(crate) fn identify(&self, credentials: &Credentials) -> io::Result<()> {
+        credentials.save(&self.data_dir)?;
+        self.take(credentials)
+    }
+
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.ways.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(crate) fn client(&self) -> Option<Arc<ClientConfig>> {
+        let ways = self.ways.read().unwrap_or_else(PoisonError::into_inner);
+        ways.as_ref().map(|ways| Arc::clone(&ways.client))
+    }
+
+    pub(crate) fn server(&self) -> Option<Arc<ServerConfig>> {
+        let ways = self.ways.read().unwrap_or_else(PoisonError::into_inner);
+        ways.as_ref().map(|ways| Arc::clone(&ways.server))
+    }
+
+    pub(crate) fn hello(&self, to: u64, class: Class) -> Hello {
+        Hello {
+            protocol: PROTOCOL,
+            cluster: self.cluster,
+            shard: self.shard,
+            from: self.node,
+            process: self.process,
+            to,
+            class,
+        }
+    }
+
+    /// Another node refuses this one. Twice and removed are final: this process must stop.
+    pub(crate) fn refused(&self, by: u64, why: Unwelcome) {
+        match why {
+            Unwelcome::Twice => self.alarm.raise(format!(
+                "node {by} already talks to another process with this node's identity: this data \
+                 directory is a copy; remove it, and join as a new node"
+            )),
+            Unwelcome::Removed => self.alarm.raise(
+                "this node was removed from the cluster; empty its data directory and join again"
+                    .into(),
+            ),
+            Unwelcome::Address | Unwelcome::Unknown | Unwelcome::Protocol => {
+                tracing::warn!(by, reason = %why, "another node does not talk to this one");
+            }
+        }
+    }
+
+    /// Another node showed that it lives.
+    pub(crate) fn heard(&self, node: u64) {
+        let at_ms = self.time.boot_ms();
+        let mut signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
+        signs.entry(node).or_default().at_ms = at_ms;
+    }
+
+    /// Another node answered a ping that was sent `round_ms` ago.
+    pub(crate) fn ponged(&self, node: u64, wall_ms: u64, round_ms: u64, applied: u64) {
+        let at_ms = self.time.boot_ms();
+        // The answer was written about half a round ago.
+        let then = self.time.wall_ms().saturating_sub(round_ms / 2);
+        let ahead_ms = i64::try_from(wall_ms)
+            .ok()
+            .zip(i64::try_from(then).ok())
+            .map(|(theirs, ours)| theirs.saturating_sub(ours));
+        let mut signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
+        signs.insert(node, Sign { at_ms, ahead_ms, applied });
+    }
+
+    pub(crate) fn sign(&self, node: u64) -> Option<Sign> {
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner).get(&node).copied()
+    }
+
+    /// Milliseconds since another node was last heard of.
+    pub(crate) fn silent_ms(&self, node: u64) -> Option<u64> {
+        self.sign(node).map(|sign| self.time.boot_ms().saturating_sub(sign.at_ms))
+    }
+}

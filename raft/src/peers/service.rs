@@ -1,0 +1,139 @@
+//! What a node answers to the questions of others.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, join_all};
+use identity::members;
+use storage::Store;
+
+use super::{
+    join::{JoinRefusal, JoinRequest, Welcome},
+    local::Local,
+    message::{Refused, Request, Response, Unwelcome},
+    tls::Speaker,
+    translate,
+};
+use crate::{encoding::VoteRow, error::Error, read_index, types::Raft};
+
+/// Most drafts of one question.
+pub(crate) const DRAFTS_MAX: usize = 1024;
+
+/// What is above this crate and answers through it. Called on the node that is asked, never
+/// forwarded any further.
+pub trait Inbound: Send + Sync + 'static {
+    /// Proposes a draft here, as leader; its encoded reply.
+    fn propose(&self, draft: Bytes) -> BoxFuture<'static, Result<Bytes, Refused>>;
+
+    /// Whether a stranger's token is worth listening to, before anything else of it is read.
+    fn listen_to(
+        &self,
+        secret: [u8; 32],
+        source: std::net::IpAddr,
+    ) -> BoxFuture<'static, Result<(), JoinRefusal>>;
+
+    /// Admits a stranger whose token was worth it.
+    fn admit(
+        &self,
+        secret: [u8; 32],
+        request: JoinRequest,
+        source: std::net::IpAddr,
+    ) -> BoxFuture<'static, Result<Welcome, JoinRefusal>>;
+}
+
+/// See the module.
+pub(crate) struct Service {
+    pub(crate) local: Arc<Local>,
+    pub(crate) raft: Raft,
+    pub(crate) store: Arc<Store>,
+    pub(crate) above: Arc<dyn Inbound>,
+    /// One transfer at a time.
+    pub(crate) transfer: tokio::sync::Semaphore,
+}
+
+impl Service {
+    /// Whether this member is talked to. A node that does not find itself among the members is not
+    /// far enough to judge others: a certificate of the cluster is enough for it.
+    pub(crate) fn admits(&self, who: &Speaker) -> Result<(), Unwelcome> {
+        let pinned = self.store.pin();
+        let Ok(view) = pinned.view() else { return Err(Unwelcome::Unknown) };
+        match (members::get(&view, self.local.node), members::get(&view, who.node)) {
+            (Ok(Some(_)), Ok(None)) => Err(Unwelcome::Unknown),
+            (_, Ok(found)) if members::admits(found.as_ref(), &who.key) => Ok(()),
+            (Ok(None), Ok(None)) => Ok(()),
+            (_, Ok(_)) => Err(Unwelcome::Removed),
+            (_, Err(_)) => Err(Unwelcome::Unknown),
+        }
+    }
+
+    /// Answers any question that is one frame.
+    pub(crate) async fn answer(&self, from: u64, request: Request) -> Response {
+        match request {
+            Request::Append { vote, previous, entries, commit } => {
+                self.local.heard(from);
+                let request = match translate::to_append(vote, previous, entries, commit) {
+                    Ok(request) => request,
+                    Err(error) => return Response::Failed(error.to_string()),
+                };
+                match self.raft.append_entries(request).await {
+                    Ok(response) => Response::Appended(translate::appended(response)),
+                    Err(error) => Response::Failed(error.to_string()),
+                }
+            }
+            Request::Vote(ask) => match self.raft.vote(translate::to_vote(ask)).await {
+                Ok(response) => translate::voted(&response),
+                Err(error) => Response::Failed(error.to_string()),
+            },
+            Request::PreVote(ask) => match self.raft.pre_vote(translate::to_vote(ask)).await {
+                Ok(response) => translate::voted(&response),
+                Err(error) => Response::Failed(error.to_string()),
+            },
+            Request::Transfer { from, to, last } => self.transfer_leader(from, to, last).await,
+            Request::ReadIndex => Response::ReadIndex(
+                read_index::position(&self.raft).await.map(|id| (&id).into()).map_err(refused),
+            ),
+            Request::Forward(drafts) => self.forwarded(drafts).await,
+            Request::Ping => Response::Pong {
+                wall_ms: self.local.time.wall_ms(),
+                applied: self.store.applied_index(),
+            },
+            Request::Snapshot { .. } | Request::Part { .. } | Request::Install => {
+                Response::Failed("snapshots have a connection of their own".into())
+            }
+        }
+    }
+
+    async fn transfer_leader(
+        &self,
+        from: VoteRow,
+        to: u64,
+        last: Option<crate::encoding::LogIdRow>,
+    ) -> Response {
+        let last = last.map(Into::into);
+        let request = openraft::raft::TransferLeaderRequest::new(from.into(), to, last);
+        Response::Transfer(match self.raft.handle_transfer_leader(request).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(refused)) => Err(refused.to_string()),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+
+    async fn forwarded(&self, drafts: Vec<Bytes>) -> Response {
+        if drafts.len() > DRAFTS_MAX {
+            return Response::Failed("too many drafts in one frame".into());
+        }
+        Response::Forwarded(
+            join_all(drafts.into_iter().map(|draft| self.above.propose(draft))).await,
+        )
+    }
+}
+
+/// An error of agreement as the other node is told.
+pub(crate) fn refused(error: Error) -> Refused {
+    match error {
+        Error::NotLeader { leader } => Refused::NotLeader(leader),
+        Error::NoQuorum => Refused::NoQuorum,
+        Error::Unknown => Refused::Unknown,
+        Error::Stopped(why) => Refused::Unavailable(why),
+    }
+}

@@ -1,0 +1,268 @@
+//! Snapshots between nodes, file by file, on a connection of their own.
+//!
+//! The sender offers a manifest; the receiver says from which byte on it wants each file, links
+//! what it has already and continues what an earlier transfer left; parts follow without answers,
+//! at a bounded rate, so that they never stand before a heartbeat on the wire for long. One
+//! transfer at a time in each direction. Invariant: only a directory whose every file has the
+//! manifest's sum is installed.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use identity::codec;
+use openraft::alias::SnapshotOf;
+use storage::{Manifest, Store};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    time::timeout,
+};
+
+use super::{
+    connection,
+    frame::{self, Frame},
+    local::Local,
+    message::{Class, Hello, Request, Response},
+    server::{Reader, Writer, question},
+    service::Service,
+};
+use crate::{
+    encoding,
+    snapshot::Files,
+    types::{Binding, Vote},
+};
+
+/// Bytes of one part.
+const PART_BYTES: usize = 256 << 10;
+/// Parts per tick, and how often a tick is: 128 MiB a second at most.
+const TICK_PARTS: u32 = 16;
+const TICK: Duration = Duration::from_millis(32);
+/// Most time between two frames of a transfer.
+const SILENCE: Duration = Duration::from_secs(20);
+/// Most time for the files to be checked and installed.
+const INSTALL_WAIT: Duration = Duration::from_secs(300);
+
+fn failed(what: impl std::fmt::Display) -> io::Error {
+    io::Error::other(what.to_string())
+}
+
+async fn say<W: AsyncWrite + Unpin>(writer: &mut W, body: Vec<u8>) -> io::Result<()> {
+    frame::write(writer, &Frame { exchange: 0, body: body.into() }).await
+}
+
+async fn hear<R: AsyncRead + Unpin>(reader: &mut R, within: Duration) -> io::Result<Frame> {
+    let read = timeout(within, frame::read(reader, frame::BODY_MAX)).await;
+    read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+async fn answer<R: AsyncRead + Unpin>(reader: &mut R, within: Duration) -> io::Result<Response> {
+    let frame = hear(reader, within).await?;
+    match codec::decode(&frame.body).map_err(failed)? {
+        Response::Failed(why) => Err(failed(why)),
+        response => Ok(response),
+    }
+}
+
+/// Sends a snapshot and waits until it is installed; the receiver's vote.
+pub(crate) async fn send(
+    local: &Local,
+    to: (u64, &str),
+    vote: &Vote,
+    snapshot: &SnapshotOf<Binding, Files>,
+) -> io::Result<Vote> {
+    let Files::Kept(kept) = &snapshot.snapshot else {
+        return Err(failed("only a snapshot of this node is sent"));
+    };
+    let stream = timeout(SILENCE, connection::connect(local, to, Class::Snapshot)).await;
+    let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    let (mut reader, writer) = tokio::io::split(stream);
+    let mut writer = tokio::io::BufWriter::new(writer);
+    let last = snapshot.meta.last_log_id.as_ref();
+    let members = encoding::encode_snapshot_membership(&snapshot.meta.last_membership);
+    let offer = Request::Snapshot {
+        vote: vote.into(),
+        last: last.map(Into::into),
+        membership: members.into(),
+        manifest: kept.manifest().encode().map_err(failed)?.into(),
+    };
+    say(&mut writer, codec::encode(&offer)).await?;
+    writer.flush().await?;
+    let Response::Wanted(wanted) = answer(&mut reader, SILENCE).await? else {
+        return Err(failed("the receiver said something else than what it wants"));
+    };
+    let mut tick = tokio::time::interval(TICK);
+    let mut parts = 0_u32;
+    for (number, (file, from)) in kept.manifest().files.iter().zip(wanted).enumerate() {
+        let Some(mut offset) = from else { continue };
+        let path = kept.dir().join(&file.name);
+        let number = u32::try_from(number).map_err(failed)?;
+        loop {
+            if parts.is_multiple_of(TICK_PARTS) {
+                tick.tick().await;
+            }
+            parts = parts.wrapping_add(1);
+            let bytes = part(path.clone(), offset).await?;
+            if bytes.is_empty() {
+                break;
+            }
+            let next = offset.saturating_add(bytes.len() as u64);
+            let part = Request::Part { file: number, offset, bytes };
+            let sent = timeout(SILENCE, say(&mut writer, codec::encode(&part))).await;
+            sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+            metrics::counter!("vaultara_snapshot_sent_bytes_total").increment(next - offset);
+            offset = next;
+        }
+    }
+    say(&mut writer, codec::encode(&Request::Install)).await?;
+    writer.flush().await?;
+    match answer(&mut reader, INSTALL_WAIT).await? {
+        Response::Installed(vote) => Ok(vote.into()),
+        _ => Err(failed("the receiver said something else than that it installed")),
+    }
+}
+
+async fn part(path: PathBuf, offset: u64) -> io::Result<Bytes> {
+    let read = move || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::with_capacity(PART_BYTES);
+        file.take(PART_BYTES as u64).read_to_end(&mut bytes)?;
+        Ok(bytes.into())
+    };
+    tokio::task::spawn_blocking(read).await.map_err(failed)?
+}
+
+/// A transfer that is coming in.
+struct Incoming {
+    manifest: Manifest,
+    dir: PathBuf,
+    open: Option<(u32, File)>,
+}
+
+/// The other end of [`send`].
+pub(crate) async fn receive(
+    service: &Service,
+    hello: &Hello,
+    mut reader: Reader,
+    mut writer: Writer,
+) -> io::Result<()> {
+    let first = hear(&mut reader, SILENCE).await?;
+    let Request::Snapshot { vote, last, membership, manifest } = question(&first)? else {
+        return Err(failed("a transfer begins with an offer"));
+    };
+    let Ok(_transfer) = service.transfer.try_acquire() else {
+        let busy = Response::Failed("another snapshot is being received".into());
+        say(&mut writer, codec::encode(&busy)).await?;
+        return writer.flush().await;
+    };
+    tracing::info!(from = hello.from, "a snapshot is being received");
+    let store = Arc::clone(&service.store);
+    let began = tokio::task::spawn_blocking(move || begin(&store, &manifest));
+    let (incoming, wanted) = began.await.map_err(failed)??;
+    say(&mut writer, codec::encode(&Response::Wanted(wanted))).await?;
+    writer.flush().await?;
+    let incoming = match parts(service, hello, &mut reader, incoming).await {
+        Ok(incoming) => incoming,
+        Err(error) => {
+            say(&mut writer, codec::encode(&Response::Failed(error.to_string()))).await?;
+            writer.flush().await?;
+            return Err(error);
+        }
+    };
+
+    let meta = openraft::storage::SnapshotMeta {
+        last_log_id: last.map(Into::into),
+        last_membership: encoding::decode_stored_membership(&membership)?,
+    };
+    let dir = incoming.dir.clone();
+    let snapshot = openraft::Snapshot { meta, snapshot: Files::Received(dir.clone()) };
+    let installed = service.raft.install_full_snapshot(vote.into(), snapshot).await;
+    // What was installed is linked into the state; what was refused will be offered again.
+    drop(tokio::task::spawn_blocking(move || fs::remove_dir_all(dir)).await);
+    let answer = match installed {
+        Ok(response) => Response::Installed((&response.vote).into()),
+        Err(error) => Response::Failed(error.to_string()),
+    };
+    tracing::info!(from = hello.from, "a snapshot was received and taken over");
+    say(&mut writer, codec::encode(&answer)).await?;
+    writer.flush().await
+}
+
+/// Takes parts until they are all there and every file has its sum.
+async fn parts(
+    service: &Service,
+    hello: &Hello,
+    reader: &mut Reader,
+    mut incoming: Incoming,
+) -> io::Result<Incoming> {
+    loop {
+        let frame = hear(reader, SILENCE).await?;
+        service.local.heard(hello.from);
+        match question(&frame)? {
+            Request::Part { file, offset, bytes } => {
+                let write = move || incoming.write(file, offset, &bytes).map(|()| incoming);
+                incoming = tokio::task::spawn_blocking(write).await.map_err(failed)??;
+            }
+            Request::Install => {
+                let store = Arc::clone(&service.store);
+                let finish = move || {
+                    incoming.open = None;
+                    let sealed = store.seal_incoming(&incoming.manifest, &incoming.dir);
+                    sealed.map(|()| incoming).map_err(failed)
+                };
+                return tokio::task::spawn_blocking(finish).await.map_err(failed)?;
+            }
+            _ => return Err(failed("a transfer consists of parts")),
+        }
+    }
+}
+
+fn begin(store: &Store, manifest: &[u8]) -> io::Result<(Incoming, Vec<Option<u64>>)> {
+    let manifest = Manifest::decode(manifest).map_err(failed)?;
+    let dir = store.incoming_of(&manifest).map_err(failed)?;
+    let mut wanted = Vec::with_capacity(manifest.files.len());
+    for file in &manifest.files {
+        let path = dir.join(&file.name);
+        let mut here = fs::metadata(&path).ok().map(|found| found.len());
+        if here.is_some_and(|here| here > file.size) {
+            fs::remove_file(&path)?;
+            here = None;
+        }
+        if file.size == 0 {
+            // No part will bring it.
+            File::create(&path)?;
+            here = Some(0);
+        }
+        let complete = here == Some(file.size)
+            || (here.is_none() && store.reuse(file, &dir).map_err(failed)?);
+        wanted.push((!complete).then_some(here.unwrap_or_default()));
+    }
+    Ok((Incoming { manifest, dir, open: None }, wanted))
+}
+
+impl Incoming {
+    fn write(&mut self, number: u32, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let index = usize::try_from(number).map_err(failed)?;
+        let listed = self.manifest.files.get(index).ok_or_else(|| failed("no such file"))?;
+        let end = offset.saturating_add(bytes.len() as u64);
+        if end > listed.size {
+            return Err(failed("a part reaches beyond the end of its file"));
+        }
+        let file = match &mut self.open {
+            Some((open, file)) if *open == number => file,
+            slot => {
+                let mut options = OpenOptions::new();
+                let path = self.dir.join(&listed.name);
+                let file = options.write(true).create(true).truncate(false).open(path)?;
+                &mut slot.insert((number, file)).1
+            }
+        };
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(bytes)
+    }
+}
