@@ -101,12 +101,24 @@ pub async fn shown(
     Ok((token, live))
 }
 
+/// Who shows a token of the administration API.
+#[derive(Debug, Clone, Copy)]
+pub struct Administrator {
+    /// Who.
+    pub principal: Principal,
+    /// When the token expires, state time in milliseconds.
+    pub expires_at_ms: u64,
+}
+
 /// The principal behind a token of the administration API, of whichever tenant issued it; what that
 /// tenant's principals may do in another one is for `authorize` to say.
 ///
 /// # Errors
 /// As [`shown`].
-pub async fn administrator(ctx: &Context, presented: Presented<'_>) -> Result<Principal, Error> {
+pub async fn administrator(
+    ctx: &Context,
+    presented: Presented<'_>,
+) -> Result<Administrator, Error> {
     let claimed = claimed_issuer(presented.token).ok_or(Error::Unauthenticated)?;
     let home = home(ctx, &claimed)?.ok_or(Error::Unauthenticated)?;
     let audience = ctx.api_audience();
@@ -118,10 +130,11 @@ pub async fn administrator(ctx: &Context, presented: Presented<'_>) -> Result<Pr
     let has = |name: &str| token.scope.split(' ').any(|scope| scope == name);
     let scopes = ApiScopes { read: has("read"), write: has("write"), platform: has("platform") };
     let client = live.client.id;
-    Ok(match live.user {
+    let principal = match live.user {
         Some(user) => Principal::User { tenant: home, user: user.id, client, scopes },
         None => Principal::Client { tenant: home, client, scopes },
-    })
+    };
+    Ok(Administrator { principal, expires_at_ms: token.exp.saturating_mul(1000) })
 }
 
 /// The tenant a token claims to be from; the claim is proven by the signature afterwards.

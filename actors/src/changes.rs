@@ -2,14 +2,19 @@
 //!
 //! Positions are those of the log, so a reader goes on where it stopped, on any node. Whoever has
 //! read everything waits for the apply loop to move, in one of [`PLACES`] places; nothing is
-//! polled. Invariant: a page says through which position it looked, and everything of the reader's
-//! up to there was in it or before it.
+//! polled. The outbox does not go back for ever: whoever stopped before its beginning is told so.
+//! Invariant: a page says through which position it looked, and everything of the reader's up to
+//! there was in it or before it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use identity::{codec, event::OutboxEvent, fault::Fault, id::TenantId};
+use identity::{codec, event::OutboxEvent, id::TenantId, outbox};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
     time::{sleep, timeout},
 };
 
@@ -17,6 +22,8 @@ use crate::{context::Context, error::Error};
 
 /// Readers that may wait at once on this node.
 pub const PLACES: usize = 256;
+/// Of them, those that may wait for changes of one tenant, or for those of all.
+pub const PLACES_OF_ONE: usize = 32;
 /// Events that one look reads, whoever's they are.
 const LOOKED_MAX: usize = 10_000;
 /// Events read at once.
@@ -48,15 +55,47 @@ pub struct Page {
     pub more: bool,
 }
 
+/// How many wait for changes of whom; the cluster stands for all.
+type Waiting = Arc<Mutex<BTreeMap<TenantId, usize>>>;
+
 /// Who waits, and whether this node is about to end.
 pub(crate) struct Feeds {
-    places: Arc<Semaphore>,
+    waiting: Waiting,
     closing: watch::Sender<bool>,
 }
 
 impl Default for Feeds {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(PLACES)), closing: watch::Sender::new(false) }
+        Self { waiting: Waiting::default(), closing: watch::Sender::new(false) }
+    }
+}
+
+/// One of the places; given back when it is dropped.
+struct Seat {
+    waiting: Waiting,
+    whose: TenantId,
+}
+
+impl Seat {
+    fn take(waiting: &Waiting, whose: TenantId) -> Option<Self> {
+        let mut taken = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = taken.values().sum();
+        let of_one = taken.get(&whose).copied().unwrap_or_default();
+        if all >= PLACES || of_one >= PLACES_OF_ONE {
+            return None;
+        }
+        taken.insert(whose, of_one.saturating_add(1));
+        Some(Self { waiting: Arc::clone(waiting), whose })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.get_mut(&self.whose) {
+            Some(seats) if *seats > 1 => *seats = seats.saturating_sub(1),
+            Some(_) | None => drop(taken.remove(&self.whose)),
+        }
     }
 }
 
@@ -72,22 +111,26 @@ pub struct Reader {
     ctx: Context,
     only: Option<TenantId>,
     at: Option<Position>,
-    _place: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Reader {
     /// Takes a place; `only` is the tenant whose changes are wanted, `after` the last one seen.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] when all places are taken.
+    /// [`Error::Overloaded`] when all places are taken, [`Error::Trimmed`] when what follows is not
+    /// there any more.
     pub fn new(
         ctx: &Context,
         only: Option<TenantId>,
         after: Option<Position>,
     ) -> Result<Self, Error> {
-        let place = Arc::clone(&ctx.0.feeds.places).try_acquire_owned();
-        let _place = place.map_err(|_| Error::Overloaded { retry_after_s: 5 })?;
-        Ok(Self { ctx: ctx.clone(), only, at: after, _place })
+        let whose = only.unwrap_or(TenantId::CLUSTER);
+        let seat = Seat::take(&ctx.0.feeds.waiting, whose);
+        let _seat = seat.ok_or(Error::Overloaded { retry_after_s: 5 })?;
+        let reading = ctx.local();
+        require_kept(&reading.view()?, after)?;
+        Ok(Self { ctx: ctx.clone(), only, at: after, _seat })
     }
 
     /// Whether this node is about to end: a reader should go on elsewhere.
@@ -98,7 +141,7 @@ impl Reader {
     /// The next events; waits for one, but not longer than that.
     ///
     /// # Errors
-    /// Faults only.
+    /// [`Error::Trimmed`] when what follows was removed before it was read.
     pub async fn next(&mut self, limit: usize, wait: Duration) -> Result<Page, Error> {
         let mut applied = self.ctx.0.raft.wakes().applied();
         let mut closing = self.ctx.0.feeds.closing.subscribe();
@@ -131,9 +174,20 @@ impl Reader {
     fn look(&mut self, limit: usize) -> Result<Page, Error> {
         let reading = self.ctx.local();
         let view = reading.view()?;
+        require_kept(&view, self.at)?;
         let page = after(&view, self.only, self.at, limit)?;
         self.at = Some(page.through);
         Ok(page)
+    }
+}
+
+/// Refuses a position whose next events may have been removed.
+fn require_kept(view: &storage::View<'_>, after: Option<Position>) -> Result<(), Error> {
+    let first = outbox::first(view)?;
+    match after {
+        Some(after) if following(after) < (first, 0) => Err(Error::Trimmed { first }),
+        // Whoever begins begins with what there is.
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -143,7 +197,7 @@ fn after(
     only: Option<TenantId>,
     after: Option<Position>,
     limit: usize,
-) -> Result<Page, Fault> {
+) -> Result<Page, Error> {
     let mut changes = Vec::new();
     let mut through = after.unwrap_or_default();
     let mut from = after.map_or((0, 0), following);
@@ -158,7 +212,8 @@ fn after(
             looked = looked.saturating_add(1);
             through = (found.index, found.ordinal);
             from = following(through);
-            let event: OutboxEvent = codec::decode(&found.value)?;
+            let event: OutboxEvent =
+                codec::decode(&found.value).map_err(|error| Error::Internal(error.to_string()))?;
             if only.is_none_or(|only| only == event.tenant) {
                 changes.push(Change { position: through, event });
             }
@@ -171,9 +226,34 @@ fn after(
     }
 }
 
-const fn following((index, ordinal): Position) -> Position {
+/// The position after one.
+pub(crate) const fn following((index, ordinal): Position) -> Position {
     match ordinal.checked_add(1) {
         Some(ordinal) => (index, ordinal),
         None => (index.saturating_add(1), 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_tenant_takes_its_share_of_the_places_and_no_more() {
+        let waiting = Waiting::default();
+        let tenant = |number: u8| TenantId::from_bytes([number; 16]);
+        let take = |number: u8| Seat::take(&waiting, tenant(number));
+        let mut seats: Vec<_> = (0..PLACES_OF_ONE).map(|_| take(1).unwrap()).collect();
+        assert!(take(1).is_none());
+        drop(seats.pop());
+        seats.push(take(1).unwrap());
+        assert!(take(1).is_none());
+        for number in 2..9 {
+            seats.extend((0..PLACES_OF_ONE).map(|_| take(number).unwrap()));
+        }
+        assert_eq!(seats.len(), PLACES);
+        assert!(take(9).is_none(), "all are taken");
+        seats.clear();
+        assert!(waiting.lock().unwrap().is_empty());
     }
 }

@@ -37,6 +37,12 @@ pub enum Error {
     /// More requests than a limit lets in.
     #[error(transparent)]
     Limited(#[from] Limited),
+    /// What follows a position of the change feed is not kept any more.
+    #[error("changes before entry {first} are not kept any more")]
+    Trimmed {
+        /// The log index of the first entry whose changes are.
+        first: u64,
+    },
     /// No leader, or this node cannot serve now.
     #[error("not available: {0}")]
     Unavailable(String),

@@ -17,6 +17,7 @@ pub mod error;
 pub mod keys;
 pub mod licenses;
 pub mod oauth;
+pub mod outbox;
 pub mod passwords;
 pub mod proof;
 pub mod rates;

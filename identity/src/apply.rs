@@ -114,6 +114,8 @@ pub struct Touched {
     /// What clients are still to be told of ended sessions; nobody keeps it, but who tells them
     /// must hear of it.
     pub notices: bool,
+    /// Before which log index the outbox is removed, in the batch of this entry.
+    pub outbox_before: Option<u64>,
 }
 
 impl Touched {
@@ -132,6 +134,7 @@ impl Touched {
             notices: changed
                 .iter()
                 .any(|(table, _, revision)| [*b"ln", *b"le"].contains(table) && *revision == 1),
+            outbox_before: None,
         }
     }
 }
@@ -181,20 +184,13 @@ fn run<T: TablesMut>(
         }
     }
     tables.savepoint();
-    let mut applying = Applying {
-        tables,
-        tenant,
-        now_ms,
-        position,
-        draft,
-        mode,
-        changed: Vec::new(),
-        target: None,
-        detail: String::new(),
-    };
+    let mut applying = Applying::new(tables, draft, (position, now_ms), mode);
     let result = draft.command.apply(&mut applying);
-    let Applying { changed, target, detail, .. } = applying;
-    let touched = if result.is_ok() { Touched::of(&changed) } else { Touched::default() };
+    let Applying { changed, target, detail, outbox_before, .. } = applying;
+    let touched = match result {
+        Ok(_) => Touched { outbox_before, ..Touched::of(&changed) },
+        Err(_) => Touched::default(),
+    };
     let result = match result {
         Ok(outcome) => {
             tables.release();

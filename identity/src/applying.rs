@@ -43,6 +43,31 @@ pub struct Applying<'a, T> {
     pub(crate) changed: Vec<([u8; 2], [u8; 16], u64)>,
     pub(crate) target: Option<Target>,
     pub(crate) detail: String,
+    /// Before which log index the outbox goes.
+    pub(crate) outbox_before: Option<u64>,
+}
+
+impl<'a, T> Applying<'a, T> {
+    /// A draft that is applied at a position and a state time, in milliseconds.
+    pub(crate) fn new(
+        tables: &'a mut T,
+        draft: &'a Draft,
+        (position, now_ms): ((u64, u16), u64),
+        mode: Mode,
+    ) -> Self {
+        Self {
+            tables,
+            tenant: draft.placement.tenant(),
+            now_ms,
+            position,
+            draft,
+            mode,
+            changed: Vec::new(),
+            target: None,
+            detail: String::new(),
+            outbox_before: None,
+        }
+    }
 }
 
 impl<T: TablesMut> Applying<'_, T> {

@@ -90,6 +90,7 @@ pub const CHANGES: &[Change] = &[
         what: "nodes, their authority and join tokens",
         feature_level: 1,
     },
+    Change { number: 21, date: "2026-11-25", what: "where the outbox begins", feature_level: 1 },
 ];
 
 /// The highest feature level this program reads.

@@ -10,7 +10,7 @@ use crate::{
     authorize::Permission,
     client_scopes, clients, cluster, codec, consents,
     event::{self, Checkpoint, Target},
-    groups, keys, licenses, logout, members, oauth,
+    groups, keys, licenses, logout, members, oauth, outbox,
     outcome::{Outcome, Rejection, Stop},
     passwords, permissions, profiles, rates, restore, roles, sessions, setup,
     sweep::Sweep,
@@ -75,6 +75,8 @@ pub enum Command {
     Groups(groups::Command),
     /// The nodes of the cluster.
     Members(members::Command),
+    /// Where the outbox begins.
+    Outbox(outbox::Command),
 }
 
 /// The permissions that commands and reads of the administration API ask for. Their ids are made of
@@ -164,6 +166,7 @@ impl Command {
             Self::Audit(command) => command.name(),
             Self::Groups(command) => command.name(),
             Self::Members(command) => command.name(),
+            Self::Outbox(command) => command.name(),
         }
     }
 
@@ -226,6 +229,7 @@ impl Command {
             Self::Audit(command) => command.apply(at),
             Self::Groups(command) => command.apply(at),
             Self::Members(command) => command.apply(at),
+            Self::Outbox(command) => command.apply(at),
         }
     }
 }

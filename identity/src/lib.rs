@@ -29,6 +29,7 @@ pub mod logout;
 pub mod members;
 pub mod name;
 pub mod oauth;
+pub mod outbox;
 pub mod outcome;
 pub mod passwords;
 pub mod permissions;

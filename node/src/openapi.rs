@@ -45,6 +45,7 @@ pub fn document() -> OpenApi {
         Class::DENIED,
         Class::NOT_FOUND,
         Class::CONFLICT,
+        Class::GONE,
         Class::STALE,
         Class::PAYLOAD_TOO_LARGE,
         Class::UNSUPPORTED_MEDIA_TYPE,

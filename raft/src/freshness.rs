@@ -92,8 +92,13 @@ impl Freshness {
 mod tests {
     use super::*;
 
-    const NOTHING: Touched =
-        Touched { snapshot: false, clients: false, directory: false, notices: false };
+    const NOTHING: Touched = Touched {
+        snapshot: false,
+        clients: false,
+        directory: false,
+        notices: false,
+        outbox_before: None,
+    };
     const SNAPSHOT: Touched = Touched { snapshot: true, ..NOTHING };
     const CLIENTS: Touched = Touched { clients: true, ..NOTHING };
     const DIRECTORY: Touched = Touched { directory: true, ..NOTHING };

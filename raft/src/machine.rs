@@ -107,7 +107,7 @@ impl Machine {
         let before_ms = self.last_stamp_ms.load(Ordering::Acquire);
         let mut stamp_ms = before_ms;
         let (mut answers, mut membership, mut marks) = (Vec::new(), None, Vec::new());
-        let mut woken = BTreeSet::new();
+        let (mut woken, mut outbox_before) = (BTreeSet::new(), None);
         for item in items {
             let mut replies = Vec::new();
             match &item.body {
@@ -125,6 +125,7 @@ impl Machine {
                         if one.touched.notices {
                             woken.insert(one.tenant);
                         }
+                        outbox_before = outbox_before.max(one.touched.outbox_before);
                         replies.push(Bytes::from(one.reply));
                     }
                 }
@@ -134,6 +135,7 @@ impl Machine {
         let mut batch = Batch::new();
         overlay.drain_into(&mut batch)?;
         self.trim_requests(&mut batch, before_ms, stamp_ms);
+        self.trim_outbox(&mut batch, outbox_before);
         for (tenant, touched, index) in marks {
             self.freshness.mark(tenant, touched, index);
         }
@@ -155,6 +157,14 @@ impl Machine {
         if before_ms / 1000 != after_ms / 1000 {
             let space = self.store.pin().live().space();
             batch.delete_range(storage::keys::requests_before(space, after_ms));
+        }
+    }
+
+    /// What the rules let go: in the batch of the entry that says so, on every node.
+    fn trim_outbox(&self, batch: &mut Batch, before: Option<u64>) {
+        if let Some(before) = before {
+            let space = self.store.pin().live().space();
+            batch.delete_range(storage::keys::outbox_before(space, before));
         }
     }
 

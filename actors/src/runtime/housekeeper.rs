@@ -1,6 +1,6 @@
-//! What the cluster does by itself: unfinished sagas, expired rows, audit checkpoints, audit events
-//! whose time is over, signing keys that are due, counted denials, licenses that expire, the clock
-//! check.
+//! What the cluster does by itself: unfinished sagas, expired rows, the oldest events of the
+//! outbox, audit checkpoints, audit events whose time is over, signing keys that are due, counted
+//! denials, licenses that expire, the clock check.
 //!
 //! One actor per node; only the leader proposes, but for what each node counts. Every duty may be
 //! repeated or skipped without harm: commands look again in `apply`. Invariant: one turn at a time,
@@ -28,13 +28,17 @@ use crate::{
     audit::retention,
     context::{Asker, Context},
     error::Error,
-    keys, licenses, tenants,
+    keys, licenses,
+    outbox::Ledger,
+    tenants,
 };
 
 /// How often the actor takes its turn.
 const TURN_EVERY: Duration = Duration::from_secs(1);
 /// Every how many turns expired rows are looked for.
 const SWEEP_TURNS: u64 = 10;
+/// Every how many turns the outbox is looked at.
+const OUTBOX_TURNS: u64 = 10;
 /// Every how many turns chains that grew are signed.
 const CHECKPOINT_TURNS: u64 = 60;
 
@@ -62,6 +66,7 @@ pub struct State {
     /// Sequence covered by the last checkpoint of each chain, as far as this node remembers.
     signed: HashMap<TenantId, u64>,
     licenses: licenses::Watch,
+    outbox: Ledger,
 }
 
 impl Actor for Housekeeper {
@@ -75,7 +80,8 @@ impl Actor for Housekeeper {
         ctx: Context,
     ) -> Result<State, ActorProcessingErr> {
         drop(me.send_after(TURN_EVERY, || Message::Turn));
-        Ok(State { ctx, turns: 0, signed: HashMap::new(), licenses: licenses::Watch::default() })
+        let (licenses, outbox) = (licenses::Watch::default(), Ledger::default());
+        Ok(State { ctx, turns: 0, signed: HashMap::new(), licenses, outbox })
     }
 
     async fn handle(
@@ -108,6 +114,9 @@ impl State {
         finish_sagas(&self.ctx).await?;
         if self.turns.is_multiple_of(SWEEP_TURNS) {
             sweep(&self.ctx).await?;
+        }
+        if self.turns.is_multiple_of(OUTBOX_TURNS) {
+            self.outbox.keep(&self.ctx).await?;
         }
         if self.turns.is_multiple_of(CHECKPOINT_TURNS) {
             self.sign_chains().await?;

@@ -9,7 +9,7 @@ use identity::{
     keys::{self, Algorithm},
     licenses, logout, members,
     oauth::{self, password::HandedIn, refresh},
-    passwords, permissions, profiles, rates, roles,
+    outbox, passwords, permissions, profiles, rates, roles,
     sessions::{self, Presented},
     setup,
     stamp::{Draft, Idempotency, Placement},
@@ -150,6 +150,7 @@ labels!(label, LABELS, Command, {
     Command::Restore(_) => "restore",
     Command::Audit(audit::Command::SetRules { .. }) => "audit-set-rules",
     Command::Audit(audit::Command::Trim(_)) => "audit-trim",
+    Command::Outbox(outbox::Command::Trim { .. }) => "outbox-trim",
 });
 
 fn administration() -> Vec<Command> {

@@ -4,6 +4,7 @@ use identity::{
     audit,
     command::{Command, Denials},
     event,
+    outbox::{self, Bound},
     principal::Principal,
     restore,
 };
@@ -49,6 +50,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         .collect();
     let denied = event::Verdict::Denied("stale".into());
     let refused = event::Verdict::Refused("code_replayed".into());
+    all.push(sample("outbox-bound", Bound { revision: 3, first: 4_711 }));
     all.push(sample("audit-event-denied", audit_event(Principal::System, denied)));
     all.push(sample("audit-event-refused", audit_event(Principal::Anonymous, refused)));
     let outbox = event::OutboxEvent {
@@ -81,10 +83,11 @@ pub(crate) fn trim_point() -> event::TrimPoint {
 }
 
 /// What is done to audit trails, and what was deleted and comes back.
-pub(crate) fn event_commands() -> [Command; 5] {
+pub(crate) fn event_commands() -> [Command; 6] {
     [
         Command::Audit(audit::Command::SetRules { expected: Some(7), keep_s: Some(86_400) }),
         Command::Audit(audit::Command::Trim(trim_point())),
+        Command::Outbox(outbox::Command::Trim { before: AT }),
         Command::Restore(restore::Command {
             table: *b"us",
             id: USER.bytes(),

@@ -1,7 +1,8 @@
-//! The change feed: pages that wait, server-sent events, lines.
+//! The change feed: pages that wait, server-sent events, lines, and how far back it goes.
 
 use std::time::Duration;
 
+use actors::{changes::PLACES_OF_ONE, outbox::Ledger, runtime::clock::Clock};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -9,6 +10,9 @@ use crate::{
     api::{Api, id_of, pointers, problem, user},
     support::{self, Answer, Content},
 };
+
+/// Some moment; nodes of some tests stand still until they are moved.
+const NOW_MS: u64 = 1_790_000_000_000;
 
 fn items(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -172,4 +176,77 @@ async fn a_node_that_ends_lets_its_readers_go() {
     assert_eq!(answer.status, 200);
     let ended = async { while events.chunk().await.unwrap().is_some() {} };
     tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_older_than_a_day_is_gone_and_the_feed_says_where_it_goes_on() {
+    let clock = Clock::manual(NOW_MS);
+    let api = Api::on(support::start_at(Content::Demo, clock.clone())).await;
+    let path = "/api/v1/changes";
+    let first = api.read(&format!("{path}?limit=1")).await;
+    let old = first["next"].as_str().unwrap().to_owned();
+    let mut ledger = Ledger::default();
+    ledger.keep(&api.node.context).await.unwrap();
+    assert_eq!(api.get(&format!("{path}?after={old}")).await.status, 200);
+
+    api.node.pass_ms(&clock, 26 * 3_600_000);
+    let token = api.node.admin_token().await;
+    let api = api.with_token(token);
+    let tenant = api.own_tenant().await;
+    ledger.keep(&api.node.context).await.unwrap();
+    let accepts: [&[(&str, &str)]; 2] = [&[], &[("accept", "text/event-stream")]];
+    let mut left = String::new();
+    for headers in accepts {
+        let gone = api.send(Method::GET, &format!("{path}?after={old}"), headers, None).await;
+        assert_eq!(problem(&gone), (410, "gone".into()));
+        assert_eq!(pointers(&gone), ["after"]);
+        let detail = gone.json()["detail"].as_str().unwrap().to_owned();
+        left = detail.rsplit(' ').next().unwrap().to_owned();
+    }
+    let rest = items(&api.get(&format!("{path}?limit=500&after={left}")).await);
+    let made = |item: &Value| tenant.ends_with(item["tenant_id"].as_str().unwrap());
+    assert!(rest.iter().any(made), "{rest:?}");
+    assert!(actions(&rest).contains(&"outbox.trim"));
+    let begun = items(&api.get(&format!("{path}?limit=500")).await);
+    assert_eq!(begun[..rest.len()], rest[..], "whoever begins begins there as well");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_ends_with_the_token_that_opened_it() {
+    let clock = Clock::manual(NOW_MS);
+    let api = Api::on(support::start_at(Content::Demo, clock.clone())).await;
+    api.node.pass_ms(&clock, 3_590_000);
+    let path = format!("/api/v1/changes?after={}", end_of(&api, "/api/v1/changes").await);
+    let mut events = api.stream(&path, &[("accept", "text/event-stream")]).await;
+    let renewed = api.with_token(api.node.admin_token().await);
+    let one = renewed.made("/api/v1/tenants", &json!({ "slug": "one", "name": "One" })).await;
+    until(&mut events, id_of(&one)).await;
+
+    api.node.pass_ms(&clock, 11_000);
+    let two = renewed.made("/api/v1/tenants", &json!({ "slug": "two", "name": "Two" })).await;
+    let ended = async {
+        let mut rest = String::new();
+        while let Some(piece) = events.chunk().await.unwrap() {
+            rest.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+        rest
+    };
+    let rest = tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap();
+    assert!(!rest.contains(id_of(&two)), "{rest}");
+}
+
+#[tokio::test]
+async fn readers_of_one_tenant_leave_places_for_those_of_others() {
+    let platform = Api::platform().await;
+    let changes = format!("{}/changes", platform.own_tenant().await);
+    let events = [("accept", "text/event-stream")];
+    let mut open = Vec::new();
+    for _ in 0..PLACES_OF_ONE {
+        open.push(platform.stream(&changes, &events).await);
+    }
+    let refused = platform.send(Method::GET, &changes, &events, None).await;
+    assert_eq!(problem(&refused), (503, "unavailable".into()));
+    assert_eq!(refused.header("retry-after"), "5");
+    let other = format!("{}/changes", platform.own_tenant().await);
+    assert_eq!(platform.get(&other).await.status, 200);
 }

@@ -9,7 +9,8 @@ use identity::{
     codec,
     command::Command,
     id::RequestId,
-    outcome::{Outcome, Reply},
+    outbox,
+    outcome::{Outcome, Rejection, Reply},
     principal::{Principal, Source},
     stamp::{Draft, Entry, Placement, Stamp},
 };
@@ -29,6 +30,10 @@ fn options(dir: &Path) -> Options {
 }
 
 fn draft(number: u8, user_agent: String) -> Vec<u8> {
+    drafted(number, user_agent, Command::Noop)
+}
+
+fn drafted(number: u8, user_agent: String, command: Command) -> Vec<u8> {
     let draft = Draft {
         request: RequestId::from_bytes([number; 16]),
         not_after_ms: NOT_AFTER_MS,
@@ -36,7 +41,7 @@ fn draft(number: u8, user_agent: String) -> Vec<u8> {
         principal: Principal::System,
         source: Source { user_agent, ..Source::default() },
         idempotency: None,
-        command: Command::Noop,
+        command,
     };
     draft.encoded()
 }
@@ -180,4 +185,42 @@ async fn another_root_secret_is_refused_and_no_file_changes() {
     let refused = Handle::start(other).await.err().unwrap();
     assert!(refused.to_string().contains("root secret"), "{refused}");
     assert!(files(dir.path()) == before, "a refusal changed a file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trimmed_outbox_is_the_same_on_every_node_and_after_a_restart() {
+    let mut sums = Vec::new();
+    for _ in 0..2 {
+        let dir = tempfile::tempdir().unwrap();
+        let handle = Handle::start(options(dir.path())).await.unwrap();
+        let mut indexes = Vec::new();
+        for number in 1..=4 {
+            indexes.push(submit(&handle, noop(number, 1_000 + u64::from(number))).await.index);
+        }
+        let trim = |number, before| {
+            let command = Command::Outbox(outbox::Command::Trim { before });
+            entry(2_000, vec![drafted(number, String::new(), command)])
+        };
+        let early = submit(&handle, trim(5, indexes[3] + 100)).await;
+        assert!(matches!(early.result, Err(Rejection::Invalid { .. })), "{early:?}");
+        let trimmed = submit(&handle, trim(6, indexes[2])).await;
+        assert!(trimmed.result.is_ok(), "{trimmed:?}");
+        assert_eq!(submit(&handle, trim(7, indexes[1])).await.result, Err(Rejection::Stale));
+        let kept = |handle: &Handle| -> Vec<u64> {
+            let pinned = handle.pin();
+            let events = pinned.view().unwrap().outbox((0, 0), 99).unwrap();
+            events.iter().map(|event| event.index).collect()
+        };
+        let left = kept(&handle);
+        assert_eq!(left[..2], indexes[2..], "what was before is gone, nothing else is");
+        assert_eq!(left.len(), 5);
+        assert_eq!(outbox::first(&handle.pin().view().unwrap()).unwrap(), indexes[2]);
+        let before = rows(&handle);
+        stop(handle).await;
+        let handle = Handle::start(options(dir.path())).await.unwrap();
+        assert_eq!((rows(&handle), kept(&handle)), (before.clone(), left));
+        stop(handle).await;
+        sums.push(before);
+    }
+    assert_eq!(sums[0], sums[1]);
 }

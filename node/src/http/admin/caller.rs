@@ -7,7 +7,11 @@
 
 use std::marker::PhantomData;
 
-use actors::{Asker, Context, Error, Reading, bearer, rates, tenants};
+use actors::{
+    Asker, Context, Error, Reading,
+    bearer::{self, Administrator},
+    rates, tenants,
+};
 use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::request::Parts,
@@ -58,6 +62,7 @@ impl<R: Resource> Needs for Write<R> {
 pub struct Caller<N> {
     ctx: Context,
     principal: Principal,
+    expires_at_ms: u64,
     source: Source,
     tenant: TenantId,
     needs: PhantomData<fn() -> N>,
@@ -72,6 +77,11 @@ impl<N> Caller<N> {
     /// Who.
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// When the token that was shown expires, state time in milliseconds.
+    pub fn expires_at_ms(&self) -> u64 {
+        self.expires_at_ms
     }
 
     /// The tenant the request addresses.
@@ -104,8 +114,8 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
         // Nobody is known yet, so `self` is nobody's.
         let addressed = named.tenant(ctx, None);
         let Ok(extract::Source(source)) = extract::Source::from_request_parts(parts, ctx).await;
-        let principal = match authenticated(parts, ctx).await {
-            Ok(principal) => principal,
+        let Administrator { principal, expires_at_ms } = match authenticated(parts, ctx).await {
+            Ok(administrator) => administrator,
             Err(failure) => {
                 if failure.class().status.is_client_error() {
                     count(ctx, addressed, &source, failure.class().code);
@@ -122,7 +132,8 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
             Ok(tenant) => {
                 position::require(ctx, &parts.headers)?;
                 let ctx = ctx.clone();
-                Ok(Self { ctx, principal, source, tenant, needs: PhantomData })
+                let needs = PhantomData;
+                Ok(Self { ctx, principal, expires_at_ms, source, tenant, needs })
             }
             Err(error) => {
                 refused(ctx, &principal, addressed, &source, &error);
@@ -133,10 +144,10 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
 }
 
 /// Who the access token makes the caller.
-async fn authenticated(parts: &mut Parts, ctx: &Context) -> Result<Principal, Failure> {
+async fn authenticated(parts: &mut Parts, ctx: &Context) -> Result<Administrator, Failure> {
     let token = AccessToken::from_request_parts(parts, ctx).await?;
-    let principal = bearer::administrator(ctx, token.presented()?).await;
-    principal.map_err(|error| token.refused(error))
+    let administrator = bearer::administrator(ctx, token.presented()?).await;
+    administrator.map_err(|error| token.refused(error))
 }
 
 /// How the path names the tenant.

@@ -2,8 +2,9 @@
 //! order and without a gap, of one tenant or of all.
 //!
 //! Three forms of the same: a page as JSON, which may wait for the next change; server-sent events;
-//! one event in a line (NDJSON). Streams end after [`STREAM_MAX_MS`], when their caller may not
-//! read any more, and when the node is about to end; who reads goes on after the last position.
+//! one event in a line (NDJSON). Streams end after [`STREAM_MAX_MS`], with their caller's token,
+//! when the caller may not read any more, and when the node is about to end; who reads goes on
+//! after the last position, as far back as the outbox goes.
 
 use std::time::Duration;
 
@@ -209,7 +210,7 @@ async fn read<N: Needs>(caller: Caller<N>, asked: Asked) -> Result<Response, Fai
         return Ok(axum::Json(Views { items, next: place(through) }).into_response());
     }
     let (ctx, principal) = (caller.ctx().clone(), *caller.principal());
-    let until_ms = ctx.now_ms().saturating_add(STREAM_MAX_MS);
+    let until_ms = ctx.now_ms().saturating_add(STREAM_MAX_MS).min(caller.expires_at_ms());
     let permission = N::PERMISSION;
     let form = asked.form;
     let stream = Stream { ctx, principal, permission, tenant, reader, form, until_ms };
@@ -260,10 +261,13 @@ struct Stream {
 impl Stream {
     /// What is sent next; none when it is over.
     async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
-        if self.reader.is_closing() || self.ctx.now_ms() >= self.until_ms {
+        if self.is_over() {
             return Ok(None);
         }
         let page = self.reader.next(PIECE, HEARTBEAT).await?;
+        if self.is_over() {
+            return Ok(None);
+        }
         // Rights may have gone meanwhile, and nothing is shown that came after.
         let reading = self.ctx.local();
         let allowed =
@@ -282,6 +286,10 @@ impl Stream {
             });
         }
         Ok(Some(text.into()))
+    }
+
+    fn is_over(&self) -> bool {
+        self.reader.is_closing() || self.ctx.now_ms() >= self.until_ms
     }
 
     fn write(&self, text: &mut Vec<u8>, view: View) -> Result<(), Error> {
@@ -316,7 +324,8 @@ fn of<N: Needs>(path: &str, name: &str, about: &str) -> Routes {
         .parameter(query("wait", text(None).pattern(Some("^([0-9]|[1-5][0-9]|60)s?$")), wait))
         .parameter(query("limit", limit, "Changes of a page."))
         .parameter(parameter("Last-Event-ID", ParameterIn::Header, text(None), seen))
-        .answers("200", "What follows.", views, &[describe::INDEX]);
+        .answers("200", "What follows.", views, &[describe::INDEX])
+        .problems(&["410"]);
     Routes::default().on(operation, read::<N>)
 }
 

@@ -39,6 +39,12 @@ impl From<Error> for Failure {
                 Self::new(Class::RATE_LIMITED).retry_after_s(retry_after_s)
             }
             Error::Limited(limited) => limited.into(),
+            Error::Trimmed { first } => {
+                let left = format!("after s0.{}", first.saturating_sub(1));
+                Self::new(Class::GONE)
+                    .detail(format!("older changes were removed; the feed goes on {left}"))
+                    .field("after", format!("is too old; what is left comes {left}"))
+            }
             Error::Unavailable(reason) => {
                 tracing::info!(reason, request_id = request_id(), "cannot serve");
                 Self::new(Class::UNAVAILABLE).retry_after_s(RETRY_S)
