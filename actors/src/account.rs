@@ -19,7 +19,7 @@ use identity::{
     outcome::Rejection,
     passwords,
     principal::{Principal, Source},
-    profiles,
+    profiles::Editable,
     sessions::{self, BY_USER, SESSIONS, Session},
     stamp::Placement,
     table::{self, FoundRow, Span, Table, Tables},
@@ -50,10 +50,10 @@ pub struct Overview {
     pub username: String,
     /// E-mail address.
     pub email: Option<String>,
-    /// Standard claims by name.
+    /// Claims and fields by name.
     pub profile: BTreeMap<String, String>,
-    /// Claims that they may change.
-    pub editable: BTreeSet<String>,
+    /// What they may change, and the fields that the tenant defines.
+    pub editable: Editable,
     /// Where the person is signed in, this browser first, then the one that was used last.
     pub places: Vec<Place>,
     /// What the person allowed.
@@ -144,13 +144,13 @@ pub async fn open(
         .seal_cookie(CookiePurpose::Form, tenant, expires_at_ms, &token)
         .map_err(|error| Error::Internal(error.to_string()))?;
     Ok(Some(Overview {
-        tenant_name: snapshot.tenant.name.clone(),
+        tenant_name: snapshot.shown_name(ctx.now_ms()).to_owned(),
         places: places(&view, tenant, &found, now_ms)?,
         allowed: allowed(&view, tenant, found.user.id)?,
         username: found.user.username,
         email: found.user.email,
         profile: found.user.profile,
-        editable: profiles::rules(&view, tenant)?.editable,
+        editable: Editable::of(&view, tenant)?,
         password_length_min,
         form,
     }))

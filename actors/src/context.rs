@@ -32,6 +32,7 @@ use crate::{
         keyring::Keyring,
         limiter::Limiter,
         membership,
+        pictures::Pictures,
         proposer::{self, Proposer},
         random::Random,
         seen::Seen,
@@ -94,6 +95,7 @@ pub(crate) struct Services {
     pub(crate) seen: Seen,
     pub(crate) fetcher: Option<Fetcher>,
     pub(crate) limiter: Limiter,
+    pub(crate) pictures: Pictures,
     pub(crate) feeds: Feeds,
     pub(crate) skew: Skew,
     /// One read index of this process was applied.
@@ -176,6 +178,11 @@ impl Context {
     /// The bounded Argon2id pool.
     pub fn hasher(&self) -> &Hasher {
         &self.0.hasher
+    }
+
+    /// The few places in which uploaded pictures are drawn anew.
+    pub(crate) fn pictures(&self) -> &Pictures {
+        &self.0.pictures
     }
 
     /// Counts refused attempts.

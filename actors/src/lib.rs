@@ -8,6 +8,7 @@ pub mod account;
 pub mod attempts;
 pub mod audit;
 pub mod bearer;
+pub mod branding;
 pub mod changes;
 pub mod clients;
 pub mod cluster;

@@ -104,8 +104,8 @@ pub struct Applied {
 /// entry that touched it must not be used any more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Touched {
-    /// What tenants' snapshots are built from: tenant, keys, client scopes, cluster settings; and
-    /// rates.
+    /// What tenants' snapshots are built from: tenant, keys, client scopes, branding, languages,
+    /// license, cluster settings; and rates.
     pub snapshot: bool,
     /// Clients.
     pub clients: bool,
@@ -127,7 +127,9 @@ impl Touched {
     fn of(changed: &[([u8; 2], [u8; 16], u64)]) -> Self {
         let has = |tables: &[[u8; 2]]| changed.iter().any(|(table, ..)| tables.contains(table));
         Self {
-            snapshot: has(&[*b"tn", *b"sk", *b"cs", *b"rl", *b"sc"]),
+            snapshot: has(&[
+                *b"tn", *b"sk", *b"cs", *b"rl", *b"sc", *b"br", *b"lg", *b"la", *b"li",
+            ]),
             clients: has(&[*b"cl"]),
             directory: has(&[*b"td", *b"cs"]),
             // What is written again is looked at by who wrote it.

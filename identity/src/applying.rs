@@ -224,6 +224,26 @@ impl<T: TablesMut> Applying<'_, T> {
         self.write(Some(before), &after)
     }
 
+    /// Puts a settings record, of which there is one, in the place of the one at that revision.
+    ///
+    /// # Errors
+    /// [`Rejection::Stale`]; none as the revision means whatever it is, 0 that nobody set it yet.
+    pub fn settle<R: Record + PartialEq>(
+        &mut self,
+        expected: Option<u64>,
+        after: R,
+    ) -> Result<Outcome, Stop> {
+        let before = self.record::<R>(after.key())?;
+        let current = before.as_ref().map_or(0, Record::revision);
+        if expected.is_some_and(|revision| revision != current) {
+            return Err(Rejection::Stale.into());
+        }
+        match before {
+            Some(before) => Ok(self.update(&before, after)),
+            None => self.create(after),
+        }
+    }
+
     /// What is deleted has given its names back and is on no list but this one.
     fn list_deletion<R: Record>(&mut self, before: &R, after: &R) {
         let text = |at_ms: u64| format!("{at_ms:020}");

@@ -7,6 +7,7 @@
 //! short-lived rows: they survive a restart and end by themselves. The same counters stand for
 //! names that no account has, so that nobody learns which do.
 
+mod limits;
 mod rules;
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,8 @@ use crate::{
     users,
 };
 
-pub use rules::{FREE, LOCK_AT, LOCK_MS, Rule};
+pub use limits::{Limits, READ, RULES_ID, Rules, WRITE, rules};
+pub use rules::Rule;
 
 /// Most guards of one attempt.
 pub const GUARDS_MAX: usize = 8;
@@ -96,6 +98,13 @@ pub enum Command {
     Reserve(Attempt),
     /// Gives a reservation back: nothing was compared after all.
     Release(Attempt),
+    /// Sets how much guessing the tenant allows.
+    SetRules {
+        /// Revision they were read at; none means whatever they are.
+        expected: Option<u64>,
+        /// Within bounds.
+        limits: Limits,
+    },
 }
 
 impl Command {
@@ -103,6 +112,7 @@ impl Command {
         match self {
             Self::Reserve(_) => "attempts.reserve",
             Self::Release(_) => "attempts.release",
+            Self::SetRules { .. } => "attempts.set_rules",
         }
     }
 
@@ -110,11 +120,13 @@ impl Command {
         match self {
             Self::Reserve(attempt) => {
                 check(at.tables, at.tenant, attempt, at.now_ms)?;
+                let limits = rules(at.tables, at.tenant)?.limits;
                 for guard in &attempt.guards {
-                    count(at, guard)?;
+                    count(at, guard, &limits)?;
                 }
             }
             Self::Release(attempt) => give_back(at, attempt)?,
+            Self::SetRules { expected, limits } => return limits::set(at, *expected, *limits),
         }
         Ok(Outcome::Done)
     }
@@ -177,11 +189,12 @@ pub fn check(
     if attempt.guards.len() > GUARDS_MAX {
         return Err(Rejection::invalid("/guards", "are too many").into());
     }
+    let limits = rules(tables, tenant)?.limits;
     let mut until_ms = None;
     let mut clean = true;
     for guard in &attempt.guards {
         let counter = find(tables, tenant, guard, now_ms)?;
-        until_ms = until_ms.max(guard.rule.refuses_until(counter.as_ref(), now_ms, clean));
+        until_ms = until_ms.max(guard.rule.refuses_until(counter.as_ref(), now_ms, clean, &limits));
         if guard.rule == Rule::Source {
             clean = counter.is_none();
         }
@@ -206,7 +219,11 @@ pub fn find(
     Ok(counter.filter(|counter| counter.expires_at_ms > now_ms))
 }
 
-fn count<T: TablesMut>(at: &mut Applying<'_, T>, guard: &Guard) -> Result<(), Stop> {
+fn count<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    guard: &Guard,
+    limits: &Limits,
+) -> Result<(), Stop> {
     let row = guard.row();
     let now_ms = at.now_ms;
     let (failures, first_at_ms, busy_until_ms) = match find(at.tables, at.tenant, guard, now_ms)? {
@@ -214,7 +231,7 @@ fn count<T: TablesMut>(at: &mut Applying<'_, T>, guard: &Guard) -> Result<(), St
         None => (0, now_ms, now_ms),
     };
     let failures = failures.saturating_add(1);
-    let (until_ms, expires_at_ms) = guard.rule.after(failures, busy_until_ms, now_ms);
+    let (until_ms, expires_at_ms) = guard.rule.after(failures, busy_until_ms, now_ms, limits);
     let address = match guard.rule {
         Rule::Account | Rule::Device => shortened(&at.draft.source.address),
         Rule::Source | Rule::Tenant => String::new(),
@@ -268,7 +285,7 @@ fn take_one<T: TablesMut>(at: &mut Applying<'_, T>, guard: &Guard) -> Result<(),
         return forget(at, guard);
     }
     let failures = counter.failures.saturating_sub(1);
-    let until_ms = guard.rule.before(failures, &counter);
+    let until_ms = guard.rule.before(failures, &counter, &rules(at.tables, at.tenant)?.limits);
     at.rewrite_flow(guard.row(), &Counter { failures, until_ms, ..counter });
     Ok(())
 }

@@ -91,6 +91,13 @@ pub const CHANGES: &[Change] = &[
         feature_level: 1,
     },
     Change { number: 21, date: "2026-11-25", what: "where the outbox begins", feature_level: 1 },
+    Change {
+        number: 22,
+        date: "2026-11-26",
+        what: "branding, languages, rules of attempts and fields of profiles that tenants set; \
+               mappers of roles and groups",
+        feature_level: 1,
+    },
 ];
 
 /// The highest feature level this program reads.

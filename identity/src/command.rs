@@ -8,9 +8,9 @@ use crate::{
     applying::Applying,
     attempts, audit,
     authorize::Permission,
-    client_scopes, clients, cluster, codec, consents,
+    branding, client_scopes, clients, cluster, codec, consents,
     event::{self, Checkpoint, Target},
-    groups, keys, licenses, logout, members, oauth, outbox,
+    groups, keys, languages, licenses, logout, members, oauth, outbox,
     outcome::{Outcome, Rejection, Stop},
     passwords, permissions, profiles, rates, restore, roles, sessions, setup,
     sweep::Sweep,
@@ -77,6 +77,10 @@ pub enum Command {
     Members(members::Command),
     /// Where the outbox begins.
     Outbox(outbox::Command),
+    /// How pages look.
+    Branding(branding::Command),
+    /// The languages of pages.
+    Languages(languages::Command),
 }
 
 /// The permissions that commands and reads of the administration API ask for. Their ids are made of
@@ -120,6 +124,14 @@ pub const PERMISSIONS: &[Permission] = &[
     groups::WRITE,
     members::READ,
     members::WRITE,
+    branding::READ,
+    branding::WRITE,
+    languages::READ,
+    languages::WRITE,
+    attempts::READ,
+    attempts::WRITE,
+    profiles::schema::READ,
+    profiles::schema::WRITE,
 ];
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -167,13 +179,18 @@ impl Command {
             Self::Groups(command) => command.name(),
             Self::Members(command) => command.name(),
             Self::Outbox(command) => command.name(),
+            Self::Branding(command) => command.name(),
+            Self::Languages(command) => command.name(),
         }
     }
 
     /// Whether it leaves an audit event when it is done. Reservations do not: strangers make them,
     /// and what came of one is counted, or is the event of the command that used the proof.
     pub const fn audited(&self) -> bool {
-        !matches!(self, Self::Attempts(_))
+        !matches!(
+            self,
+            Self::Attempts(attempts::Command::Reserve(_) | attempts::Command::Release(_))
+        )
     }
 
     /// What it is about, where that is known before it runs.
@@ -230,6 +247,8 @@ impl Command {
             Self::Groups(command) => command.apply(at),
             Self::Members(command) => command.apply(at),
             Self::Outbox(command) => command.apply(at),
+            Self::Branding(command) => command.apply(at),
+            Self::Languages(command) => command.apply(at),
         }
     }
 }

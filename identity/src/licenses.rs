@@ -298,16 +298,7 @@ fn put<T: TablesMut>(
     installed: Option<Installed>,
 ) -> Result<Outcome, Stop> {
     tenants::own(at)?;
-    let before = at.record::<License>(LICENSE_ID)?;
-    let current = before.as_ref().map_or(0, Record::revision);
-    if expected.is_some_and(|revision| revision != current) {
-        return Err(Rejection::Stale.into());
-    }
-    let after = License { revision: current, installed };
-    match before {
-        Some(before) => Ok(at.update(&before, after)),
-        None => at.create(after),
-    }
+    at.settle(expected, License { revision: 0, installed })
 }
 
 /// The license of a tenant.
@@ -374,4 +365,20 @@ pub(crate) fn require_room<T: TablesMut>(
     }
     let (resource, license) = (resource.name().into(), terms.name.into());
     Err(Rejection::License(LicenseRefusal::Limit { resource, limit, license }).into())
+}
+
+/// Refuses what the license of the tenant does not include.
+///
+/// # Errors
+/// [`LicenseRefusal::Feature`].
+pub(crate) fn require_feature<T: TablesMut>(
+    at: &Applying<'_, T>,
+    feature: Feature,
+) -> Result<(), Stop> {
+    let terms = of(at.tables, at.tenant)?.terms(at.now_ms);
+    if terms.features.contains(&feature) {
+        return Ok(());
+    }
+    let (feature, license) = (feature.name().into(), terms.name.into());
+    Err(Rejection::License(LicenseRefusal::Feature { feature, license }).into())
 }

@@ -176,6 +176,29 @@ pub fn redirect_uri(field: &str, value: &str) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// A link that pages show: https to a host by its name, without user information.
+///
+/// # Errors
+/// [`Rejection::Invalid`] at `field`.
+pub fn web_link(field: &str, value: &str) -> Result<(), Rejection> {
+    let no = |reason: &str| Err(Rejection::invalid(field, reason));
+    let Some(rest) = value.strip_prefix("https://") else {
+        return no("must be an https address");
+    };
+    if value.len() > URI_MAX {
+        return no("must be at most 2048 bytes");
+    }
+    if !value.chars().all(|c| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c)) {
+        return no("must hold only URI characters");
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let authority = rest.get(..end).unwrap_or_default();
+    if split_port(authority).0.is_empty() || authority.contains('@') {
+        return no("must have a host and no user information");
+    }
+    Ok(())
+}
+
 /// Whether `host[:port]` is this machine: `localhost`, `127.0.0.1` or `[::1]`.
 pub fn is_loopback(authority: &str) -> bool {
     matches!(split_port(authority).0, "localhost" | "127.0.0.1" | "[::1]")
@@ -228,6 +251,28 @@ mod tests {
         }
         for uri in bad {
             assert!(redirect_uri("/uri", uri).is_err(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_link_of_a_page_is_https_and_says_where_it_leads() {
+        for link in ["https://acme.example", "https://acme.example/a?b#c", "https://[::1]:8/x"] {
+            assert_eq!(web_link("/x", link), Ok(()), "{link}");
+        }
+        for link in [
+            "",
+            "http://acme.example",
+            "javascript:alert(1)",
+            "HTTPS://acme.example",
+            "https://",
+            "https://:443/",
+            "https://user@acme.example/",
+            "https://acme.example/\"x",
+            "https://acme.example/ x",
+            "https://acme.example\\@evil.example/",
+            "//acme.example",
+        ] {
+            assert!(web_link("/x", link).is_err(), "{link}");
         }
     }
 

@@ -98,16 +98,7 @@ impl Command {
             let reason = format!("must be {LENGTH_MIN_LOWEST} to {LENGTH_MIN_HIGHEST} characters");
             return Err(Rejection::invalid("/length_min", reason).into());
         }
-        let before = at.record::<Rules>(RULES_ID)?;
-        let current = before.as_ref().map_or(0, Record::revision);
-        if expected.is_some_and(|revision| revision != current) {
-            return Err(Rejection::Stale.into());
-        }
-        let after = Rules { revision: current, length_min: *length_min };
-        match before {
-            Some(before) => Ok(at.update(&before, after)),
-            None => at.create(after),
-        }
+        at.settle(*expected, Rules { revision: 0, length_min: *length_min })
     }
 }
 

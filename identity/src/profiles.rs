@@ -3,6 +3,9 @@
 //! A user name is never among them: it is what others know an account by. A tenant that never set
 //! its rules has the default ones, at revision 0.
 
+pub mod schema;
+mod value;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,8 @@ use crate::{
     tenants,
     users::{self, User},
 };
+
+use self::schema::{Giver, Schema};
 
 /// Reading the rules.
 pub const READ: Permission = Permission::read("profile-rules");
@@ -106,6 +111,13 @@ pub enum Command {
         /// New values by claim; an empty one takes the claim away.
         claims: BTreeMap<String, String>,
     },
+    /// Says which fields profiles have beside the standard claims.
+    SetSchema {
+        /// Revision it was read at; none means whatever it is.
+        expected: Option<u64>,
+        /// By name.
+        fields: BTreeMap<String, schema::Field>,
+    },
 }
 
 impl Command {
@@ -113,6 +125,7 @@ impl Command {
         match self {
             Self::SetRules { .. } => "profiles.set_rules",
             Self::EditOwn { .. } => "profiles.edit_own",
+            Self::SetSchema { .. } => "profiles.set_schema",
         }
     }
 
@@ -120,6 +133,7 @@ impl Command {
         match self {
             Self::SetRules { expected, editable } => set_rules(at, *expected, editable),
             Self::EditOwn { by, claims } => edit_own(at, by, claims),
+            Self::SetSchema { expected, fields } => schema::set(at, *expected, fields),
         }
     }
 }
@@ -136,16 +150,7 @@ fn set_rules<T: TablesMut>(
         let reason = format!("{claim} is nothing that people may change");
         return Err(Rejection::invalid("/editable", reason).into());
     }
-    let before = at.record::<Rules>(RULES_ID)?;
-    let current = before.as_ref().map_or(0, Record::revision);
-    if expected.is_some_and(|revision| revision != current) {
-        return Err(Rejection::Stale.into());
-    }
-    let after = Rules { revision: current, editable: editable.clone() };
-    match before {
-        Some(before) => Ok(at.update(&before, after)),
-        None => at.create(after),
-    }
+    at.settle(expected, Rules { revision: 0, editable: editable.clone() })
 }
 
 /// Whatever was shown to be theirs was the value of before: a new one has to be shown again.
@@ -156,15 +161,19 @@ fn edit_own<T: TablesMut>(
 ) -> Result<Outcome, Stop> {
     let (_, user) = sessions::asked_from(at, by)?;
     at.target(User::TABLE, user.id.bytes());
-    let Rules { editable, .. } = at.record::<Rules>(RULES_ID)?.unwrap_or_default();
+    let editable = Editable::of(at.tables, at.tenant)?;
     let mut after = user.clone();
     for (claim, value) in claims {
-        if !editable.contains(claim) {
+        if !editable.has(claim) {
             return Err(Rejection::invalid(users::pointer(claim), "is not yours to change").into());
         }
         let value = (!value.is_empty()).then(|| value.clone());
-        if let Some(value) = &value {
-            users::check_claim(claim, value)?;
+        match &value {
+            Some(value) => users::check_claim(claim, value)?,
+            None if editable.required(claim) => {
+                return Err(Rejection::invalid(users::pointer(claim), "must be given").into());
+            }
+            None => {}
         }
         match (claim.as_str(), value) {
             (EMAIL, value) => after.email = value,
@@ -176,10 +185,42 @@ fn edit_own<T: TablesMut>(
             }
         }
     }
+    editable.schema.admit(Some(&user.profile), &after.profile, Giver::Person)?;
     after.email_verified &= after.email == user.email;
     let phone_number = |user: &User| user.profile.get(PHONE_NUMBER).cloned();
     after.phone_number_verified &= phone_number(&after) == phone_number(&user);
     Ok(users::rewrite(at, &user, after))
+}
+
+/// What people may change of themselves: standard claims, and fields of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Editable {
+    /// Standard claims.
+    pub claims: BTreeSet<String>,
+    /// The fields of the tenant.
+    pub schema: Schema,
+}
+
+impl Editable {
+    /// In a tenant.
+    ///
+    /// # Errors
+    /// Faults only.
+    pub fn of(tables: &impl Tables, tenant: TenantId) -> Result<Self, Fault> {
+        let (claims, schema) = (rules(tables, tenant)?.editable, schema::schema(tables, tenant)?);
+        Ok(Self { claims, schema })
+    }
+
+    /// Whether people may change a claim.
+    pub fn has(&self, claim: &str) -> bool {
+        let field = self.schema.fields.get(claim);
+        self.claims.contains(claim) || field.is_some_and(|it| it.edited_by(Giver::Person))
+    }
+
+    /// Whether a claim cannot be taken away.
+    fn required(&self, claim: &str) -> bool {
+        self.schema.fields.get(claim).is_some_and(|field| field.required)
+    }
 }
 
 /// The rules of a tenant.

@@ -69,7 +69,7 @@ pub struct User {
     pub email_verified: bool,
     /// Whether the phone number was shown to be theirs.
     pub phone_number_verified: bool,
-    /// Standard claims by name, out of [`PROFILE_CLAIMS`].
+    /// Standard claims by name, out of [`PROFILE_CLAIMS`], and fields of the tenant's schema.
     pub profile: BTreeMap<String, String>,
     /// Postal address members (OIDC Core §5.1.1).
     pub address: BTreeMap<String, String>,
@@ -179,7 +179,7 @@ pub struct Settings {
     pub email_verified: bool,
     /// Whether the phone number was shown to be theirs.
     pub phone_number_verified: bool,
-    /// Standard claims by name.
+    /// Standard claims and fields of the tenant's schema, by name.
     pub profile: BTreeMap<String, String>,
     /// Postal address members.
     pub address: BTreeMap<String, String>,

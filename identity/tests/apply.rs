@@ -12,6 +12,8 @@ mod attempts;
 mod audit;
 #[path = "apply/authorization.rs"]
 mod authorization;
+#[path = "apply/branding.rs"]
+mod branding;
 #[path = "apply/client_scopes.rs"]
 mod client_scopes;
 #[path = "apply/clients.rs"]
@@ -30,6 +32,8 @@ mod groups;
 mod idempotency;
 #[path = "apply/keys.rs"]
 mod keys;
+#[path = "apply/languages.rs"]
+mod languages;
 #[path = "apply/licenses.rs"]
 mod licenses;
 #[path = "apply/login.rs"]
@@ -48,6 +52,8 @@ mod own_account;
 mod password_grant;
 #[path = "apply/passwords.rs"]
 mod passwords;
+#[path = "apply/profile_schema.rs"]
+mod profile_schema;
 #[path = "apply/profiles.rs"]
 mod profiles;
 #[path = "apply/rates.rs"]

@@ -22,6 +22,8 @@ mod commands;
 mod consents;
 #[path = "formats/events.rs"]
 mod events;
+#[path = "formats/labels.rs"]
+mod labels;
 #[path = "formats/licenses.rs"]
 mod licenses;
 #[path = "formats/logout.rs"]
@@ -38,6 +40,8 @@ mod records;
 mod replies;
 #[path = "formats/roles.rs"]
 mod roles;
+#[path = "formats/settings.rs"]
+mod settings;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -101,6 +105,7 @@ fn samples() -> Vec<Sample> {
     all.extend(logout::samples());
     all.extend(members::samples());
     all.extend(roles::samples());
+    all.extend(settings::samples());
     all.extend(replies::samples());
     all
 }

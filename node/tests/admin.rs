@@ -5,10 +5,14 @@
 
 #[path = "admin/api.rs"]
 mod api;
+#[path = "admin/attempts.rs"]
+mod attempts;
 #[path = "admin/audit_logs.rs"]
 mod audit_logs;
 #[path = "admin/authorization.rs"]
 mod authorization;
+#[path = "admin/branding.rs"]
+mod branding;
 #[path = "admin/changes.rs"]
 mod changes;
 #[path = "admin/command_line.rs"]
@@ -27,6 +31,8 @@ mod idempotency;
 mod import;
 #[path = "admin/input.rs"]
 mod input;
+#[path = "admin/languages.rs"]
+mod languages;
 #[path = "admin/licenses.rs"]
 mod licenses;
 #[path = "admin/lists.rs"]
@@ -37,6 +43,8 @@ mod openapi;
 mod operations;
 #[path = "admin/passwords.rs"]
 mod passwords;
+#[path = "admin/profile_schema.rs"]
+mod profile_schema;
 #[path = "admin/profiles.rs"]
 mod profiles;
 #[path = "admin/rates.rs"]

@@ -7,7 +7,7 @@ use identity::{
     id::TenantId,
     outcome::Rejection,
     principal::Source,
-    profiles::{self, Command as Profiles},
+    profiles::{Command as Profiles, Editable},
     stamp::Placement,
 };
 
@@ -36,7 +36,7 @@ pub async fn edit(
     ctx: &Context,
     tenant: TenantId,
     (cookie, form): (Option<&Token>, &str),
-    typed: &BTreeMap<&str, &str>,
+    typed: &BTreeMap<String, &str>,
     source: Source,
 ) -> Result<Answer, Error> {
     let found = match whose(ctx, tenant, cookie, form).await? {
@@ -44,9 +44,9 @@ pub async fn edit(
         Whose::SignedOut => return Ok(Answer::SignedOut),
         Whose::NotGenuine => return Ok(Answer::NotGenuine),
     };
-    let rules = profiles::rules(&ctx.local().view()?, tenant)?;
-    let typed = typed.iter().filter(|(claim, _)| rules.editable.contains(**claim));
-    let claims = typed.map(|(claim, value)| ((*claim).to_owned(), value.trim().to_owned()));
+    let editable = Editable::of(&ctx.local().view()?, tenant)?;
+    let typed = typed.iter().filter(|(claim, _)| editable.has(claim));
+    let claims = typed.map(|(claim, value)| (claim.clone(), value.trim().to_owned()));
     let command = Profiles::EditOwn { by: found.presented, claims: claims.collect() };
     let asker = themselves(tenant, found.user.id, source);
     let placement = Placement::Tenant(tenant);

@@ -69,7 +69,7 @@ pub enum Answer {
 pub async fn open(ctx: &Context, tenant: TenantId, browser: &Token) -> Result<Page, Error> {
     let snapshot = ctx.tenant(tenant).await?;
     let form = form::sealed(ctx, tenant, &Entrance { browser: browser.digest() })?;
-    Ok(Page { tenant_name: snapshot.tenant.name.clone(), form })
+    Ok(Page { tenant_name: snapshot.shown_name(ctx.now_ms()).to_owned(), form })
 }
 
 /// Answers a posted page.

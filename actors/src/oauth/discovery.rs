@@ -43,6 +43,7 @@ pub async fn document(ctx: &Context, tenant: TenantId, which: Document) -> Resul
         "introspection_endpoint_auth_methods_supported": confidential,
         "authorization_response_iss_parameter_supported": true,
         "dpop_signing_alg_values_supported": dpop::ALGORITHMS,
+        "ui_locales_supported": snapshot.languages.tags(),
     });
     if let (Document::OpenId, Value::Object(map)) = (which, &mut document) {
         let openid = json!({

@@ -283,7 +283,7 @@ async fn ask(ctx: &Context, tenant: TenantId, asked: Asked, found: &Found) -> Re
         .seal_cookie(CookiePurpose::Logout, tenant, expires_at_ms, &codec::encode(&form))
         .map_err(|error| Error::Internal(error.to_string()))?;
     Ok(Next::Ask(Box::new(Question {
-        tenant_name: snapshot.tenant.name.clone(),
+        tenant_name: snapshot.shown_name(ctx.now_ms()).to_owned(),
         client_name,
         account_name: found.name(),
         ui_locales,
@@ -367,7 +367,7 @@ async fn farewell(ctx: &Context, tenant: TenantId, asked: Asked) -> Result<Farew
     let snapshot = ctx.tenant(tenant).await?;
     let Asked { back, ui_locales, .. } = asked;
     Ok(Farewell {
-        tenant_name: snapshot.tenant.name.clone(),
+        tenant_name: snapshot.shown_name(ctx.now_ms()).to_owned(),
         issuer: snapshot.tenant.issuer.clone(),
         ui_locales,
         back,

@@ -18,6 +18,7 @@ pub(crate) mod kept;
 pub mod keyring;
 pub mod limiter;
 pub(crate) mod membership;
+pub mod pictures;
 pub mod proposer;
 pub mod random;
 pub mod sealer;

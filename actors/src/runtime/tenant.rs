@@ -15,10 +15,13 @@ use std::{
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use identity::{
+    branding::{self, Branding, Logo, Look, Shown},
     client_scopes::{self, ClientScope},
     clients::Client,
     id::{SessionId, TenantId},
     keys::{self, Algorithm, State},
+    languages,
+    licenses::{self, Feature, License},
     outcome::Rejection,
     table::{self, Tables},
     tenants::Tenant,
@@ -63,6 +66,28 @@ pub struct TenantSnapshot {
     pub jwks: Bytes,
     /// What scopes add to tokens.
     pub scopes: Vec<ClientScope>,
+    /// How pages look, if the license allows it.
+    pub branding: Branding,
+    /// The logo of pages, likewise.
+    pub logo: Logo,
+    /// The languages of pages.
+    pub languages: languages::Rules,
+    /// What may be used.
+    pub license: License,
+}
+
+impl TenantSnapshot {
+    /// How pages look at a state time; none where the license does not include it.
+    pub fn look(&self, now_ms: u64) -> Option<(&Look, Option<Shown>)> {
+        let allowed = self.license.terms(now_ms).features.contains(&Feature::Branding);
+        allowed.then_some((&self.branding.look, self.logo.shown))
+    }
+
+    /// What pages call the tenant at a state time.
+    pub fn shown_name(&self, now_ms: u64) -> &str {
+        let chosen = self.look(now_ms).and_then(|(look, _)| look.display_name.as_deref());
+        chosen.unwrap_or(&self.tenant.name)
+    }
 }
 
 /// What the tenant's actor and its readers share.
@@ -293,7 +318,18 @@ fn build(
     }
     let jwks = Bytes::from(json!({ "keys": published }).to_string());
     let scopes = client_scopes::all(tables, id)?;
-    Ok(TenantSnapshot { as_of, tenant, signers, verifiers, jwks, scopes })
+    Ok(TenantSnapshot {
+        as_of,
+        tenant,
+        signers,
+        verifiers,
+        jwks,
+        scopes,
+        branding: branding::of(tables, id)?,
+        logo: branding::logo(tables, id)?,
+        languages: languages::rules(tables, id)?,
+        license: licenses::of(tables, id)?,
+    })
 }
 
 /// Where a private signing key is sealed to.

@@ -1,27 +1,16 @@
 //! How counters slow guessing: ladders of growing delays, and buckets that drain.
 //!
-//! A ladder belongs to what is guessed: five attempts are free, the next waits ten seconds, each
-//! further one twice as long, a quarter of an hour at most; the hundredth in a row is the last
-//! (NIST SP 800-63B-4 §3.2.2) until somebody proves right, the password changes or an
-//! administrator unlocks. A bucket belongs to where attempts come from: it holds so many failures
-//! and drains at a steady rate.
+//! A ladder belongs to what is guessed: a few attempts are free, the next waits, each further one
+//! twice as long up to a longest wait; at last it locks (NIST SP 800-63B-4 §3.2.2) until somebody
+//! proves right, the password changes or an administrator unlocks. A bucket belongs to where
+//! attempts come from: it holds so many failures and drains at a steady rate. Numbers are the
+//! tenant's ([`Limits`]).
 
 use serde::{Deserialize, Serialize};
 
-use super::Counter;
-
-/// Attempts of a ladder that wait for nothing.
-pub const FREE: u32 = 5;
-/// The failure in a row that locks a ladder.
-pub const LOCK_AT: u32 = 100;
-/// How long a locked ladder stays locked, milliseconds.
-pub const LOCK_MS: u64 = 30 * DAY_MS;
+use super::{Counter, Limits};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
-/// The first delay of a ladder, milliseconds.
-const DELAY_MIN_MS: u64 = 10 * 1000;
-/// The longest delay of a ladder that is not locked, milliseconds.
-const DELAY_MAX_MS: u64 = 15 * 60 * 1000;
 /// From this many failures on a ladder is remembered as long as it can be locked.
 const REMEMBERED_FROM: u32 = 10;
 /// How long an empty bucket still tells that something failed here, milliseconds.
@@ -34,10 +23,9 @@ pub enum Rule {
     Account,
     /// A ladder: a browser at the account that signed in there before.
     Device,
-    /// A bucket of 100 that drains one a minute: one address, or one IPv6 network of 64 bits.
+    /// A bucket: one address, or one IPv6 network of 64 bits.
     Source,
-    /// A bucket of 3,000 that drains ten a second: all strangers at a tenant. Its last quarter is
-    /// kept for sources without a failure.
+    /// A bucket: all strangers at a tenant. Its last quarter is kept for sources without a failure.
     Tenant,
 }
 
@@ -63,11 +51,17 @@ impl Rule {
         }
     }
 
-    const fn kind(self) -> Kind {
+    fn kind(self, limits: &Limits) -> Kind {
         match self {
             Self::Account | Self::Device => Kind::Ladder,
-            Self::Source => Kind::Bucket(Bucket { holds: 100, drains_ms: 60_000 }),
-            Self::Tenant => Kind::Bucket(Bucket { holds: 3_000, drains_ms: 100 }),
+            Self::Source => Kind::Bucket(Bucket {
+                holds: limits.source_max.into(),
+                drains_ms: ms(limits.source_drain_s),
+            }),
+            Self::Tenant => Kind::Bucket(Bucket {
+                holds: limits.tenant_max.into(),
+                drains_ms: limits.tenant_drain_ms.into(),
+            }),
         }
     }
 
@@ -77,9 +71,10 @@ impl Rule {
         counter: Option<&Counter>,
         now_ms: u64,
         clean: bool,
+        limits: &Limits,
     ) -> Option<u64> {
         let until_ms = counter?.until_ms;
-        match self.kind() {
+        match self.kind(limits) {
             Kind::Ladder => (until_ms > now_ms).then_some(until_ms),
             Kind::Bucket(Bucket { holds, drains_ms }) => {
                 let holds = match self {
@@ -96,12 +91,20 @@ impl Rule {
     }
 
     /// `until_ms` and `expires_at_ms` after one more failure, the `failures`th.
-    pub(super) fn after(self, failures: u32, until_ms: u64, now_ms: u64) -> (u64, u64) {
-        match self.kind() {
+    pub(super) fn after(
+        self,
+        failures: u32,
+        until_ms: u64,
+        now_ms: u64,
+        limits: &Limits,
+    ) -> (u64, u64) {
+        match self.kind(limits) {
             Kind::Ladder => {
-                let until_ms = now_ms.saturating_add(delay_ms(failures));
-                let remembered_ms = if failures < REMEMBERED_FROM { DAY_MS } else { LOCK_MS };
-                (until_ms, now_ms.saturating_add(remembered_ms))
+                let wait_ms = delay_ms(failures, limits);
+                let remembered_ms =
+                    if failures < REMEMBERED_FROM { DAY_MS } else { ms(limits.lock_s) };
+                let remembered_ms = remembered_ms.max(wait_ms);
+                (now_ms.saturating_add(wait_ms), now_ms.saturating_add(remembered_ms))
             }
             Kind::Bucket(Bucket { drains_ms, .. }) => {
                 let until_ms = until_ms.max(now_ms).saturating_add(drains_ms);
@@ -111,26 +114,30 @@ impl Rule {
     }
 
     /// `until_ms` after one failure was given back, so that `failures` are left.
-    pub(super) fn before(self, failures: u32, counter: &Counter) -> u64 {
-        match self.kind() {
-            Kind::Ladder => counter.last_at_ms.saturating_add(delay_ms(failures)),
+    pub(super) fn before(self, failures: u32, counter: &Counter, limits: &Limits) -> u64 {
+        match self.kind(limits) {
+            Kind::Ladder => counter.last_at_ms.saturating_add(delay_ms(failures, limits)),
             Kind::Bucket(Bucket { drains_ms, .. }) => counter.until_ms.saturating_sub(drains_ms),
         }
     }
 }
 
 /// The wait after so many failures in a row.
-fn delay_ms(failures: u32) -> u64 {
-    if failures >= LOCK_AT {
-        return LOCK_MS;
+fn delay_ms(failures: u32, limits: &Limits) -> u64 {
+    if failures >= limits.lock_at {
+        return ms(limits.lock_s);
     }
-    match failures.checked_sub(FREE) {
+    match failures.checked_sub(limits.free) {
         None => 0,
         Some(beyond) => {
             let times = 1_u64.checked_shl(beyond).unwrap_or(u64::MAX);
-            DELAY_MIN_MS.saturating_mul(times).min(DELAY_MAX_MS)
+            ms(limits.delay_min_s).saturating_mul(times).min(ms(limits.delay_max_s))
         }
     }
+}
+
+fn ms(seconds: u32) -> u64 {
+    u64::from(seconds).saturating_mul(1000)
 }
 
 #[cfg(test)]
@@ -148,18 +155,22 @@ mod tests {
             (11, 640_000),
             (12, 15 * minute),
             (99, 15 * minute),
-            (100, LOCK_MS),
-            (u32::MAX, LOCK_MS),
+            (100, 30 * DAY_MS),
+            (u32::MAX, 30 * DAY_MS),
         ] {
-            assert_eq!(delay_ms(failures), expected, "{failures}");
+            assert_eq!(delay_ms(failures, &Limits::default()), expected, "{failures}");
         }
     }
 
     fn filled(rule: Rule, failures: u32, now_ms: u64) -> Counter {
+        filled_under(rule, failures, now_ms, &Limits::default())
+    }
+
+    fn filled_under(rule: Rule, failures: u32, now_ms: u64, limits: &Limits) -> Counter {
         let mut until_ms = now_ms;
         let mut expires_at_ms = 0;
         for number in 1..=failures {
-            (until_ms, expires_at_ms) = rule.after(number, until_ms, now_ms);
+            (until_ms, expires_at_ms) = rule.after(number, until_ms, now_ms, limits);
         }
         Counter {
             failures,
@@ -183,7 +194,7 @@ mod tests {
         ] {
             let refuses = |failures, now_ms| {
                 let counter = filled(rule, failures, 1_000_000_000);
-                rule.refuses_until(Some(&counter), now_ms, clean)
+                rule.refuses_until(Some(&counter), now_ms, clean, &Limits::default())
             };
             assert_eq!(refuses(holds - 1, now_ms), None, "{rule:?}");
             let room_at_ms = now_ms + drains_ms;
@@ -199,18 +210,59 @@ mod tests {
             for failures in [1, 4, 5, 9, 99, 100] {
                 let before = filled(rule, failures, 5_000_000);
                 let after = filled(rule, failures + 1, 5_000_000);
-                assert_eq!(rule.before(failures, &after), before.until_ms, "{rule:?} {failures}");
+                let given_back = rule.before(failures, &after, &Limits::default());
+                assert_eq!(given_back, before.until_ms, "{rule:?} {failures}");
+            }
+        }
+    }
+
+    /// The most patient rules and the least patient ones that can be set.
+    fn extremes() -> [Limits; 3] {
+        let day_s = 24 * 3600;
+        let patient = Limits {
+            free: 10,
+            delay_min_s: 5,
+            delay_max_s: 60,
+            lock_at: 100,
+            lock_s: day_s,
+            source_max: 1_000,
+            source_drain_s: 10,
+            tenant_max: 30_000,
+            tenant_drain_ms: 10,
+        };
+        let strict = Limits {
+            free: 1,
+            delay_min_s: 300,
+            delay_max_s: day_s,
+            lock_at: 10,
+            lock_s: 90 * day_s,
+            source_max: 10,
+            source_drain_s: 3_600,
+            tenant_max: 100,
+            tenant_drain_ms: 10_000,
+        };
+        [Limits::default(), patient, strict]
+    }
+
+    #[test]
+    fn a_counter_is_remembered_at_least_as_long_as_it_refuses() {
+        for limits in extremes() {
+            limits.check().unwrap();
+            for rule in [Rule::Account, Rule::Device, Rule::Source, Rule::Tenant] {
+                for failures in [1, 9, 10, 99, 100, 101] {
+                    let counter = filled_under(rule, failures, 7_000_000, &limits);
+                    assert!(counter.expires_at_ms >= counter.until_ms, "{rule:?} {failures}");
+                }
             }
         }
     }
 
     #[test]
-    fn a_counter_is_remembered_at_least_as_long_as_it_refuses() {
-        for rule in [Rule::Account, Rule::Device, Rule::Source, Rule::Tenant] {
-            for failures in [1, 9, 10, 99, 100, 101] {
-                let counter = filled(rule, failures, 7_000_000);
-                assert!(counter.expires_at_ms >= counter.until_ms, "{rule:?} {failures}");
-            }
+    fn no_rules_allow_more_than_a_hundred_guesses_a_day_at_an_account_once_it_locks() {
+        for limits in extremes() {
+            assert!(delay_ms(limits.lock_at, &limits) >= DAY_MS && limits.lock_at <= 100);
+            // However patient: the eleventh waits.
+            assert!(delay_ms(10, &limits) >= 5_000);
         }
     }
 }

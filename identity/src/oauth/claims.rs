@@ -13,7 +13,7 @@ use crate::{
     grants::Issued,
     id::{SessionId, UserId},
     oauth::scope,
-    users::User,
+    users::{PROFILE_CLAIMS, User},
 };
 
 /// `typ` of access tokens (RFC 9068 §2.1).
@@ -233,7 +233,9 @@ pub fn userinfo(user: &User, scopes: &BTreeSet<String>) -> Value {
     if scopes.contains("profile") {
         claims.insert("preferred_username".into(), json!(user.username));
         claims.insert("updated_at".into(), json!(user.updated_at_ms / 1000));
-        for (name, value) in user.profile.iter().filter(|(name, _)| *name != "phone_number") {
+        // Fields of a tenant's own schema go where its mappers put them.
+        let told = |name: &str| name != "phone_number" && PROFILE_CLAIMS.contains(&name);
+        for (name, value) in user.profile.iter().filter(|(name, _)| told(name)) {
             claims.insert(name.clone(), json!(value));
         }
     }

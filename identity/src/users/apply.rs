@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    BY_EMAIL, BY_GROUP, BY_ROLE, BY_USERNAME, Command, OwnPassword, PROFILE_CLAIMS, Settings, User,
-    WRITE,
+    BY_EMAIL, BY_GROUP, BY_ROLE, BY_USERNAME, Command, OwnPassword, Settings, User, WRITE,
 };
 use crate::{
     applying::Applying,
@@ -16,7 +15,10 @@ use crate::{
     logout, name,
     outcome::{IssueRefusal, Outcome, Rejection, Stop},
     principal::Principal,
-    profiles::EMAIL,
+    profiles::{
+        EMAIL,
+        schema::{self, Giver},
+    },
     roles::{self, Change},
     secret::PasswordHash,
     sessions::{self, Method, Session},
@@ -163,6 +165,9 @@ pub(super) fn adopt<T: TablesMut>(
     settings: &Settings,
 ) -> Result<(), Stop> {
     settings.check()?;
+    let before = (user.revision > 0).then_some(&user.profile);
+    let schema = schema::schema(at.tables, at.tenant)?;
+    schema.admit(before, &settings.profile, Giver::Administrator)?;
     confer(at, user, &settings.roles)?;
     user.username.clone_from(&settings.username);
     user.email.clone_from(&settings.email);
@@ -361,9 +366,8 @@ impl Settings {
             check_claim(EMAIL, email)?;
         }
         for (claim, value) in &self.profile {
-            if !PROFILE_CLAIMS.contains(&claim.as_str()) {
-                let field = format!("/profile/{claim}");
-                return Err(Rejection::invalid(field, "is not a standard claim"));
+            if !schema::is_standard(claim) && !schema::is_name(claim) {
+                return Err(Rejection::invalid(pointer(claim), "is no field of the profile"));
             }
             check_claim(claim, value)?;
         }

@@ -2,7 +2,7 @@
 
 use identity::{
     apply::AUDIT_HEAD,
-    attempts::{self, Attempt, Counter, Guard, LOCK_AT, LOCK_MS, Proven, Rule, Use},
+    attempts::{self, Attempt, Counter, Guard, Limits, Proven, RULES_ID, Rule, Rules, Use},
     codec,
     command::Command,
     event::ChainHead,
@@ -18,6 +18,9 @@ use crate::{
     login::login,
     world::{ACME, BOB, OTHER, OWN, ROOT, World, digest, person, phc, user},
 };
+
+const LOCK_AT: u32 = 100;
+const LOCK_MS: u64 = 30 * 24 * 3600 * 1000;
 
 type Result = std::result::Result<Outcome, Rejection>;
 
@@ -252,4 +255,74 @@ fn the_sweeper_takes_counters_when_they_are_forgotten_and_no_earlier() {
     assert_eq!(sweep(&mut world), Outcome::Swept(1));
     let late = Command::Sweep(Sweep { until_ms: u64::MAX });
     assert_eq!(world.done(Principal::System, ACME, late), Outcome::Swept(0));
+}
+
+fn set(expected: Option<u64>, limits: Limits) -> Command {
+    Command::Attempts(attempts::Command::SetRules { expected, limits })
+}
+
+#[test]
+fn a_tenant_says_how_much_guessing_it_allows_and_only_its_administrators_do() {
+    let mut world = World::ready();
+    let rules = |world: &World| attempts::rules(&world.tables.opened(ACME), ACME).unwrap();
+    assert_eq!(rules(&world), Rules::default());
+    let root = person(ACME, ROOT, OWN);
+    let strict = Limits { free: 2, delay_min_s: 60, lock_at: 10, ..Limits::default() };
+    let written = |revision| Ok(Outcome::Written { id: RULES_ID, revision });
+    let before = events(&world);
+    assert_eq!(world.result(root, ACME, set(Some(0), strict)), written(1));
+    assert_eq!(events(&world), before + 1, "unlike a reservation it is in the trail");
+    assert_eq!(world.result(root, ACME, set(Some(0), strict)), Err(Rejection::Stale));
+    for principal in [person(ACME, BOB, OWN), person(OTHER, ROOT, OWN), Principal::Anonymous] {
+        let refused = world.result(principal, ACME, set(None, Limits::default()));
+        assert!(refused.is_err(), "{principal:?}");
+    }
+    assert_eq!(rules(&world), Rules { revision: 1, limits: strict });
+
+    // They count at once, for every tenant its own.
+    let attempt = only(attempts::account(BOB));
+    reserve(&mut world, &attempt).unwrap();
+    reserve(&mut world, &attempt).unwrap();
+    assert_eq!(reserve(&mut world, &attempt), throttled(world.now_ms + 60_000));
+    for _ in 2..10 {
+        world.now_ms = counter(&world, &attempt.guards[0]).unwrap().until_ms;
+        reserve(&mut world, &attempt).unwrap();
+    }
+    assert_eq!(reserve(&mut world, &attempt), throttled(world.now_ms + LOCK_MS));
+    let elsewhere = Command::Attempts(attempts::Command::Reserve(attempt.clone()));
+    for _ in 0..3 {
+        world.done(Principal::Anonymous, OTHER, elsewhere.clone());
+    }
+}
+
+fn events(world: &World) -> u64 {
+    let head = world.tables.peek(ACME, Row::Audit { part: AUDIT_HEAD, sequence: 0 }).unwrap();
+    codec::decode::<ChainHead>(&head).unwrap().sequence
+}
+
+#[test]
+fn no_rules_turn_the_protection_off() {
+    let mut world = World::ready();
+    let limits = Limits::default();
+    for (limits, field) in [
+        (Limits { free: 0, ..limits }, "/free"),
+        (Limits { free: 11, ..limits }, "/free"),
+        (Limits { delay_min_s: 4, ..limits }, "/delay_min_s"),
+        (Limits { delay_max_s: 59, ..limits }, "/delay_max_s"),
+        (Limits { delay_min_s: 300, delay_max_s: 299, ..limits }, "/delay_max_s"),
+        (Limits { lock_at: 101, ..limits }, "/lock_at"),
+        (Limits { lock_at: 9, ..limits }, "/lock_at"),
+        (Limits { lock_s: 86_399, ..limits }, "/lock_s"),
+        (Limits { source_max: 1_001, ..limits }, "/source_max"),
+        (Limits { source_drain_s: 9, ..limits }, "/source_drain_s"),
+        (Limits { tenant_max: 30_001, ..limits }, "/tenant_max"),
+        (Limits { tenant_drain_ms: 9, ..limits }, "/tenant_drain_ms"),
+        (Limits { tenant_drain_ms: u32::MAX, ..limits }, "/tenant_drain_ms"),
+    ] {
+        let refused = world.result(person(ACME, ROOT, OWN), ACME, set(None, limits));
+        assert!(
+            matches!(&refused, Err(Rejection::Invalid { field: at, .. }) if at == field),
+            "{field}: {refused:?}"
+        );
+    }
 }

@@ -23,6 +23,20 @@ fn attempt() -> Attempt {
     Attempt { guards: rules.map(|rule| Guard { rule, key: digest(9) }).into() }
 }
 
+fn limits() -> attempts::Limits {
+    attempts::Limits {
+        free: 1,
+        delay_min_s: 251,
+        delay_max_s: 70_000,
+        lock_at: 99,
+        lock_s: 86_400,
+        source_max: 400,
+        source_drain_s: 30,
+        tenant_max: 30_000,
+        tenant_drain_ms: 10,
+    }
+}
+
 fn counter() -> Counter {
     Counter {
         failures: 7,
@@ -67,6 +81,7 @@ pub(crate) fn attempt_commands() -> Vec<Command> {
         Command::Proven(Box::new(proven)),
         Command::Attempts(attempts::Command::Reserve(attempt())),
         Command::Attempts(attempts::Command::Release(attempt())),
+        Command::Attempts(attempts::Command::SetRules { expected: Some(2), limits: limits() }),
     ]
 }
 
@@ -78,6 +93,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     vec![
         sample("draft-proven-sessions", draft(Command::Proven(Box::new(own)))),
         sample("attempt-counter", counter()),
+        sample("attempt-rules", attempts::Rules { revision: 2, limits: limits() }),
         sample("password-rules", Rules { revision: 2, length_min: 20 }),
         sample("profile-rules", profiles::Rules { revision: 2, ..profiles::Rules::default() }),
         sample("rate-limits", rate_limits()),

@@ -15,7 +15,7 @@ use identity::{
 
 use crate::{
     Sample,
-    commands::labels,
+    labels::labels,
     records::{AT, CLIENT, GRANT, SAGA, SESSION, USER, sealed},
     sample,
 };

@@ -3,6 +3,9 @@
 ## All pages
 
 page-foot = Anmeldung mit Vaultara
+page-link-privacy = Datenschutz
+page-link-terms = Nutzungsbedingungen
+page-link-support = Hilfe
 page-title-error = Fehler: { $title }
 
 ## Sign-in
@@ -144,6 +147,8 @@ account-done-consent = Der Zugriff wurde zurückgenommen.
 account-done-elsewhere = Sie wurden überall sonst abgemeldet.
 account-profile = Profil
 account-profile-about = Was Anwendungen über Sie erfahren, wenn Sie es erlauben.
+account-profile-yes = Ja
+account-profile-no = Nein
 account-profile-save = Speichern
 account-profile-email = Das ist keine E-Mail-Adresse.
 account-profile-unfit = Das ist zu lang oder enthält Zeichen, die nicht hierher gehören.

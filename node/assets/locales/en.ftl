@@ -4,6 +4,9 @@
 ## All pages
 
 page-foot = Identity by Vaultara
+page-link-privacy = Privacy
+page-link-terms = Terms of use
+page-link-support = Help
 page-title-error = Error: { $title }
 
 ## Sign-in
@@ -145,6 +148,8 @@ account-done-consent = The access was taken back.
 account-done-elsewhere = You were signed out everywhere else.
 account-profile = Profile
 account-profile-about = What applications learn about you when you let them.
+account-profile-yes = Yes
+account-profile-no = No
 account-profile-save = Save
 account-profile-email = This is not an e-mail address.
 account-profile-unfit = This is too long, or holds characters that do not belong here.

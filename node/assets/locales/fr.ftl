@@ -3,6 +3,9 @@
 ## All pages
 
 page-foot = Identité par Vaultara
+page-link-privacy = Confidentialité
+page-link-terms = Conditions d’utilisation
+page-link-support = Aide
 page-title-error = Erreur : { $title }
 
 ## Sign-in
@@ -144,6 +147,8 @@ account-done-consent = L’accès a été retiré.
 account-done-elsewhere = Vous avez été déconnecté partout ailleurs.
 account-profile = Profil
 account-profile-about = Ce que les applications apprennent de vous quand vous le permettez.
+account-profile-yes = Oui
+account-profile-no = Non
 account-profile-save = Enregistrer
 account-profile-email = Ce n’est pas une adresse e-mail.
 account-profile-unfit = C’est trop long, ou contient des caractères qui n’ont pas leur place ici.

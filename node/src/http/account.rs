@@ -96,7 +96,7 @@ fn page(overview: &Overview, tenant: &Tenant, language: Language, said: &Said<'_
     let consents = Consents::of(overview);
     let page = OwnAccountPage {
         language,
-        brand: Brand::default(),
+        brand: Brand::current(language),
         tenant_name: &overview.tenant_name,
         path: &tenant.path("/account"),
         csrf_token: &overview.form,
@@ -141,10 +141,11 @@ async fn signed_out(
     arrival: Arrival,
 ) -> Result<Response, Failure> {
     let snapshot = ctx.tenant(tenant.id).await?;
-    let name = snapshot.tenant.name.as_str();
+    let name = snapshot.shown_name(ctx.now_ms());
+    let language = arrival.language(None);
     let page = LoggedOutPage {
-        language: arrival.language(None),
-        brand: Brand::default(),
+        language,
+        brand: Brand::current(language),
         tenant_name: name,
         back: Some((name, &tenant.path("/account"))),
         frames: &[],

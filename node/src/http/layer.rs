@@ -11,6 +11,7 @@ pub mod meter;
 pub mod screen;
 pub mod sharing;
 
+pub(crate) use self::arrival::Dress;
 pub use self::{
     arrival::Arrival,
     envelope::{Envelope, RequestIds},

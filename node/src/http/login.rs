@@ -125,9 +125,10 @@ fn show_consent(
 ) -> Response {
     let targets: Vec<&str> = page.form_targets.iter().map(String::as_str).collect();
     let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let language = Language::current(page.ui_locales.as_deref());
     let page = ConsentPage {
-        language: Language::current(page.ui_locales.as_deref()),
-        brand: Brand::default(),
+        language,
+        brand: Brand::current(language),
         tenant_name: &page.tenant_name,
         client_name: &page.client_name,
         account_name: name,
@@ -141,9 +142,10 @@ fn show_consent(
 
 fn show_account(page: &login::Page, tenant: &Tenant, name: &str) -> Response {
     let targets: Vec<&str> = page.form_targets.iter().map(String::as_str).collect();
+    let language = Language::current(page.ui_locales.as_deref());
     let page = AccountPage {
-        language: Language::current(page.ui_locales.as_deref()),
-        brand: Brand::default(),
+        language,
+        brand: Brand::current(language),
         tenant_name: &page.tenant_name,
         client_name: &page.client_name,
         account_name: name,
@@ -162,9 +164,10 @@ fn show(
     problem: Option<LoginProblem>,
 ) -> Response {
     let targets: Vec<&str> = page.form_targets.iter().map(String::as_str).collect();
+    let language = Language::current(page.ui_locales.as_deref());
     let page = LoginPage {
-        language: Language::current(page.ui_locales.as_deref()),
-        brand: Brand::default(),
+        language,
+        brand: Brand::current(language),
         tenant_name: &page.tenant_name,
         client_name: Some(&page.client_name),
         username,

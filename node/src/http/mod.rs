@@ -14,6 +14,7 @@ pub mod health;
 pub mod home;
 pub mod layer;
 pub mod login;
+pub mod logo;
 pub mod management;
 pub mod oauth;
 pub(crate) mod pages;
@@ -56,6 +57,7 @@ pub fn inside(ctx: &Context, mode: Mode) -> Router {
         .merge(pages::gallery(mode))
         .merge(home::routes(ctx.clone(), mode))
         .merge(login::routes(ctx.clone()))
+        .merge(logo::routes(ctx.clone()))
         .merge(account::routes(ctx.clone()))
         .merge(oauth::routes(ctx.clone()))
         .merge(setup::routes(ctx.clone()))

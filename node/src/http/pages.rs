@@ -23,6 +23,7 @@ mod logout;
 mod moment;
 mod own_account;
 mod policy;
+mod profile_field;
 mod scopes;
 mod text;
 
@@ -33,20 +34,21 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
 pub(crate) use self::account::AccountPage;
+pub(crate) use self::assets::immutable;
 pub(crate) use self::brand::Brand;
 pub(crate) use self::consent::ConsentPage;
 pub(crate) use self::error::ErrorPage;
 pub(crate) use self::form_post::FormPostPage;
 pub(crate) use self::gallery::routes as gallery;
 pub(crate) use self::home::{HomePage, Issuer};
-pub(crate) use self::language::{Language, Wishes};
+pub(crate) use self::language::{Language, Spoken, Wishes};
 pub(crate) use self::login::{LoginPage, LoginProblem};
 pub(crate) use self::logout::{LoggedOutPage, LogoutPage};
 pub(crate) use self::moment::Moment;
 pub(crate) use self::own_account::{
-    Claim, ConsentView, Done, OwnAccountPage, PasswordForm, PasswordProblem, ProfileField,
-    SessionView,
+    ConsentView, Done, OwnAccountPage, PasswordForm, PasswordProblem, SessionView,
 };
+pub(crate) use self::profile_field::{Claim, ProfileField, Subject};
 
 use self::policy::ContentPolicy;
 

@@ -29,7 +29,7 @@ pub(crate) fn page(failure: Failure, arrival: &Arrival) -> Response {
     let cause = occurrence.cause.or_else(|| hint.and_then(cause)).map(|id| language.say(id));
     let page = ErrorPage {
         language,
-        brand: Brand::default(),
+        brand: Brand::of(arrival, language),
         status: occurrence.class.status,
         code: occurrence.class.code,
         title: &title(language, occurrence.class),

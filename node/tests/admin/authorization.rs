@@ -127,7 +127,8 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             "groups" => id_of(&foreign_group),
             "permissions" => id_of(&foreign_permission),
             "session-rules" | "password-rules" | "profile-rules" | "license" | "rate-limits"
-            | "audit-logs" | "changes" | "audit-rules" => RANDOM_ID,
+            | "audit-logs" | "changes" | "audit-rules" | "branding" | "logo" | "languages"
+            | "attempt-rules" | "profile-schema" => RANDOM_ID,
             // It is the cluster's, and names no id.
             "licenses" => continue,
             other => panic!("say what a foreign {other} is"),

@@ -121,11 +121,15 @@ fn every_operation_that_is_promised_is_there() {
     }
     assert!(ids.contains("changes.list") && ids.contains("all-changes.list"));
     assert!(ids.contains("users.restore"));
+    for settings in ["branding", "logo", "languages", "attempt-rules", "profile-schema"] {
+        assert!(ids.contains(&format!("{settings}.read")), "{settings}");
+        assert!(ids.contains(&format!("{settings}.replace")), "{settings}");
+    }
     assert!(ids.contains("audit-rules.read") && ids.contains("audit-rules.replace"));
     for kind in ["clients", "groups", "roles", "permissions", "client-scopes"] {
         assert!(ids.contains(format!("{kind}.restore").as_str()), "{kind}");
     }
-    assert_eq!(ids.len(), 131);
+    assert_eq!(ids.len(), 142);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use vaultara_node::openapi;
 
 use crate::{
     api::{Api, id_of, service, unique, user},
+    branding::LOGO,
     licenses,
     sessions::Place,
     support::Answer,
@@ -149,6 +150,11 @@ pub(crate) fn whole(resource: &str, name: &str) -> Value {
         "session-rules" => json!({ "idle_s": 7200, "per_user_max": 200 }),
         "password-rules" => json!({ "length_min": 15 }),
         "profile-rules" => json!({ "editable": ["name"] }),
+        "branding" => json!({ "accent": "#0f766e" }),
+        "languages" => json!({ "offered": ["de", "en"], "default": "en" }),
+        "attempt-rules" => json!({ "free": 3 }),
+        "profile-schema" => json!({ "fields": {} }),
+        "logo" => json!({ "image": LOGO }),
         "license" => json!({ "key": "vlt_lic_1.e30.AA" }),
         "licenses" => json!({ "tier": "enterprise", "holder": name }),
         "rate-limits" => json!({}),

@@ -1,7 +1,14 @@
 //! People change at `/account` what their tenant leaves to them.
 
 use actors::Asker;
-use identity::{command::Command, profiles, stamp::Placement};
+use identity::{
+    command::Command,
+    profiles::{
+        self,
+        schema::{Access, Field, Kind},
+    },
+    stamp::Placement,
+};
 
 use crate::{
     account::OURS,
@@ -98,4 +105,58 @@ async fn a_value_that_breaks_a_rule_is_shown_again_with_what_is_wrong() {
     }
     let nobody = Visitor::new().send_form(&url, &OURS, &form).await;
     assert_eq!((nobody.status, nobody.header("location")), (303, "/t/demo/account"));
+}
+
+#[tokio::test]
+async fn fields_of_the_tenant_are_shown_and_saved_as_it_says() {
+    let node = support::start(Content::Demo);
+    let reading = node.context.local();
+    let address = actors::tenants::Address::Slug(actors::demo::TENANT.into());
+    let tenant = actors::tenants::find(&reading.view().unwrap(), &address).unwrap();
+    let field = |kind, person| Field {
+        kind,
+        choices: if kind == Kind::Choice {
+            ["red".into(), "blue".into()].into()
+        } else {
+            [].into()
+        },
+        labels: [("en".into(), "A <label>".into())].into(),
+        required: kind == Kind::Choice,
+        person,
+        administrators_edit: true,
+    };
+    let fields = [
+        ("born".to_owned(), field(Kind::Date, Access::Edit)),
+        ("team".to_owned(), field(Kind::Choice, Access::Edit)),
+        ("staff_id".to_owned(), field(Kind::Text, Access::Read)),
+        ("note".to_owned(), field(Kind::Text, Access::None)),
+    ];
+    let schema = profiles::Command::SetSchema { expected: None, fields: fields.into() };
+    let schema = Command::Profiles(schema);
+    node.context.write(&Asker::system(), Placement::Tenant(tenant), schema).await.unwrap();
+
+    let (mut here, _) = alice_stays(&Ask::web(&node)).await;
+    let page = here.get(&node.demo_at("/account")).await;
+    for text in [
+        "<label for=\"profile-born\">A &#60;label&#62;</label>",
+        "name=\"born\" type=\"date\"",
+        "<select id=\"profile-team\" name=\"team\" dir=\"auto\" required>",
+        "<option value=\"blue\">blue</option>",
+    ] {
+        assert!(page.body.contains(text), "{text}: {}", page.body);
+    }
+    assert!(!page.body.contains("profile-staff_id"), "nobody gave it yet");
+    assert!(!page.body.contains("profile-note"));
+
+    let unfit = save(&node, &mut here, &[("team", "green"), ("born", "2000-01-01")]).await;
+    assert_eq!((unfit.status, unfit.page()), (422, "own-account"), "{unfit:?}");
+    assert!(unfit.body.contains("id=\"profile-team-error\""), "{unfit:?}");
+    let missing = save(&node, &mut here, &[("team", "")]).await;
+    assert!(missing.status == 422 && missing.body.contains("id=\"profile-team-error\""));
+    let theirs = [("team", "blue"), ("born", "2000-02-29"), ("note", "x"), ("staff_id", "1")];
+    assert_eq!(save(&node, &mut here, &theirs).await.status, 303);
+    let page = here.get(&node.demo_at("/account")).await;
+    assert!(page.body.contains("<option value=\"blue\" selected>blue</option>"));
+    assert!(page.body.contains("value=\"2000-02-29\""));
+    assert!(!page.body.contains("profile-staff_id"), "what is not theirs is not looked at");
 }

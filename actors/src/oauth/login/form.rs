@@ -103,7 +103,7 @@ impl Flow<'_> {
         let form = Form { browser: self.browser, request: request.clone(), step };
         let form = sealed(ctx, self.tenant, &form)?;
         Ok(Page {
-            tenant_name: snapshot.tenant.name.clone(),
+            tenant_name: snapshot.shown_name(ctx.now_ms()).to_owned(),
             client_name: self.client.name.clone(),
             ui_locales: request.to.ui_locales.clone(),
             login_hint: request.login_hint.clone().unwrap_or_default(),

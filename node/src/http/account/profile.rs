@@ -7,25 +7,33 @@ use actors::account::{
     profile::{self, Answer},
 };
 use axum::response::Response;
+use identity::profiles::schema::{self, Access, Giver};
 
 use super::{Said, back, not_genuine, page, said};
 use crate::http::{
     cookie,
     error::Failure,
-    pages::{Claim, Done, ProfileField},
+    pages::{Claim, Done, ProfileField, Subject},
     posted::Posted,
 };
 
 /// What was typed, and the claim whose value breaks a rule.
 pub(super) struct Unfit<'a> {
-    typed: &'a BTreeMap<&'static str, &'a str>,
+    typed: &'a BTreeMap<String, &'a str>,
     claim: String,
 }
 
 pub(super) async fn save(posted: Posted) -> Result<Response, Failure> {
     let Posted { ctx, tenant, source, language, .. } = &posted;
-    let typed = |claim: Claim| (claim.name(), posted.get(claim.name()).unwrap_or_default());
-    let typed: BTreeMap<&'static str, &str> = Claim::ALL.into_iter().map(typed).collect();
+    let schema = schema::schema(&ctx.local().view()?, tenant.id).map_err(actors::Error::from)?;
+    let theirs = schema.fields.into_iter().filter(|(_, field)| field.edited_by(Giver::Person));
+    let claims = Claim::ALL.into_iter().map(|claim| claim.name().to_owned());
+    let names = claims.chain(theirs.map(|(name, _)| name));
+    let typed = |name: String| {
+        let value = posted.get(&name).unwrap_or_default();
+        (name, value)
+    };
+    let typed: BTreeMap<String, &str> = names.map(typed).collect();
     let session = posted.cookie(cookie::Kind::Session);
     let shown = (session.as_ref(), posted.csrf());
     match profile::edit(ctx, tenant.id, shown, &typed, source.clone()).await? {
@@ -49,17 +57,27 @@ pub(super) fn fields<'a>(
     unfit: Option<&'a Unfit<'_>>,
 ) -> Vec<ProfileField<'a>> {
     let mut fields = Vec::new();
-    for claim in Claim::ALL {
-        let editable = overview.editable.contains(claim.name());
-        let kept = match claim {
-            Claim::Email => overview.email.as_deref(),
-            other => overview.profile.get(other.name()).map(String::as_str),
+    let seen = overview.editable.schema.fields.iter();
+    let seen = seen.filter(|(_, field)| field.person != Access::None);
+    let own = seen.map(|(name, field)| Subject::Field(name, field));
+    for subject in Claim::ALL.into_iter().map(Subject::from).chain(own) {
+        let name = match subject {
+            Subject::Claim(claim) => claim.name(),
+            Subject::Field(name, _) => name,
         };
-        let typed = unfit.filter(|_| editable).and_then(|it| it.typed.get(claim.name()).copied());
+        let editable = overview.editable.has(name);
+        let kept = match subject {
+            Subject::Claim(Claim::Email) => overview.email.as_deref(),
+            _ => overview.profile.get(name).map(String::as_str),
+        };
+        let typed = unfit.filter(|_| editable).and_then(|it| it.typed.get(name).copied());
         let blank = editable.then_some("");
         let Some(value) = typed.or(kept).or(blank) else { continue };
-        let problem = unfit.filter(|it| it.claim == claim.name()).map(|_| claim.problem());
-        fields.push(ProfileField { claim, value, editable, problem });
+        let problem = unfit.filter(|it| it.claim == name).map(|_| match subject {
+            Subject::Claim(claim) => claim.problem(),
+            Subject::Field(..) => "account-profile-unfit",
+        });
+        fields.push(ProfileField { subject, value, editable, problem });
     }
     fields
 }

@@ -66,7 +66,7 @@ fn page(
 ) -> Response {
     let page = LoginPage {
         language,
-        brand: Brand::default(),
+        brand: Brand::current(language),
         tenant_name: &open.tenant_name,
         client_name: None,
         username,

@@ -9,13 +9,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use identity::{
-    attempts::{self, LOCK_AT},
-    command::Command,
-    id::UserId,
-    stamp::Placement,
-    users,
-};
+use identity::{attempts, command::Command, id::UserId, stamp::Placement, users};
 use serde::Serialize;
 use utoipa::{ToSchema, openapi::HttpMethod};
 
@@ -65,6 +59,7 @@ async fn read(caller: Caller<Read<Users>>, Id(id): Id) -> Result<Response, Failu
     let guard = attempts::account(user.id);
     let counter = attempts::find(&view, caller.tenant(), &guard, now_ms);
     let counter = counter.map_err(actors::Error::from)?;
+    let rules = attempts::rules(&view, caller.tenant()).map_err(actors::Error::from)?;
     let time = |at_ms: u64| Rfc3339(at_ms).to_string();
     let blocked = counter.as_ref().map(|counter| counter.until_ms).filter(|until| *until > now_ms);
     Ok(Json(View {
@@ -72,7 +67,7 @@ async fn read(caller: Caller<Read<Users>>, Id(id): Id) -> Result<Response, Failu
         first_at: counter.as_ref().map(|counter| time(counter.first_at_ms)),
         last_at: counter.as_ref().map(|counter| time(counter.last_at_ms)),
         blocked_until: blocked.map(time),
-        locked: counter.as_ref().is_some_and(|counter| counter.failures >= LOCK_AT),
+        locked: counter.as_ref().is_some_and(|counter| counter.failures >= rules.limits.lock_at),
         last_address: counter.map(|counter| counter.address),
     })
     .into_response())

@@ -8,8 +8,10 @@
 
 pub mod actor;
 pub mod answer;
+pub mod attempts;
 pub mod audit_logs;
 pub mod body;
+pub mod branding;
 pub mod caller;
 pub mod changes;
 pub mod client_scopes;
@@ -28,6 +30,7 @@ pub mod history;
 pub mod idempotency;
 pub mod import;
 pub mod keys;
+pub mod languages;
 pub mod licenses;
 pub mod list;
 pub mod logout;
@@ -36,6 +39,7 @@ pub mod operations;
 pub mod passwords;
 pub mod permissions;
 pub mod position;
+pub mod profile_schema;
 pub mod profiles;
 pub mod rates;
 pub mod recall;
@@ -79,4 +83,8 @@ pub fn routes() -> Routes {
         .merge(audit_logs::routes())
         .merge(changes::routes())
         .merge(groups::routes())
+        .merge(branding::routes())
+        .merge(languages::routes())
+        .merge(attempts::routes())
+        .merge(profile_schema::routes())
 }

@@ -13,7 +13,7 @@ use identity::id::TenantId;
 
 use crate::http::{
     error::{Class, Failure},
-    layer::Arrival,
+    layer::{Arrival, Dress},
 };
 
 /// Name of the path parameter.
@@ -50,7 +50,13 @@ where
         let id = ctx.tenant_at(&address)?;
         let Ok(arrival) = Arrival::from_request_parts(parts, state).await;
         rates::arrives(&ctx, id, arrival.source())?;
-        Ok(Self { id, address })
+        let tenant = Self { id, address };
+        // Without it the flow fails by itself, and the page that says so is the product's own.
+        if let Ok(snapshot) = ctx.tenant(id).await {
+            let (path, now_ms) = (tenant.path(""), ctx.now_ms());
+            arrival.wear(Dress { snapshot, path, now_ms });
+        }
+        Ok(tenant)
     }
 }
 

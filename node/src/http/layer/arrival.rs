@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use actors::runtime::tenant::TenantSnapshot;
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderName, Request, request::Parts},
@@ -18,7 +19,7 @@ use crate::{
     config::Network,
     http::{
         layer::Sharing,
-        pages::{Language, Wishes},
+        pages::{Language, Spoken, Wishes},
     },
 };
 
@@ -36,21 +37,31 @@ tokio::task_local! {
 pub struct Peer(pub SocketAddr);
 
 /// One request's id and source; cheap to clone. Handlers take it as an extractor.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Arrival(Arc<Details>);
 
-#[derive(Debug)]
+/// What pages of the addressed tenant look like, for whatever page answers the request.
+pub(crate) struct Dress {
+    /// The tenant.
+    pub(crate) snapshot: Arc<TenantSnapshot>,
+    /// What the paths of its routes begin with.
+    pub(crate) path: String,
+    /// When the request came, state time in milliseconds.
+    pub(crate) now_ms: u64,
+}
+
 struct Details {
     request_id: String,
     source: IpAddr,
     wishes: Wishes,
     sharing: OnceLock<Sharing>,
+    dress: OnceLock<Dress>,
 }
 
 impl Arrival {
     pub(crate) fn new(request_id: String, source: IpAddr, wishes: Wishes) -> Self {
-        let sharing = OnceLock::new();
-        Self(Arc::new(Details { request_id, source, wishes, sharing }))
+        let (sharing, dress) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Details { request_id, source, wishes, sharing, dress }))
     }
 
     /// The id that the answer and every log line of this request carry.
@@ -73,10 +84,21 @@ impl Arrival {
         self.0.sharing.get()
     }
 
+    /// Says whose pages answer it; only the first word counts.
+    pub(crate) fn wear(&self, dress: Dress) {
+        drop(self.0.dress.set(dress));
+    }
+
+    /// Whose pages answer it; none means that they are the product's own.
+    pub(crate) fn dress(&self) -> Option<&Dress> {
+        self.0.dress.get()
+    }
+
     /// The language of a page that answers it; `ui_locales` is what the authorization request
     /// behind it said, if there is one.
     pub(crate) fn language(&self, ui_locales: Option<&str>) -> Language {
-        self.0.wishes.language(ui_locales)
+        let spoken = self.dress().map(|dress| Spoken::of(&dress.snapshot.languages));
+        self.0.wishes.language(ui_locales, &spoken.unwrap_or_default())
     }
 
     /// The request that the current task handles, if it handles one.

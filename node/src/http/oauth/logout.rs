@@ -118,9 +118,10 @@ fn go_on(
 
 fn ask(tenant: &Tenant, question: &Question) -> Response {
     let targets: Vec<&str> = question.form_targets.iter().map(String::as_str).collect();
+    let language = Language::current(question.ui_locales.as_deref());
     let page = LogoutPage {
-        language: Language::current(question.ui_locales.as_deref()),
-        brand: Brand::default(),
+        language,
+        brand: Brand::current(language),
         tenant_name: &question.tenant_name,
         client_name: question.client_name.as_deref(),
         account_name: &question.account_name,
@@ -145,9 +146,10 @@ pub(in crate::http) fn gone(farewell: &Farewell) -> Result<Response, Failure> {
     let frames: Vec<String> =
         farewell.frames.iter().map(|uri| redirect::with_parameters(uri, &told)).collect();
     let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
+    let language = Language::current(farewell.ui_locales.as_deref());
     let page = LoggedOutPage {
-        language: Language::current(farewell.ui_locales.as_deref()),
-        brand: Brand::default(),
+        language,
+        brand: Brand::current(language),
         tenant_name: &farewell.tenant_name,
         back: back.as_ref().map(|(name, address)| (*name, address.as_str())),
         frames: &frames,

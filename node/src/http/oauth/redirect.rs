@@ -28,9 +28,10 @@ pub(crate) fn answer(
         ResponseMode::FormPost => {
             let given = parameters.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
             let fields: Vec<(&str, &str)> = given.collect();
+            let language = Language::current(target.ui_locales.as_deref());
             let page = FormPostPage {
-                language: Language::current(target.ui_locales.as_deref()),
-                brand: Brand::default(),
+                language,
+                brand: Brand::current(language),
                 client_name: &target.client_name,
                 action: &target.redirect_uri,
                 fields: &fields,

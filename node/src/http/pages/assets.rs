@@ -39,7 +39,7 @@ pub(super) async fn icon() -> impl IntoResponse {
 }
 
 /// An answer that browsers may keep for ever, because its path names its content.
-pub(super) fn immutable<B: IntoResponse>(
+pub(crate) fn immutable<B: IntoResponse>(
     content_type: &'static str,
     body: B,
 ) -> impl IntoResponse + use<B> {

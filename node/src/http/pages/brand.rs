@@ -1,48 +1,45 @@
-//! What a tenant may change about how its pages look: accent colour, roundness, logo.
+//! What a tenant may change about its pages: accent colour, roundness, logo, name, texts, links.
 //!
 //! The content policy allows no inline style, so a brand reaches a page as a second stylesheet. Its
 //! name holds the whole brand and nothing else, so the route needs no state, browsers may keep the
 //! file for ever, and another brand has another name. Invariant: whatever colour a tenant takes,
 //! text in it and on it has the contrast of WCAG 2.2 AA in both colour schemes.
 
+use actors::runtime::tenant::TenantSnapshot;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use identity::branding::{Colour, Links, RADIUS_MAX, Texts};
 
 use super::assets;
+use super::language::Language;
+use crate::http::layer::{Arrival, Dress};
+use crate::http::logo;
 
 /// WCAG 2.2, 1.4.3.
 const CONTRAST_MIN: f64 = 4.5;
-
-/// Roundest corners of a control, CSS pixels.
-const RADIUS_MAX: u8 = 24;
 
 /// What cards are painted with in the stylesheet.
 const LIGHT_SURFACE: Colour = Colour([0xff, 0xff, 0xff]);
 const DARK_SURFACE: Colour = Colour([0x17, 0x1a, 0x24]);
 const BLACK: Colour = Colour([0, 0, 0]);
 
-/// A colour of sRGB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Colour([u8; 3]);
-
-impl Colour {
-    /// Six hexadecimal digits, with or without `#`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('#').unwrap_or(text);
-        if digits.len() != 6 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        let [_, red, green, blue] = u32::from_str_radix(digits, 16).ok()?.to_be_bytes();
-        Some(Self([red, green, blue]))
-    }
-
-    fn hex(self) -> String {
-        let Self([red, green, blue]) = self;
-        format!("{red:02x}{green:02x}{blue:02x}")
-    }
-
+/// What can be computed of a colour.
+trait Legible: Sized {
     /// Relative luminance (WCAG 2.2).
+    fn luminance(self) -> f64;
+
+    /// Contrast ratio (WCAG 2.2).
+    fn contrast(self, other: Self) -> f64;
+
+    /// This colour with so many percent of another.
+    fn mixed(self, other: Self, percent: u16) -> Self;
+
+    /// The nearest colour on the way to `end` that is legible on `surface`.
+    fn legible(self, surface: Self, end: Self) -> Self;
+}
+
+impl Legible for Colour {
     fn luminance(self) -> f64 {
         let [red, green, blue] = self.0.map(|channel| {
             let value = f64::from(channel) / 255.0;
@@ -51,13 +48,11 @@ impl Colour {
         0.2126 * red + 0.7152 * green + 0.0722 * blue
     }
 
-    /// Contrast ratio (WCAG 2.2).
     fn contrast(self, other: Self) -> f64 {
         let (one, two) = (self.luminance(), other.luminance());
         (one.max(two) + 0.05) / (one.min(two) + 0.05)
     }
 
-    /// This colour with so many percent of another.
     fn mixed(self, other: Self, percent: u16) -> Self {
         let Self([red, green, blue]) = self;
         let Self([other_red, other_green, other_blue]) = other;
@@ -68,7 +63,6 @@ impl Colour {
         Self([mix(red, other_red), mix(green, other_green), mix(blue, other_blue)])
     }
 
-    /// The nearest colour on the way to `end` that is legible on `surface`.
     fn legible(self, surface: Self, end: Self) -> Self {
         (0..=100)
             .map(|percent| self.mixed(end, percent))
@@ -78,27 +72,78 @@ impl Colour {
 }
 
 /// How a tenant's pages look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Brand<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Brand {
     /// Buttons, links, focus.
     pub(crate) accent: Colour,
     /// Corners of controls, CSS pixels.
     pub(crate) radius: u8,
     /// Path of an image on this server that takes the place of our mark.
-    pub(crate) logo: Option<&'a str>,
+    pub(crate) logo: Option<String>,
+    /// What the tenant is called, where it is not what the page says.
+    pub(crate) name: Option<String>,
+    /// What the page says in its language, where the tenant has words of its own.
+    pub(crate) texts: Texts,
+    /// Where the foot leads to.
+    pub(crate) links: Links,
 }
 
-impl Default for Brand<'_> {
+impl Default for Brand {
     /// As in the stylesheet itself.
     fn default() -> Self {
-        Self { accent: Colour([0x3b, 0x4f, 0xc4]), radius: 10, logo: None }
+        Self {
+            accent: Colour([0x3b, 0x4f, 0xc4]),
+            radius: 10,
+            logo: None,
+            name: None,
+            texts: Texts::default(),
+            links: Links::default(),
+        }
     }
 }
 
-impl Brand<'_> {
+impl Brand {
+    /// The brand of the tenant that the current request addresses, for a page in this language.
+    pub(crate) fn current(language: Language) -> Self {
+        Arrival::current().map_or_else(Self::default, |arrival| Self::of(&arrival, language))
+    }
+
+    /// The brand of the tenant that a request addresses, for a page in this language.
+    pub(crate) fn of(arrival: &Arrival, language: Language) -> Self {
+        let Some(Dress { snapshot, path, now_ms }) = arrival.dress() else {
+            return Self::default();
+        };
+        Self::worn(snapshot, path, *now_ms, language).unwrap_or_default()
+    }
+
+    fn worn(snapshot: &TenantSnapshot, path: &str, now_ms: u64, to: Language) -> Option<Self> {
+        let (look, logo) = snapshot.look(now_ms)?;
+        let plain = Self::default();
+        Some(Self {
+            accent: look.accent.unwrap_or(plain.accent),
+            radius: look.radius.unwrap_or(plain.radius),
+            logo: logo.map(|shown| format!("{path}{}", logo::route(&shown))),
+            name: look.display_name.clone(),
+            texts: look.texts.get(to.tag()).cloned().unwrap_or_default(),
+            links: look.links.clone(),
+        })
+    }
+
+    /// The links of the foot: the message that names one, and where it leads.
+    pub(super) fn links(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let Links { privacy, terms, support } = &self.links;
+        let all = [
+            ("page-link-privacy", privacy),
+            ("page-link-terms", terms),
+            ("page-link-support", support),
+        ];
+        all.into_iter().filter_map(|(message, link)| Some((message, link.as_deref()?)))
+    }
+
     /// The path of its stylesheet; none for what the stylesheet of all pages says anyway.
     pub(super) fn stylesheet_path(&self) -> Option<String> {
-        let plain = Brand { logo: None, ..*self } == Brand::default();
+        let plain = Self::default();
+        let plain = (self.accent, self.radius) == (plain.accent, plain.radius);
         let (accent, radius) = (self.accent.hex(), self.radius.min(RADIUS_MAX));
         (!plain).then(|| format!("/assets/brand/{accent}-{radius}.css"))
     }
@@ -106,8 +151,8 @@ impl Brand<'_> {
     /// The brand that a stylesheet's name stands for.
     fn parse(name: &str) -> Option<Self> {
         let (accent, radius) = name.strip_suffix(".css")?.split_once('-')?;
-        let brand =
-            Self { accent: Colour::parse(accent)?, radius: radius.parse().ok()?, logo: None };
+        let (accent, radius) = (Colour::parse(accent)?, radius.parse().ok()?);
+        let brand = Self { accent, radius, ..Self::default() };
         // One brand has one name, so that no cache holds the same under many.
         (brand.stylesheet_path()? == format!("/assets/brand/{name}")).then_some(brand)
     }
@@ -145,17 +190,8 @@ pub(super) async fn stylesheet(Path(name): Path<String>) -> Response {
 mod tests {
     use super::*;
 
-    fn brand(accent: &str, radius: u8) -> Brand<'static> {
-        Brand { accent: Colour::parse(accent).unwrap(), radius, logo: None }
-    }
-
-    #[test]
-    fn a_colour_is_six_digits_and_nothing_else() {
-        assert_eq!(Colour::parse("#0a0B0c"), Some(Colour([10, 11, 12])));
-        assert_eq!(Colour::parse("ffffff"), Some(LIGHT_SURFACE));
-        for text in ["", "#fff", "#+12345", "red", "0000000", "#12345;", "##12345", "é1234"] {
-            assert_eq!(Colour::parse(text), None, "{text}");
-        }
+    fn brand(accent: &str, radius: u8) -> Brand {
+        Brand { accent: Colour::parse(accent).unwrap(), radius, ..Brand::default() }
     }
 
     #[test]
@@ -203,7 +239,7 @@ mod tests {
             assert_eq!(Brand::parse(name), None, "{name}");
         }
         assert_eq!(Brand::default().stylesheet_path(), None);
-        let logo = Brand { logo: Some("/assets/logo.svg"), ..Brand::default() };
+        let logo = Brand { logo: Some("/assets/logo.svg".into()), ..Brand::default() };
         assert_eq!(logo.stylesheet_path(), None);
     }
 

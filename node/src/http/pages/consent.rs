@@ -17,7 +17,7 @@ pub(crate) struct ConsentPage<'a> {
     /// What it is written in.
     pub(crate) language: Language,
     /// How it looks.
-    pub(crate) brand: Brand<'a>,
+    pub(crate) brand: Brand,
     /// The tenant's display name.
     pub(crate) tenant_name: &'a str,
     /// The display name of the application that asked.

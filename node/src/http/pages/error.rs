@@ -17,7 +17,7 @@ pub(crate) struct ErrorPage<'a> {
     /// What it is written in.
     pub(crate) language: Language,
     /// How it looks.
-    pub(crate) brand: Brand<'a>,
+    pub(crate) brand: Brand,
     /// The HTTP status.
     pub(crate) status: StatusCode,
     /// The stable code, as in the error table.

@@ -23,7 +23,7 @@ pub(crate) struct FormPostPage<'a> {
     /// What it is written in.
     pub(crate) language: Language,
     /// How it looks.
-    pub(crate) brand: Brand<'a>,
+    pub(crate) brand: Brand,
     /// The client's display name.
     pub(crate) client_name: &'a str,
     /// The validated redirect URI.

@@ -10,8 +10,8 @@ use axum::extract::Path;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use identity::branding::Colour;
 
-use super::brand::Colour;
 use super::{
     AccountPage, Brand, Claim, ConsentPage, ConsentView, Done, ErrorPage, FormPostPage, HomePage,
     Issuer, Language, LoggedOutPage, LoginPage, LoginProblem, LogoutPage, Moment, OwnAccountPage,
@@ -57,13 +57,13 @@ async fn show(Path(name): Path<String>, arrival: Arrival, uri: Uri) -> Response 
     }
 }
 
-fn brand(query: &str) -> Brand<'static> {
+fn brand(query: &str) -> Brand {
     let mut brand = Brand::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
             "accent" => brand.accent = Colour::parse(&value).unwrap_or(brand.accent),
             "radius" => brand.radius = value.parse().unwrap_or(brand.radius),
-            "logo" => brand.logo = Some(assets::icon_path()),
+            "logo" => brand.logo = Some(assets::icon_path().to_owned()),
             _ => {}
         }
     }
@@ -88,7 +88,7 @@ fn problem(query: &str) -> Option<PasswordProblem> {
     }
 }
 
-fn home(language: Language, brand: Brand<'_>) -> Response {
+fn home(language: Language, brand: Brand) -> Response {
     let issuers = [
         Issuer { name: "Master", url: "http://localhost:8080" },
         Issuer { name: TENANT, url: "http://localhost:8080/t/demo" },
@@ -96,7 +96,7 @@ fn home(language: Language, brand: Brand<'_>) -> Response {
     HomePage { language, brand, issuers: &issuers }.respond()
 }
 
-fn login(language: Language, brand: Brand<'_>, problem: Option<LoginProblem>) -> Response {
+fn login(language: Language, brand: Brand, problem: Option<LoginProblem>) -> Response {
     let page = LoginPage {
         language,
         brand,
@@ -111,7 +111,7 @@ fn login(language: Language, brand: Brand<'_>, problem: Option<LoginProblem>) ->
     page.respond()
 }
 
-fn error(language: Language, brand: Brand<'_>) -> Response {
+fn error(language: Language, brand: Brand) -> Response {
     let page = ErrorPage {
         language,
         brand,
@@ -126,14 +126,14 @@ fn error(language: Language, brand: Brand<'_>) -> Response {
     page.respond()
 }
 
-fn form_post(language: Language, brand: Brand<'_>) -> Response {
+fn form_post(language: Language, brand: Brand) -> Response {
     let fields = [("code", TOKEN), ("state", TOKEN)];
     let page =
         FormPostPage { language, brand, client_name: CLIENT, action: CALLBACK, fields: &fields };
     page.respond()
 }
 
-fn account(language: Language, brand: Brand<'_>) -> Response {
+fn account(language: Language, brand: Brand) -> Response {
     let page = AccountPage {
         language,
         brand,
@@ -147,7 +147,7 @@ fn account(language: Language, brand: Brand<'_>) -> Response {
     page.respond()
 }
 
-fn consent(language: Language, brand: Brand<'_>) -> Response {
+fn consent(language: Language, brand: Brand) -> Response {
     let page = ConsentPage {
         language,
         brand,
@@ -162,7 +162,7 @@ fn consent(language: Language, brand: Brand<'_>) -> Response {
     page.respond()
 }
 
-fn logout(language: Language, brand: Brand<'_>) -> Response {
+fn logout(language: Language, brand: Brand) -> Response {
     let page = LogoutPage {
         language,
         brand,
@@ -176,14 +176,14 @@ fn logout(language: Language, brand: Brand<'_>) -> Response {
     page.respond()
 }
 
-fn logged_out(language: Language, brand: Brand<'_>) -> Response {
+fn logged_out(language: Language, brand: Brand) -> Response {
     let back = Some((CLIENT, "http://localhost:3000/"));
     LoggedOutPage { language, brand, tenant_name: TENANT, back, frames: &[] }.respond()
 }
 
-fn own_account(language: Language, brand: Brand<'_>, query: &str) -> Response {
+fn own_account(language: Language, brand: Brand, query: &str) -> Response {
     let field = |claim: Claim| ProfileField {
-        claim,
+        subject: claim.into(),
         value: match claim {
             Claim::Name => "Alice Adams",
             Claim::GivenName => "Alice",

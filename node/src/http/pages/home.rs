@@ -39,7 +39,7 @@ pub(crate) struct HomePage<'a> {
     /// What it is written in.
     pub(crate) language: Language,
     /// How it looks.
-    pub(crate) brand: Brand<'a>,
+    pub(crate) brand: Brand,
     /// The issuers to show. Tenants are not public: outside development mode only the default one.
     pub(crate) issuers: &'a [Issuer<'a>],
 }

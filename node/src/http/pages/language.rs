@@ -1,10 +1,12 @@
 //! Which language a page is in.
 //!
 //! The application's wish counts first (`ui_locales`, OpenID Connect Core §3.1.2.1), then the
-//! browser's (`Accept-Language`, RFC 9110 §12.5.4), then the default. A wish that is not
-//! understood, or names a language that is not spoken here, is passed over and never an error.
+//! browser's (`Accept-Language`, RFC 9110 §12.5.4), then the tenant's default. A wish that is not
+//! understood, or names a language that the tenant does not offer, is passed over and never an
+//! error.
 
 use axum::http::{HeaderValue, Request, header};
+use identity::languages::Rules;
 
 use crate::http::layer::Arrival;
 
@@ -40,29 +42,56 @@ impl Language {
         }
     }
 
+    /// The language of that tag.
+    fn parse(tag: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| language.tag() == tag)
+    }
+
     /// The language for the request that the current task handles; `ui_locales` is what the
     /// authorization request behind it said, if there is one.
     pub(crate) fn current(ui_locales: Option<&str>) -> Self {
         match Arrival::current() {
             Some(arrival) => arrival.language(ui_locales),
-            None => Self::choose(ui_locales, None),
+            None => Self::choose(ui_locales, None, &Spoken::default()),
         }
     }
 
-    /// The first language of the wishes that is spoken here.
-    pub(crate) fn choose(ui_locales: Option<&str>, accept_language: Option<&str>) -> Self {
+    /// The first language of the wishes that is spoken.
+    fn choose(ui_locales: Option<&str>, accept_language: Option<&str>, spoken: &Spoken) -> Self {
         ui_locales
-            .and_then(|tags| tags.split(' ').take(WISHES_MAX).find_map(Self::lookup))
-            .or_else(|| accept_language.and_then(accepted))
-            .unwrap_or_default()
+            .and_then(|tags| tags.split(' ').take(WISHES_MAX).find_map(|tag| spoken.lookup(tag)))
+            .or_else(|| accept_language.and_then(|header| accepted(header, spoken)))
+            .unwrap_or(spoken.default)
+    }
+}
+
+/// The languages that pages may be written in, for whoever asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    offered: Vec<Language>,
+    default: Language,
+}
+
+impl Default for Spoken {
+    /// All of them.
+    fn default() -> Self {
+        Self { offered: Language::ALL.into(), default: Language::default() }
+    }
+}
+
+impl Spoken {
+    /// What a tenant offers.
+    pub(crate) fn of(rules: &Rules) -> Self {
+        let offered = rules.offered.iter().filter_map(|tag| Language::parse(tag)).collect();
+        Self { offered, default: Language::parse(&rules.default).unwrap_or_default() }
     }
 
     /// RFC 4647 §3.4: the tag, then the same without its last subtag, and so on.
-    fn lookup(mut tag: &str) -> Option<Self> {
+    fn lookup(&self, mut tag: &str) -> Option<Language> {
         loop {
-            let known = |language: &Self| language.tag().eq_ignore_ascii_case(tag);
-            if let Some(language) = Self::ALL.into_iter().find(known) {
-                return Some(language);
+            let known = |language: &&Language| language.tag().eq_ignore_ascii_case(tag);
+            if let Some(language) = self.offered.iter().find(known) {
+                return Some(*language);
             }
             tag = tag.rsplit_once('-')?.0;
         }
@@ -70,13 +99,13 @@ impl Language {
 }
 
 /// The best language of an `Accept-Language` header.
-fn accepted(header: &str) -> Option<Language> {
+fn accepted(header: &str, spoken: &Spoken) -> Option<Language> {
     let mut wishes: Vec<(u16, &str)> =
         header.split(',').take(WISHES_MAX).filter_map(weighted).collect();
     wishes.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
     wishes.into_iter().find_map(|(_, tag)| match tag {
-        "*" => Some(Language::default()),
-        tag => Language::lookup(tag),
+        "*" => Some(spoken.default),
+        tag => spoken.lookup(tag),
     })
 }
 
@@ -116,14 +145,16 @@ impl Wishes {
     }
 
     /// The language for `ui_locales`, or for what the request itself says.
-    pub(crate) fn language(&self, ui_locales: Option<&str>) -> Language {
+    pub(crate) fn language(&self, ui_locales: Option<&str>, spoken: &Spoken) -> Language {
         let browser = self.accept_language.as_ref().and_then(|value| value.to_str().ok());
-        Language::choose(ui_locales.or(self.ui_locales.as_deref()), browser)
+        Language::choose(ui_locales.or(self.ui_locales.as_deref()), browser, spoken)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use identity::languages;
+
     use super::*;
 
     #[test]
@@ -141,7 +172,7 @@ mod tests {
             (Some("<script> - -- de"), None, German),
         ] {
             assert_eq!(
-                Language::choose(ui_locales, browser),
+                Language::choose(ui_locales, browser, &Spoken::default()),
                 expected,
                 "{ui_locales:?} {browser:?}"
             );
@@ -165,10 +196,18 @@ mod tests {
             (" fr ; q=0.9 ", French),
             (",,;;q=", English),
         ] {
-            assert_eq!(Language::choose(None, Some(header)), expected, "{header}");
+            assert_eq!(
+                Language::choose(None, Some(header), &Spoken::default()),
+                expected,
+                "{header}"
+            );
         }
         let late = format!("{}de", "nl,".repeat(WISHES_MAX));
-        assert_eq!(Language::choose(None, Some(&late)), English, "a long list is cut");
+        assert_eq!(
+            Language::choose(None, Some(&late), &Spoken::default()),
+            English,
+            "a long list is cut"
+        );
     }
 
     #[test]
@@ -176,13 +215,39 @@ mod tests {
         let request = |uri: &str, header: &'static str| {
             Request::get(uri).header(header::ACCEPT_LANGUAGE, header).body(()).unwrap()
         };
+        let all = Spoken::default();
         let wishes = Wishes::of(&request("/oauth/authorize?ui_locales=nl+fr&x=1", "de"));
-        assert_eq!(wishes.language(None), Language::French);
-        assert_eq!(wishes.language(Some("en")), Language::English);
+        assert_eq!(wishes.language(None, &all), Language::French);
+        assert_eq!(wishes.language(Some("en"), &all), Language::English);
         let wishes = Wishes::of(&request("/?not_ui_locales=fr", "de"));
-        assert_eq!(wishes.language(None), Language::German);
+        assert_eq!(wishes.language(None, &all), Language::German);
         let wishes = Wishes::of(&Request::get("/").body(()).unwrap());
-        assert_eq!(wishes.language(None), Language::English);
+        assert_eq!(wishes.language(None, &all), Language::English);
+    }
+
+    #[test]
+    fn every_language_of_the_rules_has_pages_and_the_other_way_round() {
+        assert_eq!(Language::ALL.map(Language::tag).as_slice(), languages::SHIPPED);
+        assert_eq!(Spoken::of(&Rules::default()).default, Language::default());
+    }
+
+    #[test]
+    fn only_what_the_tenant_offers_is_spoken() {
+        use Language::{English, French, German};
+        let offered = ["de".into(), "fr".into()].into();
+        let spoken = Spoken::of(&Rules { revision: 1, offered, default: "fr".into() });
+        for (ui_locales, browser, expected) in [
+            (None, None, French),
+            (Some("en"), None, French),
+            (Some("en"), Some("de"), German),
+            (Some("en-GB de-CH"), None, German),
+            (None, Some("en, de;q=0.1"), German),
+            (None, Some("en, *;q=0.1"), French),
+        ] {
+            let chosen = Language::choose(ui_locales, browser, &spoken);
+            assert_eq!(chosen, expected, "{ui_locales:?} {browser:?}");
+            assert_ne!(chosen, English);
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(crate) struct LoginPage<'a> {
     /// What it is written in.
     pub(crate) language: Language,
     /// How it looks.
-    pub(crate) brand: Brand<'a>,
+    pub(crate) brand: Brand,
     /// The tenant's display name.
     pub(crate) tenant_name: &'a str,
     /// The display name of the application that asked, if one did.

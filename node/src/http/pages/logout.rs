@@ -25,7 +25,7 @@ pub(crate) struct LogoutPage<'a> {
     /// What it is written in.
     pub(crate) language: Language,
     /// How it looks.
-    pub(crate) brand: Brand<'a>,
+    pub(crate) brand: Brand,
     /// The tenant's display name.
     pub(crate) tenant_name: &'a str,
     /// The display name of the application that asked, if it is known.
@@ -54,7 +54,7 @@ pub(crate) struct LoggedOutPage<'a> {
     /// What it is written in.
     pub(crate) language: Language,
     /// How it looks.
-    pub(crate) brand: Brand<'a>,
+    pub(crate) brand: Brand,
     /// The tenant's display name.
     pub(crate) tenant_name: &'a str,
     /// The application to go back to: its display name and a proven address.

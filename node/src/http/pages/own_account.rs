@@ -15,110 +15,8 @@ use super::device::Device;
 use super::language::Language;
 use super::moment::Moment;
 use super::policy::ContentPolicy;
+use super::profile_field::ProfileField;
 use super::scopes::{self, Line};
-
-/// A claim of the profile that the page knows (OpenID Connect Core §5.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Claim {
-    Name,
-    GivenName,
-    MiddleName,
-    FamilyName,
-    Nickname,
-    Email,
-    PhoneNumber,
-    Gender,
-    Birthdate,
-    Locale,
-    Zoneinfo,
-}
-
-impl Claim {
-    /// Every one, in the order of the page.
-    pub(crate) const ALL: [Self; 11] = [
-        Self::Name,
-        Self::GivenName,
-        Self::MiddleName,
-        Self::FamilyName,
-        Self::Nickname,
-        Self::Email,
-        Self::PhoneNumber,
-        Self::Gender,
-        Self::Birthdate,
-        Self::Locale,
-        Self::Zoneinfo,
-    ];
-
-    /// The name of the claim and of its field.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::GivenName => "given_name",
-            Self::FamilyName => "family_name",
-            Self::Nickname => "nickname",
-            Self::Email => "email",
-            Self::PhoneNumber => "phone_number",
-            Self::MiddleName => "middle_name",
-            Self::Gender => "gender",
-            Self::Birthdate => "birthdate",
-            Self::Locale => "locale",
-            Self::Zoneinfo => "zoneinfo",
-        }
-    }
-
-    /// What is said of a value that breaks its rule.
-    pub(crate) const fn problem(self) -> &'static str {
-        match self {
-            Self::Email => "account-profile-email",
-            _ => "account-profile-unfit",
-        }
-    }
-
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Name => "account-claim-name",
-            Self::GivenName => "account-claim-given-name",
-            Self::FamilyName => "account-claim-family-name",
-            Self::Nickname => "account-claim-nickname",
-            Self::Email => "account-claim-email",
-            Self::PhoneNumber => "account-claim-phone-number",
-            Self::MiddleName => "account-claim-middle-name",
-            Self::Gender => "account-claim-gender",
-            Self::Birthdate => "account-claim-birthdate",
-            Self::Locale => "account-claim-locale",
-            Self::Zoneinfo => "account-claim-zoneinfo",
-        }
-    }
-
-    /// The kind of input and what browsers fill in (HTML §4.10.18.7).
-    const fn input(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Name => ("text", "name"),
-            Self::GivenName => ("text", "given-name"),
-            Self::FamilyName => ("text", "family-name"),
-            Self::Nickname => ("text", "nickname"),
-            Self::Email => ("email", "email"),
-            Self::PhoneNumber => ("tel", "tel"),
-            Self::MiddleName => ("text", "additional-name"),
-            Self::Gender => ("text", "sex"),
-            Self::Birthdate => ("text", "bday"),
-            Self::Locale => ("text", "language"),
-            Self::Zoneinfo => ("text", "off"),
-        }
-    }
-}
-
-/// One line of the profile.
-pub(crate) struct ProfileField<'a> {
-    /// Which.
-    pub(crate) claim: Claim,
-    /// Its value; may be empty.
-    pub(crate) value: &'a str,
-    /// Whether the person may change it.
-    pub(crate) editable: bool,
-    /// The message that says what is wrong with it.
-    pub(crate) problem: Option<&'static str>,
-}
 
 /// One place where the person is signed in.
 pub(crate) struct SessionView<'a> {
@@ -311,7 +209,7 @@ pub(crate) struct OwnAccountPage<'a> {
     /// What it is written in.
     pub(crate) language: Language,
     /// How it looks.
-    pub(crate) brand: Brand<'a>,
+    pub(crate) brand: Brand,
     /// The tenant's display name.
     pub(crate) tenant_name: &'a str,
     /// The path of the page; its forms post below it.

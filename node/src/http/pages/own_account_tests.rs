@@ -1,6 +1,7 @@
 use axum::body::to_bytes;
 
 use super::*;
+use crate::http::pages::Claim;
 
 const HOSTILE: &str = "\"><script>alert(1)</script>";
 
@@ -97,7 +98,12 @@ async fn a_refused_password_names_the_field_and_why() {
 
 #[tokio::test]
 async fn a_field_that_may_not_be_changed_is_read_only() {
-    let field = |claim, editable, problem| ProfileField { claim, value: "x", editable, problem };
+    let field = |claim: Claim, editable, problem| ProfileField {
+        subject: claim.into(),
+        value: "x",
+        editable,
+        problem,
+    };
     let fixed = [field(Claim::Email, false, None)];
     let shown = html(&OwnAccountPage { profile: &fixed, ..page(&[]) }).await;
     assert!(shown.contains("name=\"email\" type=\"email\"") && shown.contains(" readonly"));
@@ -116,7 +122,8 @@ async fn what_people_wrote_stays_text() {
     let scopes = [HOSTILE];
     let consents =
         [ConsentView { id: HOSTILE, client_name: HOSTILE, scopes: &scopes, given: Moment(0) }];
-    let field = ProfileField { claim: Claim::Name, value: HOSTILE, editable: true, problem: None };
+    let field =
+        ProfileField { subject: Claim::Name.into(), value: HOSTILE, editable: true, problem: None };
     let page = OwnAccountPage {
         tenant_name: HOSTILE,
         path: HOSTILE,

@@ -42,6 +42,12 @@ def name(start):
     return f"{start}-{next(NUMBER)}"
 
 
+# 48 by 24 pixels, PNG.
+LOGO = (
+    "iVBORw0KGgoAAAANSUhEUgAAADAAAAAYCAIAAAAzn+mLAAAALElEQVR42u3OQQkAAAgEsGtgU5/mt4bgYAGWmj4lQkJC"
+    "QkJCQkJCQkJCv0ILd5BFve34iCsAAAAASUVORK5CYII="
+)
+
 # A body that every rule accepts, for each type that is sent; a new resource adds a line.
 BODIES = {
     "TenantInput": lambda world: {"slug": name("made"), "name": "Made"},
@@ -63,6 +69,11 @@ BODIES = {
     "NewLicense": lambda world: {"tier": "enterprise", "holder": "Holder"},
     "LicenseInput": lambda world: {"key": world.license()},
     "RateLimitsInput": lambda world: {},
+    "BrandingInput": lambda world: {"accent": "#0f766e"},
+    "LanguagesInput": lambda world: {"offered": ["de", "en"], "default": "en"},
+    "AttemptRulesInput": lambda world: {"free": 3},
+    "ProfileSchemaInput": lambda world: {"fields": {}},
+    "LogoInput": lambda world: {"image": LOGO},
     "Undo": lambda world: {"revision": 2},
     "Restoration": lambda world: {},
     "AuditVerification": lambda world: {},

@@ -1,0 +1,80 @@
+//! Samples of what tenants set: how their pages look.
+
+use identity::{
+    branding::{self, Branding, Colour, Links, Logo, Look, Picture, Shown, Texts},
+    command::Command,
+    languages,
+    profiles::{
+        self,
+        schema::{Access, Field, Kind, Schema},
+    },
+};
+
+use crate::{Sample, sample};
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\xff";
+
+fn look() -> Look {
+    let texts = Texts {
+        title: Some("Anmelden".into()),
+        greeting: Some("Grüezi".into()),
+        footer: Some("Acme AG".into()),
+    };
+    let link = |name: &str| Some(format!("https://acme.example/{name}"));
+    Look {
+        display_name: Some("Acme".into()),
+        accent: Some(Colour([15, 118, 250])),
+        radius: Some(4),
+        texts: [("de".into(), texts), ("en".into(), Texts::default())].into(),
+        links: Links { privacy: link("privacy"), terms: link("terms"), support: link("support") },
+    }
+}
+
+fn languages() -> languages::Rules {
+    let offered = ["de".into(), "fr".into()].into();
+    languages::Rules { revision: 4, offered, default: "fr".into() }
+}
+
+/// A field of every kind, and of every access.
+fn schema() -> Schema {
+    use Kind::{Boolean, Choice, Date, Email, Number, Text, Url};
+    let access = [Access::None, Access::Read, Access::Edit];
+    let field = |(kind, person): (Kind, Access)| {
+        let choices = if kind == Choice { ["a".into(), "b".into()].into() } else { [].into() };
+        let labels = [("de".into(), "Feld".into())].into();
+        let (required, administrators_edit) = (person == Access::Edit, kind != Text);
+        Field { kind, choices, labels, required, person, administrators_edit }
+    };
+    let kinds = [Text, Number, Boolean, Date, Email, Url, Choice];
+    let fields = kinds.into_iter().zip(access.into_iter().cycle()).map(field);
+    let named = fields.enumerate().map(|(number, field)| (format!("field_{number}"), field));
+    Schema { revision: 5, fields: named.collect() }
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    let shown = Some(Shown { sha256: [251; 32], width: 400, height: 80 });
+    vec![
+        sample("branding", Branding { revision: 2, look: look() }),
+        sample("branding-none", Branding::default()),
+        sample("logo", Logo { revision: 3, shown }),
+        sample("logo-none", Logo::default()),
+        sample("languages", languages()),
+        sample("profile-schema", schema()),
+        sample("logo-picture", Picture { png: PNG.into() }),
+    ]
+}
+
+pub(crate) fn commands() -> Vec<Command> {
+    let expected = Some(2);
+    let all = [
+        branding::Command::Set { expected, look: Box::new(look()) },
+        branding::Command::SetLogo { expected, png: PNG.into(), width: 400, height: 80 },
+        branding::Command::RemoveLogo { expected: None },
+    ];
+    let languages::Rules { offered, default, .. } = languages();
+    let mut all: Vec<Command> = all.map(Command::Branding).into();
+    all.push(Command::Languages(languages::Command::Set { expected, offered, default }));
+    let fields = schema().fields;
+    all.push(Command::Profiles(profiles::Command::SetSchema { expected, fields }));
+    all
+}
