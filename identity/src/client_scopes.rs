@@ -34,6 +34,8 @@ pub const WRITE: Permission = Permission::write("client-scopes");
 pub const SCOPES_MAX: usize = 200;
 /// Most mappers of one client scope.
 pub const MAPPERS_MAX: usize = 50;
+/// Most roles or groups in one claim; the first by name are in it.
+pub const LISTED_MAX: usize = 200;
 /// Most audiences of one client scope.
 pub const AUDIENCES_MAX: usize = 20;
 /// Longest fixed text of a mapper, and longest audience, bytes.
@@ -59,6 +61,10 @@ pub enum Source {
     UserAttribute(String),
     /// The same for everybody.
     FixedText(String),
+    /// The names of the roles that the user holds, through composites and groups too.
+    UserRoles,
+    /// The paths of the groups that the user is in.
+    UserGroups,
 }
 
 /// Puts one claim into tokens.

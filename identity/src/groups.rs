@@ -208,6 +208,43 @@ pub fn upwards(tables: &impl Tables, tenant: TenantId, id: GroupId) -> Result<Ve
     Ok(chain)
 }
 
+/// The path of a live group: `/` and the names from the top; none for one that is not there.
+///
+/// # Errors
+/// Faults only.
+pub fn path(tables: &impl Tables, tenant: TenantId, id: GroupId) -> Result<Option<String>, Fault> {
+    let chain = upwards(tables, tenant, id)?;
+    let names = chain.iter().rev().map(|group| format!("/{}", group.name));
+    Ok((!chain.is_empty()).then(|| names.collect()))
+}
+
+/// The place of the group at a path, as the index has it; none where a group above it is not
+/// there, or the path is none.
+///
+/// # Errors
+/// Faults only.
+pub fn place_at(
+    tables: &impl Tables,
+    tenant: TenantId,
+    path: &str,
+) -> Result<Option<String>, Fault> {
+    let names = path.strip_prefix('/').unwrap_or_default().split('/').take(DEPTH_MAX + 1);
+    let (mut parent, mut at) = (None, None);
+    for name in names {
+        if let Some(above) = at.take() {
+            let above: &String = &above;
+            let id = table::unique(tables, tenant, Group::TABLE, BY_PLACE, above.as_bytes())?;
+            let Some(id) = id else { return Ok(None) };
+            parent = Some(GroupId::from_bytes(id));
+        }
+        if name.is_empty() {
+            return Ok(None);
+        }
+        at = Some(place(parent, name));
+    }
+    Ok(at)
+}
+
 /// A live group of whichever tenant a principal is at home in, for its rights only.
 pub(crate) fn authority(
     tables: &impl Tables,

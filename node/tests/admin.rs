@@ -23,6 +23,8 @@ mod conditions;
 mod crud;
 #[path = "admin/delegation.rs"]
 mod delegation;
+#[path = "admin/groups.rs"]
+mod groups;
 #[path = "admin/history.rs"]
 mod history;
 #[path = "admin/idempotency.rs"]

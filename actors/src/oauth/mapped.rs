@@ -5,7 +5,7 @@
 use identity::{
     client_scopes::{
         Place,
-        claims::{at, audiences, needs_user},
+        claims::{About, about, at, audiences, needs_user},
     },
     grants::Issued,
     id::TenantId,
@@ -29,7 +29,7 @@ use crate::{
 pub(super) struct Mapped<'a> {
     snapshot: &'a TenantSnapshot,
     issued: &'a Issued,
-    user: Option<User>,
+    about: Option<About>,
 }
 
 /// A token's own claims, and what is added to them; no name is in both, because no mapper sets a
@@ -52,14 +52,18 @@ pub(super) fn of<'a>(
     snapshot: &'a TenantSnapshot,
     issued: &'a Issued,
 ) -> Result<Mapped<'a>, Error> {
-    let user = match issued.user {
+    let about = match issued.user {
         Some(id) if needs_user(&snapshot.scopes, &issued.scopes) => {
             let reading = ctx.local();
-            table::record::<User>(&reading.view()?, tenant, id.bytes())?
+            let view = reading.view()?;
+            match table::record::<User>(&view, tenant, id.bytes())? {
+                Some(user) => Some(about(&view, tenant, &snapshot.scopes, &issued.scopes, user)?),
+                None => None,
+            }
         }
         Some(_) | None => None,
     };
-    Ok(Mapped { snapshot, issued, user })
+    Ok(Mapped { snapshot, issued, about })
 }
 
 impl Mapped<'_> {
@@ -95,8 +99,8 @@ impl Mapped<'_> {
         claims: &C,
         (place, kind): (Place, TokenType),
     ) -> Result<String, SignFailed> {
-        let Self { snapshot, issued, user } = self;
-        let added = at(&snapshot.scopes, &issued.scopes, place, user.as_ref());
+        let Self { snapshot, issued, about } = self;
+        let added = at(&snapshot.scopes, &issued.scopes, place, about.as_ref());
         if added.is_empty() {
             key.sign(claims, kind)
         } else {

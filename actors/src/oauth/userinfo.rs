@@ -31,8 +31,9 @@ pub async fn claims(
             let mut claims = claims::userinfo(&user, &scopes);
             let snapshot = ctx.tenant(tenant).await?;
             if let Value::Object(claims) = &mut claims {
-                let known = &snapshot.scopes;
-                for (name, value) in mapped::at(known, &scopes, Place::Userinfo, Some(&user)) {
+                let (known, reading) = (&snapshot.scopes, ctx.local());
+                let about = mapped::about(&reading.view()?, tenant, known, &scopes, user)?;
+                for (name, value) in mapped::at(known, &scopes, Place::Userinfo, Some(&about)) {
                     claims.entry(name).or_insert(value);
                 }
             }

@@ -10,8 +10,8 @@ use crate::{
     id::ClientScopeId,
     name,
     outcome::{Outcome, Rejection, Stop},
+    profiles::schema,
     table::{Record, Span, TablesMut},
-    users,
 };
 
 /// Claims that say who somebody is, for whom a token is, or what may be done with it (RFC 7519,
@@ -165,13 +165,18 @@ impl Mapper {
             Source::FixedText(text) if text.len() > TEXT_MAX => {
                 no("fixed_text", "must be at most 1024 bytes")
             }
-            Source::UserAttribute(_) | Source::FixedText(_) => Ok(()),
+            Source::UserAttribute(_)
+            | Source::FixedText(_)
+            | Source::UserRoles
+            | Source::UserGroups => Ok(()),
         }
     }
 }
 
 fn known(attribute: &str) -> bool {
-    matches!(attribute, "username" | "email") || users::PROFILE_CLAIMS.contains(&attribute)
+    matches!(attribute, "username" | "email")
+        || schema::is_standard(attribute)
+        || schema::is_name(attribute)
 }
 
 fn visible(text: &str, len_max: usize) -> bool {

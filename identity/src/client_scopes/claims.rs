@@ -7,29 +7,84 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{ClientScope, Place, Source};
-use crate::{clients::Client, users::User};
+use super::{ClientScope, LISTED_MAX, Mapper, Place, Source};
+use crate::{
+    authorize::{Holder as _, effective},
+    clients::Client,
+    fault::Fault,
+    groups,
+    id::TenantId,
+    table::Tables,
+    users::User,
+};
 
-/// The claims that go to a place, with these scopes; `user` is none for a client's own token.
+/// Whom claims are about, with what they hold as far as the mappers ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    user: User,
+    roles: BTreeSet<String>,
+    groups: BTreeSet<String>,
+}
+
+/// Reads what the mappers of these scopes need to know of a user.
+///
+/// # Errors
+/// Faults only.
+pub fn about(
+    tables: &impl Tables,
+    tenant: TenantId,
+    known: &[ClientScope],
+    granted: &BTreeSet<String>,
+    user: User,
+) -> Result<About, Fault> {
+    let needs = |source: &Source| mappers(known, granted).any(|mapper| mapper.source == *source);
+    let (mut roles, mut paths) = (BTreeSet::new(), BTreeSet::new());
+    if needs(&Source::UserRoles) {
+        effective::walk(tables, tenant, &user.assigned(), |_, role| {
+            roles.insert(role.name.clone());
+        })?;
+    }
+    if needs(&Source::UserGroups) {
+        for id in &user.groups {
+            paths.extend(groups::path(tables, tenant, *id)?);
+        }
+    }
+    Ok(About { user, roles, groups: paths })
+}
+
+/// The claims that go to a place, with these scopes; `about` is none for a client's own token.
 pub fn at<'a>(
     known: impl IntoIterator<Item = &'a ClientScope>,
     granted: &BTreeSet<String>,
     place: Place,
-    user: Option<&User>,
+    about: Option<&About>,
 ) -> Map<String, Value> {
     let mut claims = Map::new();
-    for scope in known.into_iter().filter(|scope| granted.contains(&scope.name)) {
-        for mapper in scope.mappers.iter().filter(|mapper| mapper.places.contains(&place)) {
-            let value = match &mapper.source {
-                Source::FixedText(text) => Some(text.clone()),
-                Source::UserAttribute(name) => user.and_then(|user| attribute(user, name)),
-            };
-            if let Some(value) = value {
-                claims.entry(mapper.claim.clone()).or_insert(Value::String(value));
+    for mapper in mappers(known, granted).filter(|mapper| mapper.places.contains(&place)) {
+        let value = match &mapper.source {
+            Source::FixedText(text) => Some(Value::String(text.clone())),
+            Source::UserAttribute(name) => {
+                about.and_then(|about| attribute(&about.user, name)).map(Value::String)
             }
+            Source::UserRoles => about.map(|about| list(&about.roles)),
+            Source::UserGroups => about.map(|about| list(&about.groups)),
+        };
+        if let Some(value) = value {
+            claims.entry(mapper.claim.clone()).or_insert(value);
         }
     }
     claims
+}
+
+fn list(names: &BTreeSet<String>) -> Value {
+    names.iter().take(LISTED_MAX).cloned().map(Value::String).collect()
+}
+
+fn mappers<'a>(
+    known: impl IntoIterator<Item = &'a ClientScope>,
+    granted: &BTreeSet<String>,
+) -> impl Iterator<Item = &'a Mapper> {
+    known.into_iter().filter(|scope| granted.contains(&scope.name)).flat_map(|scope| &scope.mappers)
 }
 
 /// Whether anything that goes to a place needs the user.
@@ -37,11 +92,10 @@ pub fn needs_user<'a>(
     known: impl IntoIterator<Item = &'a ClientScope>,
     granted: &BTreeSet<String>,
 ) -> bool {
-    let mut mappers = known
-        .into_iter()
-        .filter(|scope| granted.contains(&scope.name))
-        .flat_map(|scope| &scope.mappers);
-    mappers.any(|mapper| matches!(mapper.source, Source::UserAttribute(_)))
+    mappers(known, granted).any(|mapper| match mapper.source {
+        Source::UserAttribute(_) | Source::UserRoles | Source::UserGroups => true,
+        Source::FixedText(_) => false,
+    })
 }
 
 /// What a client gets whether it asks or not: the default scopes among its own.

@@ -8,9 +8,11 @@ use identity::{
     client_scopes::{self, ClientScope, Mapper, Place, SCOPES_MAX, Settings, Source, claims},
     clients::Client,
     command::Command,
-    id::ClientScopeId,
+    groups,
+    id::{ClientScopeId, GroupId, RoleId},
     outcome::{Outcome, Rejection},
     principal::Principal,
+    roles::{self, Change},
     users::User,
 };
 use serde_json::json;
@@ -132,7 +134,9 @@ fn what_is_added_follows_the_granted_scopes_and_the_user() {
     let known = all(&world);
     let granted: BTreeSet<String> = ["orders".to_owned(), "openid".to_owned()].into();
     let bob: User = world.record(ACME, BOB.bytes()).unwrap();
-    let added = claims::at(&known, &granted, Place::IdToken, Some(&bob));
+    let tables = world.tables.opened(ACME);
+    let about = claims::about(&tables, ACME, &known, &granted, bob).unwrap();
+    let added = claims::at(&known, &granted, Place::IdToken, Some(&about));
     // Nothing is said of an attribute that he does not have.
     let expected = json!({ "plan": "gold", "mail": "bob@example.org" });
     assert_eq!(serde_json::Value::Object(added), expected);
@@ -140,7 +144,7 @@ fn what_is_added_follows_the_granted_scopes_and_the_user() {
     assert_eq!(serde_json::Value::Object(service), json!({ "plan": "gold" }));
     assert!(claims::needs_user(&known, &granted));
     let other: BTreeSet<String> = ["openid".to_owned()].into();
-    assert!(claims::at(&known, &other, Place::IdToken, Some(&bob)).is_empty());
+    assert!(claims::at(&known, &other, Place::IdToken, Some(&about)).is_empty());
     assert!(!claims::needs_user(&known, &other));
 
     let orders: BTreeSet<&str> = ["https://orders.example"].into();
@@ -159,4 +163,70 @@ fn a_default_scope_is_for_clients_that_have_it() {
     let web: Client = world.record(ACME, WEB.bytes()).unwrap();
     let given: Vec<String> = claims::defaults(&all(&world), &web).collect();
     assert_eq!(given, ["read"]);
+}
+
+#[test]
+fn what_a_user_holds_is_listed_by_name_with_all_that_comes_of_it() {
+    let mut world = World::ready();
+    let root = operator();
+    let (inner, outer, of_group) = (role(1), role(2), role(3));
+    for (id, name, composites) in [
+        (inner, "approver", BTreeSet::new()),
+        (outer, "manager", [inner].into()),
+        (of_group, "seller", BTreeSet::new()),
+    ] {
+        let settings = roles::Settings {
+            name: name.into(),
+            description: String::new(),
+            permissions: BTreeSet::new(),
+            composites,
+        };
+        world.done(root, ACME, Command::Roles(roles::Command::Create { id, settings }));
+    }
+    let (sales, europe) = (group(1), group(2));
+    for (id, name, parent, of) in [
+        (sales, "sales", None, [of_group].into()),
+        (europe, "Europe", Some(sales), BTreeSet::new()),
+    ] {
+        let (name, description) = (name.into(), String::new());
+        let settings = groups::Settings { name, description, parent, roles: of };
+        world.done(root, ACME, Command::Groups(groups::Command::Create { id, settings }));
+    }
+    let join = groups::Command::Members { id: europe, change: Change::Add([BOB].into()) };
+    world.done(root, ACME, Command::Groups(join));
+    let held = Change::Add([outer].into());
+    world.done(root, ACME, Command::Roles(roles::Command::OfUser { user: BOB, change: held }));
+
+    let places: BTreeSet<Place> = [Place::AccessToken].into();
+    let mapper =
+        |claim: &str, source| Mapper { claim: claim.into(), source, places: places.clone() };
+    let mappers = vec![mapper("roles", Source::UserRoles), mapper("teams", Source::UserGroups)];
+    world.done(root, ACME, create(1, Settings { mappers, ..settings("rights") }));
+    let known = all(&world);
+    let granted: BTreeSet<String> = ["rights".to_owned()].into();
+    let told = |world: &World| {
+        let tables = world.tables.opened(ACME);
+        let bob: User = world.record(ACME, BOB.bytes()).unwrap();
+        let about = claims::about(&tables, ACME, &known, &granted, bob).unwrap();
+        serde_json::Value::Object(claims::at(&known, &granted, Place::AccessToken, Some(&about)))
+    };
+    let expected = json!({
+        "roles": ["approver", "manager", "seller"], "teams": ["/sales/Europe"],
+    });
+    assert_eq!(told(&world), expected);
+    assert!(claims::needs_user(&known, &granted));
+    assert!(claims::at(&known, &granted, Place::AccessToken, None).is_empty(), "a client's own");
+    let delete = roles::Command::Delete { id: inner, expected: None };
+    world.done(root, ACME, Command::Roles(delete));
+    let leave = groups::Command::Members { id: europe, change: Change::Remove(BOB) };
+    world.done(root, ACME, Command::Groups(leave));
+    assert_eq!(told(&world), json!({ "roles": ["manager"], "teams": [] }));
+}
+
+fn role(number: u8) -> RoleId {
+    RoleId::from_bytes([0x50 + number; 16])
+}
+
+fn group(number: u8) -> GroupId {
+    GroupId::from_bytes([0x60 + number; 16])
 }

@@ -266,3 +266,26 @@ fn many_are_put_in_at_once_or_none() {
     let expected = Outcome::Written { id: MINE.bytes(), revision: before.revision };
     assert_eq!(outcome, expected);
 }
+
+#[test]
+fn a_path_is_walked_down_whatever_the_case_of_its_letters() {
+    let mut world = World::ready();
+    let named =
+        |name: &str, parent| groups::Settings { name: name.into(), ..settings(TEAM, parent, None) };
+    for (id, settings) in [(ABOVE, named("Sales", None)), (TEAM, named("Europe", Some(ABOVE)))] {
+        let make = groups::Command::Create { id, settings };
+        world.done(root(), ACME, Command::Groups(make));
+    }
+    let tables = world.tables.opened(ACME);
+    let at = |path: &str| groups::place_at(&tables, ACME, path).unwrap();
+    assert_eq!(at("/sales"), Some(groups::place(None, "sales")));
+    assert_eq!(at("/SALES/europe"), Some(groups::place(Some(ABOVE), "europe")));
+    assert_eq!(at("/sales/new"), Some(groups::place(Some(ABOVE), "new")), "where one would be");
+    let deep = "/x".repeat(20);
+    for none in ["", "/", "sales", "//", "/sales/", "/sales//europe", "/other/europe", &deep] {
+        assert_eq!(at(none), None, "{none}");
+    }
+    let path = |id| groups::path(&tables, ACME, id).unwrap();
+    assert_eq!(path(TEAM).as_deref(), Some("/Sales/Europe"));
+    assert_eq!(path(MINE), None);
+}

@@ -46,6 +46,17 @@ fn scope() -> ClientScope {
     ClientScope { revision: 2, deleted_at_ms: Some(AT + 1), updated_at_ms: AT + 1, ..new }
 }
 
+/// With what users hold.
+fn scope_of_lists() -> ClientScope {
+    let mapper = |claim: &str, source| Mapper {
+        claim: claim.into(),
+        source,
+        places: [Place::Userinfo].into(),
+    };
+    let mappers = vec![mapper("roles", Source::UserRoles), mapper("teams", Source::UserGroups)];
+    ClientScope { mappers, ..scope() }
+}
+
 pub(crate) fn scope_commands() -> Vec<Command> {
     let (id, settings) = (SCOPE, scope_settings());
     let commands = [
@@ -93,6 +104,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         older("client-2-password", Client { grant_types, ..client_2() }),
         older("client-2-public", Client::from(ClientV2::from(public.clone()))),
         sample("client-scope", scope()),
+        sample("client-scope-lists", scope_of_lists()),
         older("client-3", Client { ended_until_ms: None, ..client() }),
         older("client-3-public", public.clone()),
         older("client-3-sender-bound", Client { refresh: bound, ..public.clone() }),

@@ -29,7 +29,11 @@ async fn licensed(platform: &Api, license: Value) -> String {
 }
 
 /// A hundred at once: how many were made, and what the others were told.
-async fn hundred(platform: &Api, path: &str, body: impl Fn(&str) -> Value) -> (usize, Vec<Value>) {
+pub(crate) async fn hundred(
+    platform: &Api,
+    path: &str,
+    body: impl Fn(&str) -> Value,
+) -> (usize, Vec<Value>) {
     let tasks: Vec<_> = (0..100)
         .map(|_| {
             let (api, path, body) = (platform.clone(), path.to_owned(), body(&unique("one-of")));

@@ -36,11 +36,7 @@ async fn with_orders(default: bool) -> TestNode {
     });
     administer(&node, Method::POST, "/client-scopes", &scope).await;
     for client_id in ["web-demo", "service-demo"] {
-        let filter = format!("/clients?filter=client_id%20eq%20%22{client_id}%22");
-        let found = administer(&node, Method::GET, &filter, &json!({})).await.json();
-        let path = format!("/clients/{}", found["items"][0]["id"].as_str().unwrap());
-        let scopes = json!({ "scopes": ["read", "write", "orders"] });
-        administer(&node, Method::PATCH, &path, &scopes).await;
+        allow(&node, client_id, "orders").await;
     }
     node
 }
@@ -109,4 +105,51 @@ async fn a_default_scope_comes_without_being_asked_for_and_a_change_is_seen_at_o
     let tokens = signed_in(&node, "openid orders").await;
     assert_eq!(tokens.json()["scope"], "openid orders", "it is only a name now");
     assert!(login::claims(&tokens.text("access_token")).get("plan").is_none());
+}
+
+#[tokio::test]
+async fn roles_and_groups_of_a_person_are_where_the_mappers_put_them() {
+    let node = support::start(Content::Demo);
+    let of = |answer: Answer| answer.text("id");
+    let inner = of(administer(&node, Method::POST, "/roles", &json!({ "name": "payer" })).await);
+    let role = json!({ "name": "buyer", "composites": [inner] });
+    let role = of(administer(&node, Method::POST, "/roles", &role).await);
+    let top = of(administer(&node, Method::POST, "/groups", &json!({ "name": "sales" })).await);
+    let group = json!({ "name": "Europe", "parent_id": top, "roles": [role] });
+    let group = of(administer(&node, Method::POST, "/groups", &group).await);
+    let filter = "/users?filter=username%20eq%20%22alice%22";
+    let alice = administer(&node, Method::GET, filter, &json!({})).await.json();
+    let users = json!({ "users": [alice["items"][0]["id"]] });
+    administer(&node, Method::POST, &format!("/groups/{group}/members"), &users).await;
+    let scope = json!({ "name": "rights", "mappers": [
+        { "claim": "roles", "user_list": "roles",
+          "places": ["id_token", "access_token", "userinfo"] },
+        { "claim": "teams", "user_list": "groups", "places": ["access_token", "userinfo"] },
+    ]});
+    let made = administer(&node, Method::POST, "/client-scopes", &scope).await.json();
+    assert_eq!(made["mappers"], scope["mappers"]);
+    allow(&node, "web-demo", "rights").await;
+
+    let tokens = signed_in(&node, "openid rights").await;
+    let (roles, teams) = (json!(["buyer", "payer"]), json!(["/sales/Europe"]));
+    let access = login::claims(&tokens.text("access_token"));
+    assert_eq!((&access["roles"], &access["teams"]), (&roles, &teams));
+    let id = login::claims(&tokens.text("id_token"));
+    assert_eq!((&id["roles"], id.get("teams")), (&roles, None));
+    let told = login::userinfo(&node, &tokens.text("access_token")).await.json();
+    assert_eq!((&told["roles"], &told["teams"]), (&roles, &teams));
+
+    // What is taken away is gone from the next answer.
+    administer(&node, Method::DELETE, &format!("/roles/{inner}"), &json!({})).await;
+    let told = login::userinfo(&node, &tokens.text("access_token")).await.json();
+    assert_eq!(told["roles"], json!(["buyer"]));
+}
+
+/// Lets a client ask for one more scope.
+async fn allow(node: &TestNode, client_id: &str, scope: &str) {
+    let filter = format!("/clients?filter=client_id%20eq%20%22{client_id}%22");
+    let found = administer(node, Method::GET, &filter, &json!({})).await.json();
+    let path = format!("/clients/{}", found["items"][0]["id"].as_str().unwrap());
+    let scopes = json!({ "scopes": ["read", "write", scope] });
+    administer(node, Method::PATCH, &path, &scopes).await;
 }

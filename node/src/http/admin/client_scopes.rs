@@ -51,7 +51,18 @@ pub struct Input {
     audiences: BTreeSet<String>,
 }
 
-/// One claim: from exactly one of `user_attribute` and `fixed_text`.
+/// What a user holds, as a list of names.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ClaimList)]
+pub enum Listed {
+    /// Names of roles, those through composites and groups too.
+    Roles,
+    /// Paths of groups, as `/sales/europe`.
+    Groups,
+}
+
+/// One claim: from exactly one of `user_attribute`, `fixed_text` and `user_list`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ClaimMapper)]
@@ -64,6 +75,9 @@ pub struct MapperInput {
     /// The same text for everybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fixed_text: Option<String>,
+    /// What the user holds: at most 200 names, the first in their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_list: Option<Listed>,
     /// Where the claim goes.
     #[schema(schema_with = places)]
     places: BTreeSet<Target>,
@@ -100,11 +114,13 @@ pub struct View {
 impl From<Mapper> for MapperInput {
     fn from(mapper: Mapper) -> Self {
         let Mapper { claim, source, places } = mapper;
-        let (user_attribute, fixed_text) = match source {
-            Source::UserAttribute(name) => (Some(name), None),
-            Source::FixedText(text) => (None, Some(text)),
+        let (user_attribute, fixed_text, user_list) = match source {
+            Source::UserAttribute(name) => (Some(name), None, None),
+            Source::FixedText(text) => (None, Some(text), None),
+            Source::UserRoles => (None, None, Some(Listed::Roles)),
+            Source::UserGroups => (None, None, Some(Listed::Groups)),
         };
-        Self { claim, user_attribute, fixed_text, places }
+        Self { claim, user_attribute, fixed_text, user_list, places }
     }
 }
 
@@ -112,12 +128,15 @@ impl Input {
     fn settings(self) -> Result<Settings, Rejection> {
         let mut mappers = Vec::with_capacity(self.mappers.len());
         for (number, mapper) in self.mappers.into_iter().enumerate() {
-            let MapperInput { claim, user_attribute, fixed_text, places } = mapper;
-            let source = match (user_attribute, fixed_text) {
-                (Some(name), None) => Source::UserAttribute(name),
-                (None, Some(text)) => Source::FixedText(text),
-                (Some(_), Some(_)) | (None, None) => {
-                    let reason = "must have exactly one of user_attribute and fixed_text";
+            let MapperInput { claim, user_attribute, fixed_text, user_list, places } = mapper;
+            let source = match (user_attribute, fixed_text, user_list) {
+                (Some(name), None, None) => Source::UserAttribute(name),
+                (None, Some(text), None) => Source::FixedText(text),
+                (None, None, Some(Listed::Roles)) => Source::UserRoles,
+                (None, None, Some(Listed::Groups)) => Source::UserGroups,
+                _ => {
+                    let reason =
+                        "must have exactly one of user_attribute, fixed_text and user_list";
                     return Err(Rejection::invalid(format!("/mappers/{number}"), reason));
                 }
             };

@@ -12,11 +12,11 @@ use identity::{
     authorize::Permission,
     command::Command,
     groups::{self, Group, Settings},
-    id::{GroupId, RoleId, UserId},
+    id::{GroupId, RoleId, TenantId, UserId},
     outcome::{Rejection, Reply},
     roles::Change,
     stamp::Placement,
-    table::Record as _,
+    table::{Record as _, Tables},
     users::{self as people, User},
 };
 use serde::{Deserialize, Serialize};
@@ -26,10 +26,11 @@ use crate::{
     http::{
         admin::{
             Asking, Caller, Done, Resource, Routes,
-            answer::{self, Kind},
+            answer::{self, Kind as Answered},
             body::JsonText,
             caller::{Read, Write},
             describe::{self, Operation},
+            filter::{Filter, Kind},
             list::{self, Query},
             named,
             operations::{Attempt, Id},
@@ -38,7 +39,7 @@ use crate::{
             sets::{self, Last, Set},
             users::{self, Users},
         },
-        error::Failure,
+        error::{Class, Failure},
     },
     telemetry::timestamp::Rfc3339,
 };
@@ -87,6 +88,9 @@ pub struct View {
     revision: u64,
 }
 
+/// What a filter calls the names from the top, each after a `/`.
+const PATH: &str = "path";
+
 const BY_PLACE: Column = Column { table: Group::TABLE, index: groups::BY_PLACE, unique: true };
 const BY_PARENT: Column = Column { table: Group::TABLE, index: groups::BY_PARENT, unique: false };
 const OF_GROUP: Column = Column { table: User::TABLE, index: people::BY_GROUP, unique: false };
@@ -101,12 +105,20 @@ impl Resource for Groups {
     const WRITE: Permission = groups::WRITE;
     const RESTORABLE: bool = true;
     const ORDER: Column = BY_PLACE;
-    const ATTRIBUTES: &'static [Attribute] = &[Attribute {
-        name: "parent_id",
-        column: BY_PARENT,
-        comparisons: Comparisons::Equal,
-        canonical: str::to_ascii_lowercase,
-    }];
+    const ATTRIBUTES: &'static [Attribute] = &[
+        Attribute {
+            name: "parent_id",
+            column: BY_PARENT,
+            comparisons: Comparisons::Equal,
+            canonical: str::to_ascii_lowercase,
+        },
+        Attribute {
+            name: PATH,
+            column: BY_PLACE,
+            comparisons: Comparisons::Equal,
+            canonical: str::to_owned,
+        },
+    ];
 
     type Record = Group;
     type Input = Input;
@@ -133,6 +145,31 @@ impl Resource for Groups {
             updated_at: Rfc3339(group.updated_at_ms).to_string(),
             revision: group.revision,
         }
+    }
+
+    /// A path is walked down to the place that the index knows; nothing is at one that is none.
+    fn resolved(
+        tables: &impl Tables,
+        tenant: TenantId,
+        filter: &Filter,
+    ) -> Result<Filter, Failure> {
+        let mut filter = filter.clone();
+        let alone = filter.single().is_some();
+        for comparison in filter.alternatives.iter_mut().flatten() {
+            if comparison.name != PATH {
+                continue;
+            }
+            if !alone {
+                return Err(Failure::new(Class::INVALID_REQUEST)
+                    .detail("the filter cannot be answered")
+                    .field("filter", "compares path alone"));
+            }
+            if comparison.kind == Kind::Equal {
+                let place = groups::place_at(tables, tenant, &comparison.text);
+                comparison.text = place.map_err(Error::from)?.unwrap_or_default();
+            }
+        }
+        Ok(filter)
     }
 
     async fn create(asking: Asking, input: Input) -> Result<Done, Error> {
@@ -233,7 +270,7 @@ async fn add_members(
     let group = attempt.before::<Groups>(&caller, id)?;
     let command = groups::Command::Members { id: group.id, change: Change::Add(users) };
     let reply = propose(attempt.asking(&caller, body.bytes()), command).await?;
-    answer::written::<Groups, _>(&caller, &Done::of(&reply)?, Kind::Changed)
+    answer::written::<Groups, _>(&caller, &Done::of(&reply)?, Answered::Changed)
 }
 
 /// `DELETE …/groups/{id}/members/{user_id}`.

@@ -229,19 +229,23 @@ pub fn answer<R: Resource>(
 ) -> Result<Response, Failure> {
     let (ctx, tenant) = (caller.ctx(), caller.tenant());
     let (filter, sort) = (query.text.as_str(), query.sort.as_str());
+    let reading = caller.reading();
+    let view = reading.view()?;
+    let resolved = match &query.filter {
+        Some(filter) => Some(R::resolved(&view, tenant, filter)?),
+        None => None,
+    };
     let (filter, walks) = if query.deleted {
         ("deleted eq true", vec![Walk::deleted::<R>()])
     } else {
         let sort = (!sort.is_empty()).then_some(sort);
-        (filter, walk::plan::<R>(query.filter.as_ref(), sort)?)
+        (filter, walk::plan::<R>(resolved.as_ref(), sort)?)
     };
     let scope = Scope { tenant, resource: R::NAME, filter, sort };
     let after = match &query.cursor {
         Some(cursor) => Some(Position::open(ctx, &scope, cursor)?),
         None => None,
     };
-    let reading = caller.reading();
-    let view = reading.view()?;
     let total = match query.count {
         Some(most) => Some(total::<R>(&view, tenant, &walks, most)?),
         None => None,

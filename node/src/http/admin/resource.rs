@@ -17,6 +17,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::http::{admin::filter::Filter, error::Failure};
+
 /// Where a resource's paths begin, and so which tenant a request addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -175,6 +177,19 @@ pub trait Resource: Send + Sync + 'static {
         id: [u8; 16],
     ) -> Result<Option<Self::Record>, Error> {
         Ok(table::record(tables, Self::home(tenant, id), id)?)
+    }
+
+    /// A filter as its indexes can answer it, where that takes a look at what there is.
+    ///
+    /// # Errors
+    /// [`Class::INVALID_REQUEST`](crate::http::error::Class::INVALID_REQUEST) for one that cannot
+    /// be.
+    fn resolved(
+        _tables: &impl Tables,
+        _tenant: TenantId,
+        filter: &Filter,
+    ) -> Result<Filter, Failure> {
+        Ok(filter.clone())
     }
 
     /// Those that the product makes itself and that are stored nowhere, each with its text in the
