@@ -4,10 +4,12 @@
 //! Slices never touch the audit trail, history or outbox: whatever they write through here is
 //! recorded. Invariant: a record's revision moves by one with every write.
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 
 use crate::{
-    authorize,
+    authorize::{self, Held},
     codec::{self, Persisted},
     event::{HistoryRow, Target},
     fault::Fault,
@@ -45,6 +47,8 @@ pub struct Applying<'a, T> {
     pub(crate) detail: String,
     /// Before which log index the outbox goes.
     pub(crate) outbox_before: Option<u64>,
+    /// What who asks held when the command began, once somebody asked for it.
+    pub(crate) held: OnceCell<Held>,
 }
 
 impl<'a, T> Applying<'a, T> {
@@ -66,6 +70,7 @@ impl<'a, T> Applying<'a, T> {
             target: None,
             detail: String::new(),
             outbox_before: None,
+            held: OnceCell::new(),
         }
     }
 }

@@ -39,9 +39,9 @@ pub const DEPTH_MAX: usize = 16;
 /// Most groups below one that is moved.
 pub const MOVED_MAX: usize = 200;
 /// Most users that one command puts into a group.
-pub const MEMBERS_MAX: usize = 100;
+pub const MEMBERS_MAX: usize = 50;
 /// Most groups that a user names.
-pub const PER_USER_MAX: usize = 200;
+pub const PER_USER_MAX: usize = 100;
 
 /// A group of users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,6 +33,8 @@ pub const BY_NAME: u8 = 1;
 /// List of roles by the permissions they name.
 pub const BY_PERMISSION: u8 = 2;
 
+/// Most roles of one tenant, besides those that are built in.
+pub const ROLES_MAX: usize = 1_000;
 /// Most permissions that a role names.
 pub const PERMISSIONS_MAX: usize = 300;
 /// Most roles that a role names.

@@ -40,9 +40,11 @@ impl<T: TablesMut> Applying<'_, T> {
         let theirs = self.held_by(after)?;
         // Taking something away from what is too much already is no way to more of it.
         if theirs.unknown() && !self.held_by(before)?.unknown() {
-            return Err(
-                Rejection::invalid(field, "would lead to more than 500 roles or groups").into()
-            );
+            return Err(Rejection::invalid(
+                field,
+                "would lead to more roles or groups than there can be",
+            )
+            .into());
         }
         self.require_covered(&theirs)
     }
@@ -60,9 +62,18 @@ impl<T: TablesMut> Applying<'_, T> {
         if self.draft.principal == Principal::System || *theirs == Held::default() {
             return Ok(());
         }
-        match held(self.tables, &self.draft.principal)?.lacks(theirs) {
+        match self.own()?.lacks(theirs) {
             Some(missing) => Err(Rejection::Denied(missing).into()),
             None => Ok(()),
         }
+    }
+
+    /// What who asks held when the command began: many may be compared with it.
+    fn own(&self) -> Result<&Held, Fault> {
+        if let Some(own) = self.held.get() {
+            return Ok(own);
+        }
+        let own = held(self.tables, &self.draft.principal)?;
+        Ok(self.held.get_or_init(|| own))
     }
 }

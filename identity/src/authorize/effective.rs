@@ -1,8 +1,9 @@
 //! What roles confer: one walk, from what is assigned through composites, for decisions, for
 //! delegation and for showing where a right comes from.
 //!
-//! Every walk is bounded. Roles and groups that are deleted or never were confer nothing. Rows are
-//! read through [`Tables::authority`], because a principal may act outside its own tenant.
+//! Every walk is bounded by what a tenant can hold. Roles and groups that are deleted or never were
+//! confer nothing. Rows are read through [`Tables::authority`], because a principal may act outside
+//! its own tenant.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -15,10 +16,11 @@ use crate::{
     table::Tables,
 };
 
-/// Most roles that one walk looks at.
-pub const ROLES_MAX: usize = 500;
-/// Most groups that one walk looks at.
-pub const GROUPS_MAX: usize = 500;
+/// Most live roles that one walk looks at: as many as a tenant can have, so that nobody comes to
+/// hold more by what is put into a role below theirs.
+pub const ROLES_MAX: usize = roles::ROLES_MAX + roles::BUILT_IN.len();
+/// Most groups that one walk looks at: as many as a user can be in, all at the deepest place.
+pub const GROUPS_MAX: usize = groups::PER_USER_MAX * groups::DEPTH_MAX;
 
 /// What is assigned to somebody or something, before it is followed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,15 +75,16 @@ pub fn walk(
     let own = assigned.roles.iter().map(|role| (*role, Origin { assigned: *role, group: None }));
     let mut waiting: VecDeque<(RoleId, Origin)> = own.collect();
     let complete = climb(tables, tenant, assigned, &mut waiting)?;
+    let mut live = 0_usize;
     while let Some((id, origin)) = waiting.pop_front() {
-        if seen.contains(&id) {
+        if !seen.insert(id) {
             continue;
         }
-        if seen.len() == ROLES_MAX {
-            return Ok(false);
-        }
-        seen.insert(id);
         if let Some(role) = roles::authority(tables, tenant, id)? {
+            if live == ROLES_MAX {
+                return Ok(false);
+            }
+            live = live.saturating_add(1);
             each(&origin, &role);
             waiting.extend(role.composites.iter().map(|composite| (*composite, origin)));
         }

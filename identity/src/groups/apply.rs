@@ -188,7 +188,7 @@ fn members<T: TablesMut>(
     let group = find(at, id, None)?;
     match change {
         Change::Add(users) if users.len() > MEMBERS_MAX => {
-            return Err(Rejection::invalid("/users", "must be at most 100").into());
+            return Err(Rejection::invalid("/users", "must be at most 50").into());
         }
         Change::Add(users) => {
             for user in users {
@@ -214,9 +214,12 @@ fn join<T: TablesMut>(
             return Err(Rejection::invalid("/users", "names a user that does not exist").into());
         }
     };
-    let after = User { groups: change.of(&user.groups)?, ..user.clone() };
+    let mut after = User { groups: change.of(&user.groups)?, ..user.clone() };
     if after.groups.len() > PER_USER_MAX {
-        return Err(Rejection::invalid("/users", "names a user in 200 groups already").into());
+        after.groups = live(at, &after.groups)?;
+    }
+    if after.groups.len() > PER_USER_MAX {
+        return Err(Rejection::invalid("/users", "names a user in 100 groups already").into());
     }
     match change {
         // What they hold afterwards includes what they held: one look covers both. Who is a member
@@ -228,6 +231,20 @@ fn join<T: TablesMut>(
     }
     users::rewrite(at, &user, after);
     Ok(())
+}
+
+/// Those that were not deleted: the others make room where there is none.
+fn live<T: TablesMut>(
+    at: &Applying<'_, T>,
+    groups: &BTreeSet<GroupId>,
+) -> Result<BTreeSet<GroupId>, Fault> {
+    let mut live = BTreeSet::new();
+    for id in groups {
+        if at.record::<Group>(id.bytes())?.as_ref().is_some_and(Group::live) {
+            live.insert(*id);
+        }
+    }
+    Ok(live)
 }
 
 impl Settings {

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    ASSIGNED_MAX, BUILT_IN, BY_NAME, BY_PERMISSION, COMPOSITES_MAX, Command, PERMISSIONS_MAX, Role,
-    Settings, WRITE, get, is_built_in,
+    ASSIGNED_MAX, BUILT_IN, BY_NAME, BY_PERMISSION, COMPOSITES_MAX, Command, PERMISSIONS_MAX,
+    ROLES_MAX, Role, Settings, WRITE, get, is_built_in,
 };
 use crate::{
     applying::Applying,
@@ -16,7 +16,7 @@ use crate::{
     name,
     outcome::{Outcome, Rejection, Stop},
     permissions,
-    table::{Record, TablesMut},
+    table::{Record, Span, TablesMut},
     users,
 };
 
@@ -57,6 +57,7 @@ fn create<T: TablesMut>(
     if is_built_in(id) {
         return Err(Rejection::AlreadyExists("id".into()).into());
     }
+    require_room(at)?;
     let none = Role::new(id, String::new(), at.now_ms);
     let role = adopt(at, &none, settings)?;
     at.claim(Role::TABLE, BY_NAME, &canonical(&role.name), id.bytes(), "name")?;
@@ -130,6 +131,17 @@ pub(super) fn adopt<T: TablesMut>(
     }
     at.require_may_confer("/composites", before, &after)?;
     Ok(after)
+}
+
+/// Refuses one more than a tenant may have: whatever is put together out of them stays within what
+/// one walk looks at.
+pub(super) fn require_room<T: TablesMut>(at: &Applying<'_, T>) -> Result<(), Stop> {
+    let (table, index) = (Role::TABLE, BY_NAME);
+    let span = Span::Index { table, index, prefix: b"", after: None, unique: true };
+    if at.scan(span, ROLES_MAX)?.len() >= ROLES_MAX {
+        return Err(Rejection::invalid("/name", "a tenant has at most 1000 roles").into());
+    }
+    Ok(())
 }
 
 fn require_acyclic<T: TablesMut>(at: &Applying<'_, T>, role: &Role) -> Result<(), Stop> {

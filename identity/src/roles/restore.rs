@@ -3,7 +3,7 @@
 
 use super::{
     BY_NAME, Role, Settings, WRITE,
-    apply::{adopt, canonical},
+    apply::{adopt, canonical, require_room},
 };
 use crate::{
     applying::Applying,
@@ -21,6 +21,7 @@ impl Restorable for Role {
         at: &mut Applying<'_, T>,
         name: Option<&str>,
     ) -> Result<Self, Stop> {
+        require_room(at)?;
         let name = name.unwrap_or(&self.name).to_owned();
         let none = Self::new(self.id, String::new(), self.created_at_ms);
         let description = self.description.clone();

@@ -140,22 +140,21 @@ pub(crate) fn insert<T: TablesMut>(at: &mut Applying<'_, T>, user: User) -> Resu
 
 pub(super) fn index<T: TablesMut>(at: &mut Applying<'_, T>, user: &User, listed: bool) {
     let id = user.id.bytes();
-    let mut entry = |index: u8, text: &str| {
+    for (index, text) in entries(user) {
         if listed {
-            at.list(User::TABLE, index, text, id);
+            at.list(User::TABLE, index, &text, id);
         } else {
-            at.unlist(User::TABLE, index, text, id);
+            at.unlist(User::TABLE, index, &text, id);
         }
-    };
-    if let Some(email) = &user.email {
-        entry(BY_EMAIL, &email.to_ascii_lowercase());
     }
-    for role in &user.roles {
-        entry(BY_ROLE, &role.to_string());
-    }
-    for group in &user.groups {
-        entry(BY_GROUP, &group.to_string());
-    }
+}
+
+/// Where an account stands in the lists.
+fn entries(user: &User) -> BTreeSet<(u8, String)> {
+    let email = user.email.iter().map(|email| (BY_EMAIL, email.to_ascii_lowercase()));
+    let roles = user.roles.iter().map(|role| (BY_ROLE, role.to_string()));
+    let groups = user.groups.iter().map(|group| (BY_GROUP, group.to_string()));
+    email.chain(roles).chain(groups).collect()
 }
 
 /// Checks and takes over settings.
@@ -250,8 +249,14 @@ fn replace<T: TablesMut>(
 
 /// Writes an account and its place in the lists anew; its name stays as it is.
 pub(crate) fn rewrite<T: TablesMut>(at: &mut Applying<'_, T>, user: &User, after: User) -> Outcome {
-    index(at, user, false);
-    index(at, &after, true);
+    let (before, now) = (entries(user), entries(&after));
+    let id = user.id.bytes();
+    for (index, text) in before.difference(&now) {
+        at.unlist(User::TABLE, *index, text, id);
+    }
+    for (index, text) in now.difference(&before) {
+        at.list(User::TABLE, *index, text, id);
+    }
     at.update(user, after)
 }
 

@@ -1,6 +1,6 @@
 //! Tables in an ordered map, with one savepoint and a guard around the placement.
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use identity::{
     fault::Fault,
@@ -106,9 +106,15 @@ pub(crate) struct Memory {
     pub(crate) rows: Rows,
     placement: Option<TenantId>,
     savepoint: Option<Rows>,
+    /// Rows that were read one by one or written, in order.
+    pub(crate) touched: RefCell<Vec<(TenantId, Key)>>,
 }
 
 impl Memory {
+    fn touch(&self, tenant: TenantId, row: Row<'_>) {
+        self.touched.borrow_mut().push((tenant, Key::of(row)));
+    }
+
     fn outside(&self, tenant: TenantId, key: &Key) -> bool {
         let own = self.placement == Some(tenant);
         let exempt = tenant == TenantId::CLUSTER && key.of_mechanism();
@@ -136,6 +142,7 @@ impl Tables for Memory {
         if self.outside(tenant, &Key::of(row)) {
             return Err(Fault::new(format!("{row:?} of {tenant} is outside the placement")));
         }
+        self.touch(tenant, row);
         Ok(self.peek(tenant, row))
     }
 
@@ -163,6 +170,7 @@ impl Tables for Memory {
     }
 
     fn authority(&self, tenant: TenantId, row: Row<'_>) -> Result<Option<Vec<u8>>, Fault> {
+        self.touch(tenant, row);
         Ok(self.peek(tenant, row))
     }
 }
@@ -176,12 +184,14 @@ impl TablesMut for Memory {
     fn put(&mut self, tenant: TenantId, row: Row<'_>, value: Vec<u8>) {
         let key = Key::of(row);
         assert!(!self.outside(tenant, &key), "wrote {key:?} of {tenant} outside the placement");
+        self.touch(tenant, row);
         self.rows.insert((tenant, key), value);
     }
 
     fn delete(&mut self, tenant: TenantId, row: Row<'_>) {
         let key = Key::of(row);
         assert!(!self.outside(tenant, &key), "deleted {key:?} of {tenant} outside the placement");
+        self.touch(tenant, row);
         self.rows.remove(&(tenant, key));
     }
 

@@ -238,7 +238,7 @@ impl Set for OfGroup {
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UserIds {
-    /// At most 100.
+    /// At most 50.
     #[schema(value_type = Vec<uuid::Uuid>)]
     users: BTreeSet<UserId>,
 }
