@@ -122,6 +122,25 @@ pub async fn create_token(
     Ok((reply, shown))
 }
 
+/// Has another node lead; asked of the one that leads now.
+///
+/// # Errors
+/// As [`Context::write`]; [`Rejection::InUse`] where somebody else leads.
+pub async fn transfer_leader(ctx: &Context, asker: &Asker, node: u64) -> Result<Reply, Error> {
+    let leader = ctx.0.raft.cluster().leader;
+    if leader != Some(ctx.0.raft.node()) {
+        let who = leader.map_or_else(|| "nobody".to_owned(), |leader| format!("node {leader}"));
+        return Err(Rejection::InUse(format!("{who} leads: ask there")).into());
+    }
+    let command = Command::Members(members::Command::TransferLeader { node });
+    let (_, reply) = ctx.write(asker, Placement::Cluster, command).await?;
+    if leader != Some(node) {
+        let moved = ctx.0.raft.transfer_leader(node).await;
+        moved.map_err(|error| Error::Unavailable(error.to_string()))?;
+    }
+    Ok(reply)
+}
+
 /// Whether a stranger's token is worth listening to.
 ///
 /// # Errors

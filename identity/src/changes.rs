@@ -98,6 +98,7 @@ pub const CHANGES: &[Change] = &[
                mappers of roles and groups",
         feature_level: 1,
     },
+    Change { number: 23, date: "2026-11-26", what: "handing the lead over", feature_level: 1 },
 ];
 
 /// The highest feature level this program reads.

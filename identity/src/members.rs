@@ -99,7 +99,11 @@ fn word(field: &str, value: &str) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn address(field: &str, value: &str) -> Result<(), Rejection> {
+/// Where a node is reached: `host:port`, IPv6 addresses in brackets.
+///
+/// # Errors
+/// [`Rejection::Invalid`] at `field`.
+pub fn address(field: &str, value: &str) -> Result<(), Rejection> {
     let (host, port) = name::split_port(value);
     let digits = |port: &&str| port.chars().all(|c| c.is_ascii_digit());
     let port = port.filter(digits).and_then(|port| port.parse::<u16>().ok());
@@ -286,6 +290,11 @@ pub enum Command {
         /// What it says of itself.
         presence: Presence,
     },
+    /// Somebody wants another node to lead. Writes nothing but its audit event.
+    TransferLeader {
+        /// Which.
+        node: u64,
+    },
 }
 
 impl Command {
@@ -299,6 +308,7 @@ impl Command {
             Self::Remove { .. } => "members.remove",
             Self::SetSettings { .. } => "members.set_settings",
             Self::Announce { .. } => "members.announce",
+            Self::TransferLeader { .. } => "members.transfer_leader",
         }
     }
 }

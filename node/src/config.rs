@@ -5,6 +5,7 @@
 //! files below; the table of settings is `settings`. Invariant: a `Config` has passed every check.
 
 pub mod checks;
+pub mod cluster;
 pub mod dotenv;
 pub mod file;
 pub mod layers;
@@ -21,6 +22,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use actors::licenses::key::PublicKey;
 
 pub use self::{
+    cluster::{Cluster, Join},
     problem::{Invalid, Problem},
     secret::Secret,
     surroundings::Surroundings,
@@ -58,6 +60,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Target size of the replicated log in bytes.
     pub log_budget_bytes: u64,
+    /// The cluster port, if the node has one.
+    pub cluster: Option<Cluster>,
     /// Origin in serialized form, without a trailing slash; also the default tenant's issuer.
     pub external_url: ExternalUrl,
     /// Listeners and who stands in front of them.

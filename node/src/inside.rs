@@ -14,7 +14,7 @@ use std::{
 
 use actors::{
     Context,
-    context::Settings,
+    context::{OwnNode, Settings},
     demo,
     runtime::{fetcher, secret::Token},
     system::{self, System},
@@ -25,11 +25,12 @@ use zeroize::Zeroizing;
 
 use crate::{
     Interior,
-    config::{Config, Mode, RootSecret},
+    config::{self, Config, Mode, RootSecret},
     http::{
         self,
         health::{Condition, Reason},
     },
+    version::VERSION,
 };
 
 /// How often health asks the inside.
@@ -60,7 +61,7 @@ impl Inside {
                 refresh_token_lifetime_s: u32::try_from(config.lifetimes.refresh_token_s)
                     .unwrap_or(u32::MAX),
                 license_issuers: config.license_issuers.clone(),
-                node: None,
+                node: own_node(config),
             },
             root_secret,
             previous_root_secret: None,
@@ -69,7 +70,7 @@ impl Inside {
             hash_passes: config.passwords.iterations,
             log_budget_bytes: config.log_budget_bytes,
             egress: egress(config)?,
-            cluster: None,
+            cluster: config.cluster.as_ref().map(cluster),
         })
         .await?;
         if config.mode == Mode::Development
@@ -113,6 +114,25 @@ impl Inside {
         self.asking.abort();
         self.system.stop().await;
     }
+}
+
+/// What this node says of itself to others.
+fn own_node(config: &Config) -> Option<OwnNode> {
+    let cluster = config.cluster.as_ref()?;
+    Some(OwnNode {
+        name: config.node_name.clone(),
+        address: cluster.advertise.clone(),
+        zone: cluster.zone.clone(),
+        version: VERSION.to_owned(),
+    })
+}
+
+fn cluster(given: &config::Cluster) -> system::ClusterConfig {
+    let join = given.join.as_ref().map(|join| system::Join {
+        host: join.host.clone(),
+        token: join.token.expose().to_owned(),
+    });
+    system::ClusterConfig { bind: given.bind, join }
 }
 
 fn condition(ctx: &Context) -> Condition {

@@ -15,6 +15,8 @@ mod authorization;
 mod branding;
 #[path = "admin/changes.rs"]
 mod changes;
+#[path = "admin/cluster.rs"]
+mod cluster;
 #[path = "admin/command_line.rs"]
 mod command_line;
 #[path = "admin/conditions.rs"]

@@ -37,6 +37,7 @@ impl Command {
                 set_settings(at, *expected, *voters_min, preferred_zone.as_deref())
             }
             Self::Announce { node, presence } => announce(at, *node, presence),
+            Self::TransferLeader { node } => transfer_leader(at, *node),
         }
     }
 }
@@ -254,4 +255,13 @@ fn announce<T: TablesMut>(
     let Presence { name, address, zone, version, feature_level } = presence.clone();
     let after = Member { name, address, zone, version, feature_level, ..before.clone() };
     Ok(at.update(&before, after))
+}
+
+fn transfer_leader<T: TablesMut>(at: &mut Applying<'_, T>, node: u64) -> Result<Outcome, Stop> {
+    let member: Member = at.find(WRITE, member_id(node), None)?;
+    if member.role != Role::Voter {
+        return Err(Rejection::InUse("only a voter can lead".into()).into());
+    }
+    at.detail(format!("node={node}"));
+    Ok(Outcome::Done)
 }

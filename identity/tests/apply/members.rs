@@ -355,6 +355,18 @@ fn settings_are_written_over_what_was_read() {
 }
 
 #[test]
+fn the_lead_is_handed_to_voters_by_the_platform() {
+    let mut world = joined(2);
+    world.done(operator(), CLUSTER, set_role(3, Role::Learner));
+    let lead = |node| Command::Members(members::Command::TransferLeader { node });
+    assert_eq!(operates(&mut world, lead(2)), Ok(Outcome::Done));
+    assert_eq!(in_use(operates(&mut world, lead(3))), "only a voter can lead");
+    assert_eq!(operates(&mut world, lead(9)), Err(Rejection::NotFound));
+    let denied = Err(Rejection::Denied("cluster:write".into()));
+    assert_eq!(world.result(person(DEFAULT, ROOT, OWN), CLUSTER, lead(2)), denied);
+}
+
+#[test]
 fn only_the_key_of_a_member_that_was_not_removed_is_admitted() {
     let mut world = joined(1);
     let second = member(&world, 2);

@@ -116,6 +116,7 @@ labels!(label, LABELS, Command, {
     Command::Members(members::Command::Remove { .. }) => "members-remove",
     Command::Members(members::Command::SetSettings { .. }) => "members-set-settings",
     Command::Members(members::Command::Announce { .. }) => "members-announce",
+    Command::Members(members::Command::TransferLeader { .. }) => "members-transfer-leader",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",

@@ -94,6 +94,7 @@ pub(crate) fn commands() -> Vec<Command> {
             preferred_zone: Some("a".into()),
         },
         members::Command::Announce { node, presence },
+        members::Command::TransferLeader { node },
     ];
     let cluster = [
         cluster::Command::Initialize {

@@ -53,8 +53,14 @@ impl Api {
     ) -> Option<(&'a Operation, &'m ArgMatches)> {
         let (noun, matches) = matches.subcommand()?;
         let (verb, matches) = matches.subcommand()?;
-        let same = |operation: &&Operation| operation.noun == noun && operation.verb == verb;
-        Some((self.0.iter().find(same)?, matches))
+        let named = |verb: &str| {
+            self.0.iter().find(|operation| operation.noun == noun && operation.verb == verb)
+        };
+        if let Some(operation) = named(verb) {
+            return Some((operation, matches));
+        }
+        let (second, matches) = matches.subcommand()?;
+        Some((named(&format!("{verb}.{second}"))?, matches))
     }
 }
 
@@ -71,7 +77,7 @@ pub fn run(
         let (base, token) = credential::find(around, at).await?;
         let server = Server::new(&base, token)?;
         lookup::names(&api.0, operation, &mut request, &server).await?;
-        let shown = Shown::asked(matches);
+        let shown = Shown::asked(operation, matches);
         if operation.paged() {
             return pages(&server, request, matches.get_flag(ALL), &shown).await;
         }
@@ -112,16 +118,23 @@ pub struct Shown {
 }
 
 impl Shown {
-    fn asked(matches: &ArgMatches) -> Self {
+    fn asked(operation: &Operation, matches: &ArgMatches) -> Self {
         let format = matches.get_one::<String>(OUTPUT).map_or("", String::as_str);
-        let columns = matches.get_many::<String>(COLUMNS).into_iter().flatten();
-        Self { format: Format::of(format), columns: columns.cloned().collect() }
+        let columns: Vec<String> =
+            matches.get_many::<String>(COLUMNS).into_iter().flatten().cloned().collect();
+        let columns = if columns.is_empty() { operation.columns.clone() } else { columns };
+        Self { format: Format::of(format), columns }
     }
 
     fn one(&self, body: &Value) -> Exit {
-        // What answers all there is at once is a list too.
+        // What answers all there is at once is a list too; what it says besides, people read.
         let text = match body.get("items").and_then(Value::as_array) {
-            Some(items) => show::entries(items, self.format, &self.columns),
+            Some(items) => {
+                if self.format == Format::Table {
+                    show::besides(body).iter().for_each(|line| output::message(line));
+                }
+                show::entries(items, self.format, &self.columns)
+            }
             None => show::entry(body, self.format, &self.columns),
         };
         output::data(text.as_bytes())

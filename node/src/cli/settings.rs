@@ -15,6 +15,9 @@ pub struct ConfigurationFlags {
     /// TOML file to read instead of the usual places.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// What `vaultara cluster token create` printed; better in JOIN_TOKEN or JOIN_TOKEN_FILE.
+    #[arg(long, value_name = "TOKEN", help_heading = "Cluster")]
+    join_token: Option<String>,
     #[command(flatten)]
     settings: SettingFlags,
 }
@@ -23,7 +26,9 @@ impl ConfigurationFlags {
     /// What the flags ask of the configuration.
     pub fn into_request(self) -> Request {
         let mode = if self.dev { Mode::Development } else { Mode::Production };
-        Request { mode, file: self.config, flags: self.settings.0 }
+        let mut flags = self.settings.0;
+        flags.extend(self.join_token.map(|token| ("JOIN_TOKEN", token)));
+        Request { mode, file: self.config, flags }
     }
 }
 

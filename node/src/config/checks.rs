@@ -2,13 +2,13 @@
 //!
 //! All problems are collected before giving up. A rule that guards production names what to do.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{
     Archive, Config, Egress, ExternalUrl, Http, Invalid, Lifetimes, Loaded, LogFormat, Logs, Mode,
-    Passwords, Problem, RootSecret, Secret, Shutdown, Surroundings,
+    Passwords, Problem, RootSecret, Secret, Shutdown, Surroundings, cluster,
     layers::{Origin, Resolved, origin_of},
     settings::{EXAMPLE_SECRET, SETTINGS},
     value::{self, Value, loopback_host, loopback_origin},
@@ -18,13 +18,21 @@ use crate::config::{
 const DEVELOPMENT_SECRET_FILE: &str = "development-secret";
 
 /// Parsed values by setting name.
-struct Values(BTreeMap<&'static str, Value>);
+pub(super) struct Values(BTreeMap<&'static str, Value>);
 
 impl Values {
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name)? {
             Value::Text(text) => Some(text),
             Value::Number(_) | Value::Listen(_) | Value::Networks(_) | Value::Keys(_) => None,
+        }
+    }
+
+    /// A listening address that is not off.
+    pub(super) fn listen(&self, name: &str) -> Option<SocketAddr> {
+        match self.0.get(name)? {
+            Value::Listen(address) => *address,
+            Value::Text(_) | Value::Number(_) | Value::Networks(_) | Value::Keys(_) => None,
         }
     }
 
@@ -49,6 +57,7 @@ pub fn config(mode: Mode, around: &Surroundings, resolved: &Resolved) -> Result<
     require_secret(mode, resolved, &mut problems);
     check_issuer(&values, resolved, &mut problems);
     check_loopback(mode, &values, resolved, &mut problems);
+    cluster::check(&values, resolved, &mut problems);
     warn_of_open_management(mode, &values, &mut warnings);
     let logs = logs(&values, around, &mut problems);
     if !problems.is_empty() {
@@ -129,14 +138,12 @@ fn check_loopback(mode: Mode, values: &Values, resolved: &Resolved, problems: &m
     if mode == Mode::Production {
         return;
     }
-    let management = match values.0.get("MANAGEMENT_BIND") {
-        Some(Value::Listen(Some(address))) => address.ip().is_loopback(),
-        _ => true,
-    };
+    let loopback = |name| values.listen(name).is_none_or(|address| address.ip().is_loopback());
     let checks = [
         ("SERVER_HOST", values.text("SERVER_HOST").is_none_or(loopback_host)),
         ("EXTERNAL_URL", values.text("EXTERNAL_URL").is_none_or(loopback_origin)),
-        ("MANAGEMENT_BIND", management),
+        ("MANAGEMENT_BIND", loopback("MANAGEMENT_BIND")),
+        ("CLUSTER_BIND", loopback("CLUSTER_BIND")),
     ];
     for (name, loopback) in checks {
         if !loopback {
@@ -151,7 +158,7 @@ fn warn_of_open_management(mode: Mode, values: &Values, warnings: &mut Vec<Strin
     if mode == Mode::Development {
         return;
     }
-    if let Some(Value::Listen(Some(address))) = values.0.get("MANAGEMENT_BIND")
+    if let Some(address) = values.listen("MANAGEMENT_BIND")
         && !address.ip().is_loopback()
     {
         warnings.push(format!(
@@ -205,6 +212,7 @@ fn built(mode: Mode, values: &Values, resolved: &Resolved, logs: Logs) -> Option
         node_name: values.text("NODE_NAME")?.to_owned(),
         data_dir,
         log_budget_bytes: values.number("LOG_BUDGET")?,
+        cluster: cluster::built(values),
         external_url: ExternalUrl {
             text: values.text("EXTERNAL_URL")?.to_owned(),
             derived: origin_of(resolved, "EXTERNAL_URL") == Origin::Default,
@@ -238,10 +246,7 @@ fn http(values: &Values) -> Option<Http> {
     Some(Http {
         host: values.text("SERVER_HOST")?.to_owned(),
         port: u16::try_from(values.number("SERVER_PORT")?).ok()?,
-        management: match values.0.get("MANAGEMENT_BIND")? {
-            Value::Listen(address) => *address,
-            Value::Text(_) | Value::Number(_) | Value::Networks(_) | Value::Keys(_) => return None,
-        },
+        management: values.listen("MANAGEMENT_BIND"),
         trusted_proxies: match values.0.get("TRUSTED_PROXIES") {
             Some(Value::Networks(networks)) => networks.clone(),
             _ => Vec::new(),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::config::{
-    Mode, Request, Surroundings, dotenv, file,
+    Mode, Request, Surroundings, cluster, dotenv, file,
     problem::{Problem, nearest},
     settings::{self, Default, PREFIX, SETTINGS, Setting},
 };
@@ -89,7 +89,9 @@ pub fn resolve(request: &Request, around: &Surroundings) -> Resolved {
 
 fn flag(request: &Request, setting: &Setting) -> Option<Sourced> {
     let text = request.flags.get(setting.name)?.clone();
-    Some(Sourced { text, origin: Origin::Flag(setting.flag()?) })
+    // The one secret with a flag is good once and for minutes.
+    let name = setting.flag().unwrap_or_else(|| setting.key().replace('_', "-"));
+    Some(Sourced { text, origin: Origin::Flag(name) })
 }
 
 /// Variables of one layer, by full name.
@@ -293,6 +295,9 @@ fn derived(name: &str, around: &Surroundings, resolved: &Resolved) -> Option<Str
         "JWT_ISSUER" => text_of("EXTERNAL_URL"),
         "DATA_DIR" => Some(around.state_dir.clone().unwrap_or_else(|| "./data".to_owned())),
         "NODE_NAME" => Some(around.host_name.clone()),
+        "CLUSTER_ADVERTISE" => {
+            cluster::advertised(&text_of("CLUSTER_BIND")?, &text_of("NODE_NAME")?)
+        }
         "ARGON2_CONCURRENCY" => Some(around.processors.to_string()),
         _ => None,
     }

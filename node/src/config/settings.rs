@@ -23,6 +23,8 @@ pub enum Form {
     Networks,
     /// An `http` or `https` origin: scheme, host and perhaps a port.
     Origin,
+    /// A host and a port.
+    HostPort,
     /// A PostgreSQL connection string.
     DatabaseUrl,
     /// A path of the file system.
@@ -172,6 +174,45 @@ pub const SETTINGS: &[Setting] = &[
         form: Form::Bytes(1 << 20, 1 << 44),
         default: Default::Fixed("1GiB"),
         meaning: "Size at which the replicated log is trimmed by taking a snapshot.",
+    },
+    Setting {
+        section: "Cluster",
+        name: "CLUSTER_BIND",
+        form: Form::ListenAddress,
+        default: Default::Fixed("off"),
+        meaning: "Address on which other nodes of the cluster are answered, over mutual TLS. A \
+                  node without it stays alone.",
+    },
+    Setting {
+        section: "Cluster",
+        name: "CLUSTER_ADVERTISE",
+        form: Form::HostPort,
+        default: Default::Derived("CLUSTER_BIND, with NODE_NAME where that is every address"),
+        meaning: "Host and port under which the other nodes reach this one.",
+    },
+    Setting {
+        section: "Cluster",
+        name: "ZONE",
+        form: Form::Name,
+        default: Default::Unset,
+        meaning: "Where this node stands: a data center, a rack, a power supply. The cluster \
+                  warns when one zone holds a majority of the voters.",
+    },
+    Setting {
+        section: "Cluster",
+        name: "JOIN",
+        form: Form::HostPort,
+        default: Default::Unset,
+        meaning: "Host and cluster port of any node of the cluster that this one joins, at its \
+                  first start; later starts do not look at it.",
+    },
+    Setting {
+        section: "Cluster",
+        name: "JOIN_TOKEN",
+        form: Form::Secret(64),
+        default: Default::Unset,
+        meaning: "What the cluster's `vaultara cluster token create` printed; good once, for ten \
+                  minutes at most.",
     },
     Setting {
         section: "Secrets",

@@ -9,6 +9,8 @@ use crate::config::{
     show::{self, MASK, Origins},
 };
 
+mod cluster;
+
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// A folder with files, variables and flags: one case of a precedence table.

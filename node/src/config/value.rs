@@ -37,6 +37,7 @@ pub fn parse(form: Form, text: &str) -> Result<Value, String> {
         Form::ListenAddress => listen_address(text).map(Value::Listen),
         Form::Networks => networks(text).map(Value::Networks),
         Form::Origin => origin(text).map(Value::Text),
+        Form::HostPort => host_port(text).map(Value::Text),
         Form::DatabaseUrl => database_url(text).map(Value::Text),
         Form::Path => Ok(Value::Text(text.to_owned())),
         Form::Name => name(text).map(Value::Text),
@@ -65,6 +66,7 @@ pub fn describe(form: Form) -> String {
         Form::ListenAddress => "address and port, or `off`".to_owned(),
         Form::Networks => "networks as `10.0.0.0/8`, separated by commas".to_owned(),
         Form::Origin => "URL without path".to_owned(),
+        Form::HostPort => "host and port, as `node-1.example:7400`".to_owned(),
         Form::DatabaseUrl => "`postgres://` URL".to_owned(),
         Form::Path => "path".to_owned(),
         Form::Name => "up to 63 letters, digits, `.`, `-`, `_`".to_owned(),
@@ -140,6 +142,12 @@ fn listen_address(text: &str) -> Result<Option<SocketAddr>, String> {
     text.parse()
         .map(Some)
         .map_err(|_| format!("`{text}` is not an address with a port such as 127.0.0.1:9000"))
+}
+
+fn host_port(text: &str) -> Result<String, String> {
+    identity::members::address("", text)
+        .map(|()| text.to_owned())
+        .map_err(|_| format!("`{text}` is not a host and a port such as node-1.example:7400"))
 }
 
 fn name(text: &str) -> Result<String, String> {

@@ -116,6 +116,28 @@ async fn a_user_is_made_read_changed_listed_and_deleted() {
 }
 
 #[tokio::test]
+async fn the_cluster_is_shown_as_a_table_and_tokens_are_made() {
+    let api = Api::anonymous();
+    crate::cluster::founded(&api.node).await;
+    let shell = Shell::of_operator(&api);
+    let shown = shell.run(&["cluster", "status"]);
+    let (table, besides) = (String::from_utf8_lossy(&shown.stdout), stderr(&shown));
+    let head: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
+    let columns = "NODE NAME ZONE ROLE STATE TERM APPLIED LAG HEALTH VERSION";
+    assert_eq!(head.join(" "), columns, "{shown:?}");
+    let first: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(first[..5], ["1", "one", "a", "voter", "leader"], "{shown:?}");
+    assert!(besides.contains("leader: 1"), "{shown:?}");
+    let made = shell.json(&["cluster", "token", "create", "--role", "learner"]);
+    assert!(made["token"].as_str().unwrap().starts_with("vlt_jt_"), "{made}");
+    let id = made["id"].as_str().unwrap();
+    assert!(shell.done(&["cluster", "token", "list"]).contains(id));
+    assert_eq!(shell.done(&["cluster", "token", "revoke", id]), "");
+    let refused = shell.run(&["cluster", "demote", "1"]);
+    assert!(stderr(&refused).contains("voter"), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_list_is_followed_to_its_end() {
     let shell = Shell::of_operator(&Api::anonymous()).with("VAULTARA_TENANT", demo::TENANT);
     for _ in 0..3 {

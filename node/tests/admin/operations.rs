@@ -7,7 +7,7 @@ use vaultara_node::openapi;
 use crate::{
     api::{Api, id_of, service, unique, user},
     branding::LOGO,
-    licenses,
+    cluster, licenses,
     sessions::Place,
     support::Answer,
 };
@@ -54,7 +54,7 @@ impl Operation {
     pub(crate) fn at_both(&self, tenant: &str, id: &str, second: &str) -> String {
         let path = self.path.replace("{tenant_id}", tenant).replace("{id}", id);
         let path = path.replace("{resource}", "users").replace("{feature}", "saml");
-        let path = path.replace("{sequence}", "1");
+        let path = path.replace("{sequence}", "1").replace("{node}", cluster::LEARNER);
         match path.split_once('{') {
             Some((before, _)) => format!("{before}{second}"),
             None => path,
@@ -97,6 +97,12 @@ impl Operation {
     pub(crate) fn resource(&self) -> &str {
         if self.path.contains("/audit-logs") {
             return "audit-logs";
+        }
+        if self.path.ends_with("/cluster/settings") {
+            return "cluster-settings";
+        }
+        if self.path.starts_with("/api/v1/cluster") {
+            return "cluster";
         }
         let mut verbless = self.path.as_str();
         for verb in ["/rotate", "/import", "/generate"] {
@@ -145,7 +151,8 @@ pub(crate) fn whole(resource: &str, name: &str) -> Value {
     match resource {
         "tenants" => json!({ "slug": name, "name": name }),
         "users" => user(name),
-        "keys" | "consents" | "sessions" | "audit-logs" | "changes" => json!({}),
+        "keys" | "consents" | "sessions" | "audit-logs" | "changes" | "cluster" => json!({}),
+        "cluster-settings" => json!({ "voters_min": 1 }),
         "audit-rules" => json!({ "keep_s": 86_400_000 }),
         "session-rules" => json!({ "idle_s": 7200, "per_user_max": 200 }),
         "password-rules" => json!({ "length_min": 15 }),
@@ -200,6 +207,15 @@ impl Example {
         } else {
             id_of(&maker.made(&collection, &whole(resource, &name)).await).to_owned()
         };
+        if resource == "cluster" {
+            cluster::founded(&maker.node).await;
+            let second = cluster::token_for(maker, operation).await;
+            let path = operation.path.replace("{node}", &second).replace("{token_id}", &second);
+            return Self { path, body: json!({}) };
+        }
+        if resource == "cluster-settings" {
+            cluster::founded(&maker.node).await;
+        }
         // What goes into a set, or is in it already.
         let mut body = operation.body(&name);
         if resource == "license" {
@@ -245,7 +261,8 @@ pub(crate) fn success(operation: &Operation) -> u16 {
     let rotates = operation.path.ends_with("/rotate");
     let many = operation.path.ends_with("/import");
     let installs = operation.path.ends_with("/license");
-    let makes = operation.method == Method::POST && !operation.has("id");
+    let of_one = operation.has("id") || operation.has("node");
+    let makes = operation.method == Method::POST && !of_one;
     let made = makes && !rotates && !many && !installs && !operation.is_read();
     match operation.method {
         Method::DELETE => 204,

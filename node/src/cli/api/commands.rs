@@ -36,7 +36,7 @@ pub const MERGE_PATCH: &str = "application/merge-patch+json";
 pub fn extend(mut command: Command, operations: &[Operation]) -> Command {
     for of_noun in operations.chunk_by(|one, other| one.noun == other.noun) {
         let Some(noun) = of_noun.first().map(|first| first.noun.clone()) else { continue };
-        let verbs: Vec<Command> = of_noun.iter().map(verb).collect();
+        let verbs = verbs(of_noun);
         command = match command.find_subcommand(&noun) {
             Some(_) => command.mut_subcommand(&noun, |existing| existing.subcommands(verbs)),
             None => command.subcommand(
@@ -53,11 +53,36 @@ pub fn extend(mut command: Command, operations: &[Operation]) -> Command {
 
 fn list(operations: &[Operation]) -> String {
     let verbs: Vec<&str> = operations.iter().map(|operation| operation.verb.as_str()).collect();
-    verbs.join(", ")
+    verbs.join(", ").replace('.', " ")
+}
+
+/// The commands of one noun. Verbs of two words, `token.create`, stand together under the first.
+fn verbs(operations: &[Operation]) -> Vec<Command> {
+    let first =
+        |operation: &Operation| operation.verb.split_once('.').map(|(first, _)| first.to_owned());
+    let mut commands = Vec::new();
+    for together in
+        operations.chunk_by(|one, other| first(one).is_some() && first(one) == first(other))
+    {
+        let Some(name) = together.first().and_then(first) else {
+            commands.extend(together.iter().map(verb));
+            continue;
+        };
+        let about: Vec<&str> = together.iter().map(|one| one.verb.as_str()).collect();
+        commands.push(
+            Command::new(name.clone())
+                .about(about.join(", ").replace(&format!("{name}."), ""))
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .subcommands(together.iter().map(verb)),
+        );
+    }
+    commands
 }
 
 fn verb(operation: &Operation) -> Command {
-    let mut command = Command::new(operation.verb.clone())
+    let last = operation.verb.rsplit('.').next().unwrap_or_default();
+    let mut command = Command::new(last.to_owned())
         .about(operation.summary.clone())
         .args(server())
         .args(output());

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::http::admin::describe::NAMED_BY;
+use crate::http::admin::describe::{COLUMNS, NAMED_BY};
 
 /// What the commands are made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
     /// The resource, one of it: `user`.
     pub noun: String,
-    /// What is done: `list`, `get`, `update`, `regenerate-secret`.
+    /// What is done: `list`, `get`, `update`, `regenerate-secret`; `token.create` for one of two
+    /// words.
     pub verb: String,
     /// The HTTP method.
     pub method: String,
@@ -32,6 +33,8 @@ pub struct Operation {
     pub repeatable: bool,
     /// What it is sent.
     pub body: Option<Body>,
+    /// Columns of a table of its answer, if it says which.
+    pub columns: Vec<String>,
 }
 
 /// A parameter of the query.
@@ -177,7 +180,13 @@ fn read(
         conditional: header("If-Match"),
         repeatable: header("Idempotency-Key"),
         body: body(document, described),
+        columns: columns(described),
     }
+}
+
+fn columns(described: &Value) -> Vec<String> {
+    let names = described.get(COLUMNS).and_then(Value::as_array).into_iter().flatten();
+    names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn body(document: &Value, described: &Value) -> Option<Body> {
@@ -258,6 +267,9 @@ mod tests {
             ("key", "rotate"),
             ("session", "end-all-of-user"),
             ("password-rules", "get"),
+            ("cluster", "status"),
+            ("cluster", "token.create"),
+            ("cluster", "promote"),
         ] {
             assert!(has(noun, verb), "{noun} {verb}");
         }

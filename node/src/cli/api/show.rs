@@ -44,6 +44,23 @@ pub fn entries(items: &[Value], format: Format, columns: &[String]) -> String {
     }
 }
 
+/// What a list says besides its entries, by line: sentences as they are, the rest by name.
+pub fn besides(body: &Value) -> Vec<String> {
+    let fields = body.as_object().into_iter().flatten().filter(|(name, _)| *name != "items");
+    let mut lines = Vec::new();
+    for (name, value) in fields {
+        match value {
+            Value::Array(sentences) => {
+                lines.extend(
+                    sentences.iter().map(|sentence| format!("{name}: {}", plain(sentence))),
+                );
+            }
+            other => lines.push(format!("{name}: {}", cell(Some(other)))),
+        }
+    }
+    lines
+}
+
 /// One entry.
 pub fn entry(item: &Value, format: Format, columns: &[String]) -> String {
     match (format, item) {
@@ -131,6 +148,10 @@ fn cell(value: Option<&Value>) -> String {
     short
 }
 
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| cell_of(value), tame)
+}
+
 fn cell_of(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
@@ -167,6 +188,14 @@ mod tests {
         assert_eq!(entries(&[], Format::Table, &[]), "");
         assert_eq!(entries(&[], Format::Json, &[]), "[]\n");
         assert_eq!(entries(&items, Format::Lines, &[]).lines().count(), 2);
+    }
+
+    #[test]
+    fn what_a_list_says_besides_its_entries_is_told_by_line() {
+        let body = json!({ "leader": 1, "warnings": ["a", "b\n"], "zone": null, "items": [{}] });
+        let wanted = ["leader: 1", "warnings: a", "warnings: b\u{fffd}", "zone: -"];
+        assert_eq!(besides(&body), wanted);
+        assert!(besides(&json!({ "items": [] })).is_empty());
     }
 
     #[test]

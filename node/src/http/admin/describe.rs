@@ -46,6 +46,9 @@ pub const BEARER: &str = "bearer";
 /// Says which permission an operation needs.
 pub const PERMISSION: &str = "x-vaultara-permission";
 
+/// Says which columns a table of the answer has.
+pub const COLUMNS: &str = "x-vaultara-columns";
+
 /// Says by which attribute a filter finds one by its name.
 pub const NAMED_BY: &str = "x-vaultara-named-by";
 
@@ -56,6 +59,7 @@ pub struct Operation {
     builder: OperationBuilder,
     schemas: Vec<(String, RefOr<Schema>)>,
     deprecation: Option<Deprecation>,
+    columns: &'static [&'static str],
 }
 
 /// One operation, described.
@@ -82,7 +86,7 @@ impl Operation {
                 "tenant_id" => parameter
                     .description(Some("Id or slug of the tenant; `self` is the caller's own."))
                     .schema(Some(text(None).pattern(Some("^[0-9a-z-]{1,63}$")))),
-                "sequence" => parameter.schema(Some(number())),
+                "sequence" | "node" => parameter.schema(Some(number())),
                 name if name.ends_with("id") => parameter.schema(Some(text(Some("uuid")))),
                 _ => parameter.schema(Some(text(None))),
             });
@@ -90,7 +94,7 @@ impl Operation {
         if method == HttpMethod::Get {
             builder = builder.parameter(min_index());
         }
-        Self { method, path, builder, schemas: Vec::new(), deprecation: None }
+        Self { method, path, builder, schemas: Vec::new(), deprecation: None, columns: &[] }
     }
 
     /// An operation that reads.
@@ -111,6 +115,12 @@ impl Operation {
         self.builder = self.builder.deprecated(Some(Deprecated::True));
         self.deprecation = Some(deprecation);
         self
+    }
+
+    /// With the columns that a table of its answer has.
+    #[must_use]
+    pub fn columns(self, columns: &'static [&'static str]) -> Self {
+        Self { columns, ..self }
     }
 
     /// With a body of that type.
@@ -236,12 +246,16 @@ impl Operation {
     pub fn described(self, permission: Permission) -> Described {
         let name = permission.name();
         let holder = if permission.platform { ", held by the platform only" } else { "" };
-        let Self { method, path, builder, schemas, deprecation } =
+        let Self { method, path, builder, schemas, deprecation, columns } =
             self.problems(&["400", "401", "403", "404"]);
+        let mut extensions = ExtensionsBuilder::new().add(PERMISSION, name.clone());
+        if !columns.is_empty() {
+            extensions = extensions.add(COLUMNS, columns);
+        }
         let operation = builder
             .description(Some(format!("Needs the permission `{name}`{holder}.")))
             .security(SecurityRequirement::new::<_, _, String>(BEARER, []))
-            .extensions(Some(ExtensionsBuilder::new().add(PERMISSION, name).build()))
+            .extensions(Some(extensions.build()))
             .response("default", RefOr::Ref(Ref::from_response_name("Problem")))
             .build();
         Described { method, path, operation, deprecation, schemas }

@@ -16,6 +16,7 @@ pub mod caller;
 pub mod changes;
 pub mod client_scopes;
 pub mod clients;
+pub mod cluster;
 pub mod consents;
 pub mod cursor;
 pub mod deprecation;
@@ -87,4 +88,5 @@ pub fn routes() -> Routes {
         .merge(languages::routes())
         .merge(attempts::routes())
         .merge(profile_schema::routes())
+        .merge(cluster::routes())
 }

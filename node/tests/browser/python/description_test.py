@@ -77,6 +77,8 @@ BODIES = {
     "Undo": lambda world: {"revision": 2},
     "Restoration": lambda world: {},
     "AuditVerification": lambda world: {},
+    "JoinTokenInput": lambda world: {"role": "voter"},
+    "ClusterSettingsInput": lambda world: {"voters_min": 1},
     "AuditRules": lambda world: {"keep_s": 31_536_000},
 }
 
@@ -92,7 +94,13 @@ checks.negative_data_rejection.enabled = false
 """
 
 # What else stands in paths.
-WORDS = {"resource": "users", "feature": "saml", "sequence": "1"}
+WORDS = {
+    "resource": "users",
+    "feature": "saml",
+    "sequence": "1",
+    "node": "1",
+    "token_id": "0198a000-0000-7000-8000-00000000abcd",
+}
 # Identifiers that stand beside the first one: the collection they are of.
 OTHERS = {"role_id": "roles", "user_id": "users", "perm_id": "permissions", "group_id": "groups"}
 
@@ -183,7 +191,7 @@ class World:
         for place in [part[1:-1] for part in path.split("/") if part.startswith("{")]:
             if place == "tenant_id":
                 values[place] = self.tenant
-            elif place == "sequence":
+            elif place in ("sequence", "node"):
                 values[place] = 1
             elif place in WORDS:
                 values[place] = WORDS[place]
@@ -201,7 +209,7 @@ class World:
                 values = self.values(path)
                 if path.endswith(("/undo", "/restore")):
                     self.prepare(path, values)
-                if method == "delete" and path.endswith("_id}"):
+                if method == "delete" and path.rsplit("/", 1)[1][1:-1] in OTHERS:
                     self.put_there(path, values)
                 for parameter in operation.get("parameters", []):
                     if parameter["in"] == "path" and values.get(parameter["name"]):

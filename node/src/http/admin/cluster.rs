@@ -1,0 +1,140 @@
+//! `/api/v1/cluster/…`: the nodes, who may join, and what the cluster is to keep to.
+//!
+//! It is the platform's. What a node is to be stands in its record and is changed by commands;
+//! agreement follows. The parameters of these paths are never called `id`: that would name a
+//! tenant.
+
+pub mod nodes;
+pub mod settings;
+pub mod tokens;
+
+use actors::cluster::{self, Standing};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use identity::{authorize::Permission, members};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::{
+    admin::{
+        Caller, Needs, Routes,
+        describe::{self, Operation},
+        document,
+        resource::Place,
+    },
+    error::Failure,
+};
+
+use self::{nodes::NodeView, settings::ClusterSettings};
+
+/// Where all of it is.
+const PATH: &str = "/api/v1/cluster";
+
+/// Looking at the cluster.
+pub struct Look;
+
+impl Needs for Look {
+    const PERMISSION: Permission = members::READ;
+    const PLACE: Place = Place::Cluster;
+}
+
+/// Changing it.
+pub struct Change;
+
+impl Needs for Change {
+    const PERMISSION: Permission = members::WRITE;
+    const PLACE: Place = Place::Cluster;
+}
+
+/// The cluster, as the node that answers sees it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClusterStatus)]
+pub struct View {
+    /// The node that answers.
+    node: u64,
+    /// Whether other nodes can join.
+    founded: bool,
+    /// The node that leads, as far as this one knows.
+    leader: Option<u64>,
+    /// The term.
+    term: u64,
+    /// The log index up to which this node has applied entries.
+    applied: u64,
+    /// What an operator should change.
+    warnings: Vec<String>,
+    /// Every node that belongs to it.
+    items: Vec<Row>,
+}
+
+/// How a node stands, as the node that answers sees it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NodeStatus)]
+pub struct Row {
+    #[serde(flatten)]
+    node: NodeView,
+    /// `leader`, `voter`, `learner`; `joining` until it is one of them.
+    state: &'static str,
+    /// The term of the node that answers.
+    term: u64,
+    /// The log index up to which it has applied entries, as far as known here.
+    applied: Option<u64>,
+    /// How many entries it lacks, as far as known here.
+    lag: Option<u64>,
+    /// `good`, `behind`, `silent`, or `unknown` where nothing is known of it.
+    health: &'static str,
+}
+
+fn row(standing: &Standing, leader: Option<u64>, term: u64) -> Row {
+    let state = match standing.votes {
+        _ if leader == Some(standing.member.node) => "leader",
+        Some(true) => "voter",
+        Some(false) => "learner",
+        None => "joining",
+    };
+    Row {
+        node: NodeView::of(&standing.member),
+        state,
+        term,
+        applied: standing.applied,
+        lag: standing.lag,
+        health: standing.health.name(),
+    }
+}
+
+/// `GET`.
+async fn status(caller: Caller<Look>) -> Result<Response, Failure> {
+    let status = cluster::status(caller.ctx())?;
+    let (leader, term) = (status.leader, status.term);
+    let view = View {
+        node: status.node,
+        founded: status.founded,
+        leader,
+        term,
+        applied: status.applied,
+        warnings: status.warnings.iter().map(ToString::to_string).collect(),
+        items: status.members.iter().map(|standing| row(standing, leader, term)).collect(),
+    };
+    Ok(Json(view).into_response())
+}
+
+/// Columns of the table that `vaultara cluster status` shows.
+const COLUMNS: &[&str] =
+    &["node", "name", "zone", "role", "state", "term", "applied", "lag", "health", "version"];
+
+/// The routes.
+pub fn routes() -> Routes {
+    let mut operation = Operation::get(PATH, "cluster.status");
+    let view = operation.named::<View>();
+    let operation = operation
+        .summary("The cluster as the node that answers sees it")
+        .columns(COLUMNS)
+        .answers("200", "It.", view, &[describe::INDEX]);
+    let about = "The nodes of the cluster, and who may join.";
+    Routes::about("cluster", about)
+        .on(operation, status)
+        .merge(nodes::routes())
+        .merge(tokens::routes())
+        .merge(document::routes::<ClusterSettings>())
+}
