@@ -41,6 +41,11 @@ help: ## this list
 run: build ## start one node in development mode in the foreground (ARGS= is passed on)
 	@exec "$(release)" server --dev $(ARGS)
 
+.PHONY: cluster
+cluster: build ## start three nodes and a load balancer on loopback (data in ./data-cluster)
+	@$(prerequisites)/system.sh cluster
+	@exec $(prerequisites)/cluster.sh "$(release)" data-cluster
+
 .PHONY: build
 build: prerequisites ## build the release binary
 	@cargo build --release --locked --package vaultara-node --bin vaultara

@@ -189,8 +189,11 @@ impl Cluster {
             }
             for number in self.up() {
                 last = self.status(number).await.unwrap_or_else(Value::String);
-                let members = last.get("members").and_then(Value::as_array);
-                let votes = |one: &&Value| one.get("votes").and_then(Value::as_bool) == Some(true);
+                let members = last.get("items").and_then(Value::as_array);
+                let votes = |one: &&Value| {
+                    let state = one.get("state").and_then(Value::as_str);
+                    matches!(state, Some("leader" | "voter"))
+                };
                 if members.map_or(0, |members| members.iter().filter(votes).count()) != voters {
                     tokio::time::sleep(LOOK_EVERY).await;
                     continue 'again;

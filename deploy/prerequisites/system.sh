@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs missing Debian packages where it may (root, or sudo without a password);
-# otherwise says in one line which ones are missing. Usage: system.sh build|test|soak|fresh
+# otherwise says in one line which ones are missing. Usage: system.sh build|cluster|test|soak|fresh
 set -euo pipefail
 
 missing=()
@@ -27,6 +27,10 @@ build)
     missing+=(ca-certificates)
   has cargo || need curl curl
   ;;
+cluster)
+  need haproxy haproxy
+  need curl curl
+  ;;
 test)
   need chromium chromium chromium-browser google-chrome google-chrome-stable
   need nodejs node
@@ -43,7 +47,7 @@ fresh)
   need debootstrap debootstrap
   ;;
 *)
-  echo "usage: system.sh build|test|soak|fresh" >&2
+  echo "usage: system.sh build|cluster|test|soak|fresh" >&2
   exit 2
   ;;
 esac

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use openraft::async_runtime::WatchReceiver as _;
+use openraft::{Instant as _, async_runtime::WatchReceiver as _};
 use tokio::time::timeout;
 
 use crate::{
@@ -74,7 +74,8 @@ impl Leading {
 
     pub(crate) fn way(&self) -> Way {
         if let Some(term) = self.term() {
-            return Way::Here(term);
+            // A leader that nobody answers does not know yet that it is none.
+            return if self.is_followed() { Way::Here(term) } else { Way::Nobody };
         }
         let own = self.roster.local().node;
         match self.leader() {
@@ -87,6 +88,15 @@ impl Leading {
     /// Who leads, as far as this node knows.
     pub(crate) fn leader(&self) -> Option<u64> {
         self.raft.metrics().borrow_watched().current_leader
+    }
+
+    /// Whether a majority answered this leader lately.
+    fn is_followed(&self) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let alone = metrics.membership_config.membership().voter_ids().count() < 2;
+        let silence = Duration::from_millis(LEADER_SILENCE_MS);
+        alone || metrics.last_quorum_acked.is_none_or(|acked| acked.elapsed() < silence)
     }
 
     fn is_heard(&self, node: u64) -> bool {

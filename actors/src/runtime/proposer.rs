@@ -6,6 +6,7 @@
 //! one, so the running fsync is the batching window. A panic while rehearsing costs the one request
 //! that caused it. Invariant: entries are submitted in the order in which they were rehearsed.
 
+mod figures;
 mod forwarder;
 mod slots;
 
@@ -34,8 +35,9 @@ use raft::Way;
 use storage::Pending;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
+pub use self::figures::Observed;
 pub(crate) use self::forwarder::answer_of;
-use self::{forwarder::Forwarder, slots::Slots};
+use self::{figures::Figures, forwarder::Forwarder, slots::Slots};
 use super::clock::{Clock, stamps::Stamps};
 use crate::error::Error;
 
@@ -47,8 +49,9 @@ const ENTRY_BYTES_MAX: usize = 1 << 20;
 const WAITING_MAX: usize = 8192;
 /// Largest draft, bytes.
 const DRAFT_BYTES_MAX: usize = 256 << 10;
-/// How long an answer is waited for.
-const ANSWER_WAIT: Duration = Duration::from_secs(15);
+/// How long an answer is waited for, milliseconds, and how often it is asked who leads meanwhile.
+const ANSWER_WAIT_MS: u64 = 15_000;
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How long a draft is tried again that may have come into a log, milliseconds.
 const UNKNOWN_PATIENCE_MS: u64 = 8_000;
@@ -65,29 +68,6 @@ struct Waiting {
     draft: Draft,
     bytes: Bytes,
     answer: oneshot::Sender<Result<Reply, Error>>,
-}
-
-/// Figures for metrics and the cluster API.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Observed {
-    /// Drafts waiting or under way.
-    pub waiting: usize,
-    /// Entries submitted since start.
-    pub entries: u64,
-    /// Drafts submitted since start.
-    pub drafts: u64,
-    /// CPU time of the rehearsal since start, microseconds.
-    pub rehearsal_us: u64,
-    /// Drafts whose rehearsal panicked.
-    pub poisoned: u64,
-}
-
-#[derive(Default)]
-struct Figures {
-    entries: AtomicU64,
-    drafts: AtomicU64,
-    rehearsal_us: AtomicU64,
-    poisoned: AtomicU64,
 }
 
 /// The handle flows propose through. Cheap to clone.
@@ -231,14 +211,20 @@ impl Proposer {
     }
 
     async fn here(&self, draft: Draft, bytes: Bytes) -> Result<Reply, Error> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
         let waiting = Waiting { draft, bytes, answer };
         if self.to_thread.send(Message::Propose(Box::new(waiting))).is_err() {
             return Err(stopping());
         }
-        match tokio::time::timeout(ANSWER_WAIT, answered).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) | Err(_) => Err(Error::Unknown),
+        let began_ms = self.clock.boot_ms();
+        loop {
+            match tokio::time::timeout(LOOK_EVERY, &mut answered).await {
+                Ok(answer) => return answer.unwrap_or(Err(Error::Unknown)),
+                // What this node wrote down is decided by whoever leads next.
+                Err(_) if !matches!(self.raft.way(), Way::Here(_)) => return Err(Error::Unknown),
+                Err(_) if self.clock.boot_ms().saturating_sub(began_ms) < ANSWER_WAIT_MS => {}
+                Err(_) => return Err(Error::Unknown),
+            }
         }
     }
 

@@ -1,0 +1,266 @@
+//! Three real nodes on loopback: any of them is killed or stopped in the middle of work, and nothing
+//! acknowledged is lost, repeated or answered from the past.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test program"
+)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use tokio::task::JoinSet;
+use vaultara_cluster_tests::{
+    api::{Api, User, Written},
+    cluster::Cluster,
+    history::{Answer, Call, Op, linearizable},
+    random,
+    sign_in::Web,
+    writers::{Writers, differences},
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+/// Two election timeouts, and what a busy machine adds.
+const REFUSED_WITHIN: Duration = Duration::from_millis(2_500);
+
+async fn apis(cluster: &Cluster) -> Vec<Api> {
+    let first = cluster.api(0).await.unwrap();
+    cluster.launches.iter().map(|launch| first.at(launch)).collect()
+}
+
+/// Waits until so many more writes are acknowledged; how long the first of them took.
+async fn progress(writers: &mut Writers, more: u64) -> Duration {
+    let began = Instant::now();
+    let before = writers.shared.acknowledged.load(Ordering::SeqCst);
+    let mut first = None;
+    loop {
+        writers.check().unwrap();
+        let since = writers.shared.acknowledged.load(Ordering::SeqCst) - before;
+        if since > 0 && first.is_none() {
+            first = Some(began.elapsed());
+        }
+        if since >= more {
+            return first.unwrap_or_default();
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "nothing is acknowledged any more");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn median(mut all: Vec<Duration>) -> (Duration, Duration) {
+    all.sort_unstable();
+    (all[all.len() / 2], all[all.len() - 1])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_of_any_node_and_of_all_lose_nothing_and_repeat_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
+    let apis = apis(&cluster).await;
+    let mut writers = Writers::through(&apis, 16, 3);
+    let mut gaps = Vec::new();
+    for round in 0..9 {
+        progress(&mut writers, 60).await;
+        let leader = cluster.leader().await.unwrap();
+        // Every other time the leader, else any of the others.
+        let number = if round % 2 == 0 { leader } else { (leader + 1 + random() as usize % 2) % 3 };
+        cluster.kill(number).unwrap();
+        let gap = progress(&mut writers, 20).await;
+        if number == leader {
+            gaps.push(gap);
+        }
+        cluster.start(number).await.unwrap();
+    }
+    for _ in 0..3 {
+        progress(&mut writers, 40).await;
+        for number in 0..3 {
+            cluster.kill(number).unwrap();
+        }
+        for number in [2, 0, 1] {
+            cluster.begin(number).unwrap();
+        }
+        cluster.whole(3).await.unwrap();
+    }
+    let shared = writers.finish().await.unwrap();
+    let ledger = shared.ledger();
+    for api in &apis {
+        let found = differences(&ledger, &api.users().await.unwrap());
+        assert!(found.is_empty(), "{found:?}");
+    }
+    let (middle, longest) = median(gaps);
+    println!(
+        "9 kills of one and 3 of all, {} acknowledged writes, {} repeated; no write for {} ms \
+         (median), {} ms (longest) after a leader died",
+        shared.acknowledged.load(Ordering::SeqCst),
+        shared.unknown.load(Ordering::SeqCst),
+        middle.as_millis(),
+        longest.as_millis(),
+    );
+    for number in 0..3 {
+        cluster.stop(number).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_is_redeemed_once_in_the_whole_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
+    let webs: Vec<Web> = cluster.launches.iter().map(|launch| Web::at(launch).unwrap()).collect();
+    for round in 0..20 {
+        let code = webs[round % 3].code("openid offline_access").await.unwrap();
+        let asked = (0..12).map(|number| webs[number % 3].redeem(&code));
+        let answers = futures::future::join_all(asked).await;
+        let good = answers.iter().filter(|one| one.as_ref().is_ok_and(|(s, _)| *s == 200)).count();
+        assert!(good <= 1, "round {round}: {good} times");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_slept_through_a_change_answers_nothing_of_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
+    let apis = apis(&cluster).await;
+    for round in 0..3 {
+        let leader = cluster.leader().await.unwrap();
+        let other = (leader + 1) % 3;
+        let web = Web::at(&cluster.launches[leader]).unwrap();
+        let before = web.as_service().await;
+        let asleep = cluster.nodes[leader].as_ref().unwrap();
+        asleep.signal("STOP").unwrap();
+        // The others go on without it.
+        let enabled = round % 2 == 1;
+        let patch = json!({ "enabled": enabled });
+        let began = Instant::now();
+        while let Err(why) = apis[other].patch_client("service-demo", &patch).await {
+            assert!(began.elapsed() < Duration::from_secs(20), "{why}");
+        }
+        cluster.nodes[leader].as_ref().unwrap().signal("CONT").unwrap();
+        let after = web.as_service().await;
+        assert!(enabled || !after.is_ok_and(|status| status == 200), "round {round}: {before:?}");
+        cluster.whole(3).await.unwrap();
+    }
+    let number = cluster.leader().await.unwrap();
+    cluster.stop(number).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_alone_of_three_refuses_in_time_and_keeps_giving_public_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
+    let apis = apis(&cluster).await;
+    let leader = cluster.leader().await.unwrap();
+    for left in [leader, (leader + 1) % 3] {
+        let gone: Vec<usize> = (0..3).filter(|number| *number != left).collect();
+        for number in &gone {
+            cluster.kill(*number).unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let began = Instant::now();
+        let written = apis[left].create(&format!("nobody-{left}"), "key").await;
+        assert_eq!(written, Written::Unknown, "a write without a majority");
+        assert!(began.elapsed() < REFUSED_WITHIN, "refused after {:?}", began.elapsed());
+        let began = Instant::now();
+        assert!(apis[left].users().await.is_err(), "a fresh read without a majority");
+        assert!(began.elapsed() < REFUSED_WITHIN, "refused after {:?}", began.elapsed());
+        let base = format!("http://127.0.0.1:{}", cluster.launches[left].port);
+        let status = async |path: &str| {
+            reqwest::get(format!("{base}{path}")).await.unwrap().status().as_u16()
+        };
+        assert_eq!(status("/health/ready").await, 503);
+        assert_eq!(status("/health/live").await, 200);
+        assert_eq!(status("/.well-known/jwks.json").await, 200);
+        for number in gone {
+            cluster.begin(number).unwrap();
+        }
+        cluster.whole(3).await.unwrap();
+        assert!(apis[left].users().await.is_ok());
+    }
+}
+
+const REGISTERS: usize = 6;
+const CLIENTS: usize = 8;
+
+/// One client of the registers: asks nodes and registers at random until it is told to stop.
+async fn client(
+    apis: Vec<Api>,
+    registers: Vec<User>,
+    began: Instant,
+    stopping: Arc<AtomicBool>,
+) -> Vec<(usize, Call)> {
+    let now = || u64::try_from(began.elapsed().as_micros()).unwrap();
+    let mut seen = [1; REGISTERS];
+    let mut calls = Vec::new();
+    while !stopping.load(Ordering::SeqCst) {
+        let number = random() as usize % REGISTERS;
+        let api = &apis[random() as usize % apis.len()];
+        let (user, at) = (&registers[number], now());
+        let (op, answer) = if random().is_multiple_of(2) {
+            (Op::Read, api.revision(&user.id).await)
+        } else {
+            let expected = seen[number];
+            // Never what is there already: that would be no change.
+            let answer = api.replace_if(user, &random().to_string(), expected).await;
+            (Op::Cas { expected, new: expected + 1 }, answer)
+        };
+        match answer {
+            Answer::Value(value) => seen[number] = value,
+            Answer::Done => seen[number] += 1,
+            Answer::Failed | Answer::Unknown => {}
+        }
+        calls.push((number, Call { op, answer, began: at, ended: now() }));
+    }
+    calls
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_are_linearizable_while_nodes_die_and_sleep() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
+    let apis = apis(&cluster).await;
+    for number in 0..REGISTERS {
+        let made = apis[0].create(&format!("register-{number}"), &format!("key-{number}")).await;
+        assert!(matches!(made, Written::Done { revision: 1, .. }), "{made:?}");
+    }
+    let mut registers = apis[0].users().await.unwrap();
+    registers.retain(|user| user.username.starts_with("register-"));
+    registers.sort_by(|one, other| one.username.cmp(&other.username));
+    let (stopping, began) = (Arc::new(AtomicBool::new(false)), Instant::now());
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        clients.spawn(client(apis.clone(), registers.clone(), began, Arc::clone(&stopping)));
+    }
+    for round in 0..8 {
+        tokio::time::sleep(Duration::from_millis(500 + random() % 1_000)).await;
+        let leader = cluster.leader().await.unwrap();
+        let number = if round % 3 == 2 { (leader + 1) % 3 } else { leader };
+        if round % 2 == 0 {
+            let node = cluster.nodes[number].as_ref().unwrap();
+            node.signal("STOP").unwrap();
+            tokio::time::sleep(Duration::from_millis(500 + random() % 3_000)).await;
+            node.signal("CONT").unwrap();
+        } else {
+            cluster.kill(number).unwrap();
+            tokio::time::sleep(Duration::from_millis(random() % 2_000)).await;
+            cluster.start(number).await.unwrap();
+        }
+        cluster.whole(3).await.unwrap();
+    }
+    stopping.store(true, Ordering::SeqCst);
+    let calls: Vec<(usize, Call)> = clients.join_all().await.into_iter().flatten().collect();
+    let unknown = calls.iter().filter(|(_, call)| call.answer == Answer::Unknown).count();
+    println!("{} calls in histories, {unknown} of them without an answer", calls.len());
+    assert!(calls.len() > 2_000, "only {} calls", calls.len());
+    for number in 0..REGISTERS {
+        let own: Vec<Call> =
+            calls.iter().filter(|(of, _)| *of == number).map(|(_, call)| *call).collect();
+        assert!(linearizable(1, &own), "register {number}, {} calls", own.len());
+    }
+}
