@@ -84,8 +84,9 @@ pub async fn found(
 /// # Errors
 /// As [`Context::write`]; [`Rejection::NotFound`] for a node that was removed.
 pub async fn announce(ctx: &Context, node: u64, presence: Presence) -> Result<(), Error> {
+    // As far as this node knows: one that moved learns nothing new before the others know where.
     let same = {
-        let reading = ctx.fresh().await?;
+        let reading = ctx.local();
         let member = members::get(&reading.view()?, node)?;
         member.is_some_and(|member| member.removed_at_ms.is_none() && member.says(&presence))
     };

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     applying::Applying,
     authorize::Permission,
-    clients,
+    clients::{self, Client},
     codec::Persisted,
     fault::Fault,
     id::{ClientId, ConsentId, TenantId, UserId},
@@ -148,9 +148,14 @@ pub fn given(
         return Ok(true);
     }
     let consent = table::record::<Consent>(tables, tenant, id_of(user, client).bytes())?;
-    Ok(consent.is_some_and(|consent| {
+    let Some(consent) = consent.filter(|consent| {
         consent.user == user && consent.client == client && consent.covers(scopes)
-    }))
+    }) else {
+        return Ok(false);
+    };
+    // A client that was deleted and came back is asked for again.
+    let client = table::record::<Client>(tables, tenant, client.bytes())?;
+    Ok(client.is_some_and(|client| client.keeps(consent.given_at_ms)))
 }
 
 /// Writes what a client must have; the revision is the one it was read at, if that is to count.

@@ -16,7 +16,7 @@ use crate::{
     identity_file,
     leading::{Undelivered, Way},
     peers::{
-        credentials::Credentials,
+        credentials::{self, Credentials},
         join::Welcome,
         message::Refused,
         pinger, server,
@@ -29,6 +29,8 @@ use crate::{
 const CHANGE_WAIT: Duration = Duration::from_secs(10);
 /// A learner that lacks at most so many entries has caught up.
 const CAUGHT_UP: u64 = 128;
+/// A node that was not heard of for longer cannot be handed the lead, milliseconds.
+const HEARD_MS: u64 = 1_000;
 /// Most time for a handed-over leader to lead.
 const TRANSFER_WAIT: Duration = Duration::from_secs(2);
 
@@ -291,6 +293,17 @@ impl Handle {
         if self.leading_term().is_none() {
             return Err(Error::NotLeader { leader: self.0.leading.leader() });
         }
+        // openraft never takes a hand-over back: to a node that cannot lead it would cost the lead.
+        let view = self.cluster();
+        let able = view.members.iter().any(|one| {
+            one.node == to
+                && one.voter
+                && one.heard_ms_ago.is_some_and(|ms| ms < HEARD_MS)
+                && one.matched.is_some_and(|matched| matched + CAUGHT_UP >= view.last_log)
+        });
+        if !able {
+            return Err(Error::NoQuorum);
+        }
         let stopped = |error: &dyn std::fmt::Display| Error::Stopped(error.to_string());
         let asked = self.0.raft.trigger().transfer_leader(to).await;
         asked.map_err(|error| stopped(&error))?;
@@ -324,7 +337,20 @@ pub fn settle_in(
         key,
     };
     credentials.save(data_dir).map_err(failed)?;
-    identity_file::admit(data_dir, welcome.cluster, welcome.node).map_err(failed)
+    identity_file::admit(data_dir, welcome.cluster, welcome.node).map_err(failed)?;
+    credentials::joined(data_dir).map_err(failed)
+}
+
+/// The key to join with, PKCS#8: what an earlier try in this directory asked with, or the given
+/// one.
+///
+/// # Errors
+/// The file system's.
+pub fn joining_key(
+    data_dir: &Path,
+    fresh: zeroize::Zeroizing<Vec<u8>>,
+) -> io::Result<zeroize::Zeroizing<Vec<u8>>> {
+    credentials::joining_key(data_dir, fresh)
 }
 
 /// Whether a data directory belongs to a node already.

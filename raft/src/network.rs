@@ -140,7 +140,8 @@ impl RaftNetworkV2<Binding> for PeerClient {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Binding>, StreamingError<Binding>> {
-        let to = (self.target, self.address.as_str());
+        let address = self.roster.address(self.target, &self.address);
+        let to = (self.target, address.as_str());
         let sending = transfer::send(self.roster.local(), to, &vote, &snapshot);
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),

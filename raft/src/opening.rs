@@ -56,9 +56,13 @@ pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError>
     let last = checked.last(SHARD).map(|id| id.index);
     let (state, wanted) = state_options(&options, identity, checked.purged(SHARD));
     // Asked without opening the state for work, so that this refusal changes nothing either.
-    let applied = storage::applied_on_disk(&state, &wanted)?;
-    if applied > last {
-        let (applied, last) = (applied.unwrap_or_default(), last.unwrap_or_default());
+    // A crash between the installation of a snapshot and the purge of the log leaves a log that
+    // ends before the state, which agreement mends at start.
+    if let Some(found) = storage::applied_on_disk(&state, &wanted)?
+        && Some(found.applied) > last
+        && !found.is_snapshot
+    {
+        let (applied, last) = (found.applied, last.unwrap_or_default());
         return Err(StartError::LogLost { applied, last });
     }
     let store = Store::open(&state, wanted)?;

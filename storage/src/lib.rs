@@ -32,7 +32,7 @@ pub use keys::{Family, Key, Range, Space};
 pub use layout::Owner;
 pub use manifest::Manifest;
 pub use meta::{Applied, Mark, Meta};
-pub use opening::applied_on_disk;
+pub use opening::{OnDisk, applied_on_disk};
 pub use overlay::{Overlay, WriteSet};
 pub use pending::Pending;
 pub use refusal::Refusal;

@@ -21,6 +21,7 @@ use crate::{
     generation::{Digests, Generation, Holding},
     keys::Space,
     layout::{Layout, Owner, Pointer},
+    manifest::Manifest,
     manifest::{Hex, engine_name},
     meta::{self, Meta, STATE_FORMAT},
     refusal::Refusal,
@@ -72,13 +73,23 @@ impl Store {
     }
 }
 
+/// What is known of a state before it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnDisk {
+    /// How far it is applied.
+    pub applied: u64,
+    /// It is exactly what the current snapshot holds: a snapshot may have been installed just now,
+    /// and the log need not reach it yet.
+    pub is_snapshot: bool,
+}
+
 /// How far the state in `<state>/<shard>` is applied, read without changing anything; none for one
 /// that does not exist or is not finished. To be asked before a state is opened that the log may
 /// not reach any more.
 ///
 /// # Errors
 /// A [`Refusal`]: damage that opening would find too.
-pub fn applied_on_disk(state: &Path, options: &Options) -> Result<Option<u64>, Refusal> {
+pub fn applied_on_disk(state: &Path, options: &Options) -> Result<Option<OnDisk>, Refusal> {
     let layout = Layout::new(state, options.shard);
     if !layout.dir().exists() {
         return Ok(None);
@@ -92,7 +103,12 @@ pub fn applied_on_disk(state: &Path, options: &Options) -> Result<Option<u64>, R
     };
     let dir = layout.generation(pointer.generation);
     let engine = open_engine(&layout, options.kind, &dir, &options.tuning, true)?;
-    Ok(meta_of(&engine, options.shard)?.applied.map(|applied| applied.index))
+    let applied = meta_of(&engine, options.shard)?.applied.map(|applied| applied.index);
+    // A snapshot that cannot be read speaks for nothing here; opening finds out.
+    let snapshot =
+        pointer.snapshot.and_then(|number| Manifest::of_dir(&layout.snapshot(number)).ok());
+    let covered = snapshot.map(|manifest| manifest.applied_index);
+    Ok(applied.map(|applied| OnDisk { applied, is_snapshot: covered == Some(applied) }))
 }
 
 /// An empty state is only right when the log still has every entry.

@@ -14,7 +14,7 @@ use identity::{
     members::{self, Member, Presence, Role},
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use raft::{ClusterView, Credentials, MemberView};
+use raft::{ClusterView, Credentials, MemberView, Way};
 
 use super::clock::stamp::Peers;
 use crate::{
@@ -103,12 +103,17 @@ impl State {
             return Ok(());
         }
         self.look_at_clocks(&view);
-        if !self.announced && self.ctx.is_open() {
-            self.announce().await?;
-            self.announced = true;
+        if self.turns % RENEW_TURNS == 1
+            && let Err(error) = self.renew()
+        {
+            tracing::warn!(%error, "this node's certificate is not renewed");
         }
-        if self.turns.is_multiple_of(RENEW_TURNS) {
-            self.renew()?;
+        let reached = !matches!(self.ctx.0.raft.way(), Way::Nobody | Way::Ended);
+        if !self.announced && reached {
+            match self.announce().await {
+                Ok(()) => self.announced = true,
+                Err(error) => tracing::warn!(%error, "the others do not know of this start"),
+            }
         }
         if !self.ctx.is_leader() {
             return Ok(());
@@ -149,8 +154,11 @@ impl State {
     /// Whether the lead had better be elsewhere: this node's clock is off, or another zone is
     /// preferred.
     fn leaves(&mut self, view: &ClusterView, zone: Option<&str>) -> Option<Change> {
-        if self.ctx.0.skew.get().unsigned_abs() > SKEW_MAX_MS {
-            return successor(view, None).map(Change::HandOver);
+        if let Some(better) = better_clock(view)
+            && self.turns.wrapping_sub(self.moved) >= ZONE_TURNS
+        {
+            self.moved = self.turns;
+            return Some(Change::HandOver(better));
         }
         let own = view.members.iter().find(|one| one.node == view.node)?;
         let zone = zone.filter(|zone| *zone != own.zone)?;
@@ -210,6 +218,19 @@ fn median_ahead(view: &ClusterView) -> Option<i64> {
     let mut ahead: Vec<i64> = others.filter_map(|one| one.clock_ahead_ms).collect();
     ahead.sort_unstable();
     ahead.get(ahead.len() / 2).copied()
+}
+
+/// The next leader, if this one's clock is too far off and that one's is nearer to the others'. Of
+/// two clocks nobody can say which is wrong.
+fn better_clock(view: &ClusterView) -> Option<u64> {
+    let others = view.members.iter().filter(|one| one.node != view.node && answers(view, one));
+    let median = median_ahead(view)?;
+    if others.count() < 2 || median.unsigned_abs() <= SKEW_MAX_MS {
+        return None;
+    }
+    let next = successor(view, None)?;
+    let ahead = view.members.iter().find(|one| one.node == next)?.clock_ahead_ms?;
+    (ahead.abs_diff(median) < median.unsigned_abs() / 2).then_some(next)
 }
 
 /// What the stamp rule is to know of the others.

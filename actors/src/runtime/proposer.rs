@@ -78,6 +78,7 @@ pub struct Proposer {
     entrance: Arc<Semaphore>,
     figures: Arc<Figures>,
     forwarder: Forwarder,
+    slots: Arc<Slots>,
     raft: raft::Handle,
     clock: Clock,
 }
@@ -96,7 +97,7 @@ impl Proposer {
         let forwarder = Forwarder::start(raft.clone(), &runtime);
         let (handle, time) = (raft.clone(), clock.clone());
         let (to_thread, waiting) = mpsc::channel();
-        let figures = Arc::new(Figures::default());
+        let (figures, slots) = (Arc::new(Figures::default()), Arc::new(Slots::default()));
         let mut thread = Thread {
             stamps,
             pending: Pending::over(&raft.pin()),
@@ -104,7 +105,7 @@ impl Proposer {
             term: 0,
             sequence: 0,
             applied: Arc::new(AtomicU64::new(0)),
-            slots: Arc::default(),
+            slots: Arc::clone(&slots),
             figures: Arc::clone(&figures),
             raft,
             clock,
@@ -115,12 +116,14 @@ impl Proposer {
             .spawn(move || while thread.turn(&waiting) {})?;
         let thread = Arc::new(Mutex::new(Some(thread)));
         let entrance = Arc::new(Semaphore::new(WAITING_MAX));
-        Ok(Self { to_thread, thread, entrance, figures, forwarder, raft: handle, clock: time })
+        let (raft, clock) = (handle, time);
+        Ok(Self { to_thread, thread, entrance, figures, forwarder, slots, raft, clock })
     }
 
     /// Ends the thread and waits until it has let go of log and state; blocks. Drafts behind this
     /// call are refused.
     pub fn stop(&self) {
+        self.slots.close();
         drop(self.to_thread.send(Message::Stop));
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
@@ -264,7 +267,10 @@ impl Thread {
         let Ok(Message::Propose(first)) = waiting.recv() else {
             return false;
         };
-        self.slots.take();
+        if !self.slots.take() {
+            drop(first.answer.send(Err(stopping())));
+            return false;
+        }
         if let Err(error) = self.ready() {
             self.slots.free();
             drop(first.answer.send(Err(error)));
@@ -323,7 +329,7 @@ impl Thread {
         Ok(())
     }
 
-    /// Runs a draft against what `apply` will see; false if that panicked.
+    /// Runs a draft against what `apply` will see; false if that panicked or met a fault.
     fn rehearse(&mut self, at_ms: u64, ordinal: usize, draft: &Draft) -> bool {
         if ordinal == 0 {
             self.pending.forget_through(self.applied.load(Ordering::Acquire));
@@ -337,10 +343,13 @@ impl Thread {
         }));
         match ran {
             Ok(Ok(_)) => true,
-            // The fault will stop the node where it is met for real; the rehearsal decides nothing.
+            // In the log it would be a fault of every node, at every start. What is wrong with this
+            // node's own disk is found by its apply loop.
             Ok(Err(fault)) => {
+                self.pending.rollback();
+                self.figures.poisoned.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(%fault, action = draft.command.name(), "rehearsal met a fault");
-                true
+                false
             }
             Err(_) => {
                 self.pending.rollback();

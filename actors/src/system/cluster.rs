@@ -56,7 +56,10 @@ pub(super) async fn join(
     let token = JoinToken::parse(&join.token).ok_or_else(|| {
         StartError::Refused("the join token is not one: it begins with vlt_jt_".into())
     })?;
-    let (key, point) = authority::new_node_key(random).map_err(failed)?;
+    let (fresh, _) = authority::new_node_key(random).map_err(failed)?;
+    let key = raft::joining_key(&config.data_dir, fresh)
+        .map_err(|error| StartError::Refused(format!("{}: {error}", config.data_dir.display())))?;
+    let point = authority::point(&key, random).map_err(failed)?;
     let request = JoinRequest {
         public_key: point.to_vec(),
         name: own.name.clone(),

@@ -59,6 +59,21 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     panic!("never: {what}");
 }
 
+/// Starts a node on the data of one of before, whose tasks may take a moment to let go of it: here
+/// the process goes on.
+async fn again(make: impl Fn() -> Config) -> System {
+    for _ in 0..1_000 {
+        match System::start(make()).await {
+            Ok(system) => return system,
+            Err(StartError::Raft(raft::StartError::State(storage::Refusal::Locked(_)))) => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the data is never let go of");
+}
+
 /// Nodes of one cluster, by number less one; one that is down is none.
 struct Cluster {
     dir: tempfile::TempDir,
@@ -117,8 +132,7 @@ impl Cluster {
 
     async fn start(&mut self, number: u8) {
         let at = usize::from(number) - 1;
-        let config = config(self.dir.path(), number, self.ports[at], None);
-        let system = System::start(config).await.unwrap();
+        let system = again(|| config(self.dir.path(), number, self.ports[at], None)).await;
         let ctx = system.context().clone();
         until("it catches up", || ctx.is_open()).await;
         self.systems[at] = Some(system);
@@ -224,8 +238,7 @@ async fn a_removed_node_stops_and_its_copy_is_never_let_in() {
     assert!(reason.contains("was removed"), "{reason}");
     third.stop().await;
     let term = cluster.ctx(1).0.raft.observe().term;
-    let config = config(cluster.dir.path(), 3, cluster.ports[2], None);
-    let back = System::start(config).await.unwrap();
+    let back = again(|| config(cluster.dir.path(), 3, cluster.ports[2], None)).await;
     let reason = tokio::time::timeout(Duration::from_secs(5), back.fatal()).await.unwrap();
     assert!(reason.contains("was removed"), "{reason}");
     assert!(!back.context().is_open());
@@ -254,9 +267,40 @@ async fn a_copied_data_directory_is_refused_while_its_node_lives() {
     copy(&cluster.dir.path().join("n3"), &cluster.dir.path().join("n4"));
     cluster.start(3).await;
     let clone = System::start(config(cluster.dir.path(), 4, free_port(), None)).await.unwrap();
-    let reason = tokio::time::timeout(Duration::from_secs(5), clone.fatal()).await.unwrap();
+    // It may be the other one that is just going.
+    let reason = tokio::time::timeout(Duration::from_secs(15), clone.fatal()).await.unwrap();
     assert!(reason.contains("is a copy"), "{reason}");
     clone.stop().await;
     write(cluster.ctx(3)).await;
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_flood_of_strangers_neither_gets_in_nor_keeps_members_out() {
+    let mut cluster = Cluster::of_three().await;
+    let to = ("127.0.0.1", cluster.ports[0]);
+    // Some say nothing and stay, most say what no node says and go.
+    let mut idle = Vec::new();
+    for number in 0..10_000_u32 {
+        let Ok(mut stream) = tokio::net::TcpStream::connect(to).await else { continue };
+        if number % 50 == 0 {
+            idle.push(stream);
+            continue;
+        }
+        let noise: Vec<u8> =
+            (0..64).map(|at| (number.wrapping_mul(2_654_435_761) >> (at % 24)) as u8).collect();
+        drop(tokio::io::AsyncWriteExt::write_all(&mut stream, &noise).await);
+    }
+    let wrong = format!("vlt_jt_{}", "A".repeat(86));
+    for _ in 0..20 {
+        assert!(cluster.join(9, free_port(), wrong.clone()).await.is_err());
+    }
+    // A member that starts again has to get in between them.
+    cluster.stop(3).await;
+    cluster.start(3).await;
+    write(cluster.ctx(3)).await;
+    cluster.grow(4).await;
+    cluster.settled(1, 4).await;
+    drop(idle);
     cluster.end().await;
 }

@@ -148,6 +148,9 @@ impl Field {
     }
 }
 
+/// Most values of one person beside the standard ones, those of former fields included.
+const VALUES_MAX: usize = 100;
+
 /// The fields of a tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
@@ -185,6 +188,15 @@ impl Schema {
         after: &BTreeMap<String, String>,
         giver: Giver,
     ) -> Result<(), Rejection> {
+        // Values of fields that left the schema stay, so their number is bounded here: a record must
+        // never grow beyond what can be read again.
+        let others = |values: &BTreeMap<String, String>| {
+            values.keys().filter(|name| !is_standard(name)).count()
+        };
+        if others(after) > VALUES_MAX && others(after) > before.map_or(0, others) {
+            let reason = format!("must be at most {VALUES_MAX} values beside the standard ones");
+            return Err(Rejection::invalid("/profile", reason));
+        }
         let was = |name: &String| before.and_then(|before| before.get(name));
         let own = after.iter().filter(|(name, _)| !is_standard(name));
         for (name, value) in own.filter(|(name, value)| was(name) != Some(*value)) {

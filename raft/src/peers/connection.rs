@@ -132,7 +132,10 @@ pub(crate) async fn connect(
     stream.flush().await?;
     let answer = frame::read(&mut stream, frame::GREETING_MAX).await?;
     match codec::decode::<Greeting>(&answer.body).map_err(io::Error::other)? {
-        Greeting::Welcome { .. } => Ok(stream),
+        Greeting::Welcome { .. } => {
+            local.welcomed(to);
+            Ok(stream)
+        }
         Greeting::Refused(why) => {
             local.refused(to, why);
             Err(io::Error::other(why.to_string()))
@@ -152,9 +155,24 @@ impl Connection {
         within: Duration,
     ) -> Result<Response, CallError> {
         let body = codec::encode(request).into();
-        let answer = timeout(within, self.exchange(body)).await;
-        let answer = answer.unwrap_or_else(|_| Err(self.lost("in time")))?;
+        let answer = match timeout(within, self.exchange(body)).await {
+            Ok(answer) => answer?,
+            Err(_) => {
+                self.give_up().await;
+                return Err(self.lost("in time"));
+            }
+        };
         codec::decode(&answer).map_err(|error| self.lost(&error.to_string()))
+    }
+
+    /// Entries are asked for one at a time: what did not answer may be a connection that nobody is
+    /// at the other end of, and that the system would keep for minutes.
+    async fn give_up(&self) {
+        if self.class == Class::Entries
+            && let Some(live) = self.state.lock().await.live.take()
+        {
+            live.close();
+        }
     }
 
     fn lost(&self, why: &str) -> CallError {

@@ -30,6 +30,35 @@ pub struct Credentials {
     pub key: Zeroizing<Vec<u8>>,
 }
 
+/// The key of a node that asked to be admitted and may not have heard the answer.
+const JOINING: &str = "join.key";
+
+/// The key to join with: the one that was asked with before, so that a token that was spent on it
+/// still counts, or the given one, which is kept before anybody is asked.
+pub(crate) fn joining_key(
+    data_dir: &Path,
+    fresh: Zeroizing<Vec<u8>>,
+) -> io::Result<Zeroizing<Vec<u8>>> {
+    let path = data_dir.join(JOINING);
+    if path.exists() {
+        return fs::read(&path).map(Zeroizing::new);
+    }
+    fs::create_dir_all(data_dir)?;
+    let unnamed = data_dir.join("join.key.tmp");
+    write(&unnamed, &fresh)?;
+    fs::rename(unnamed, path)?;
+    File::open(data_dir)?.sync_all()?;
+    Ok(fresh)
+}
+
+/// The node was admitted.
+pub(crate) fn joined(data_dir: &Path) -> io::Result<()> {
+    match fs::remove_file(data_dir.join(JOINING)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
@@ -86,6 +115,17 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn a_node_asks_again_with_the_key_it_asked_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let ask = |byte| joining_key(dir.path(), Zeroizing::new(vec![byte])).unwrap();
+        assert_eq!((*ask(1)).clone(), [1]);
+        assert_eq!((*ask(2)).clone(), [1]);
+        joined(dir.path()).unwrap();
+        joined(dir.path()).unwrap();
+        assert_eq!((*ask(3)).clone(), [3]);
+    }
 
     #[test]
     fn credentials_read_back_are_replaced_and_the_key_is_the_owners_alone() {

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// How long a stranger waits for each answer.
-const ANSWER_WAIT: Duration = Duration::from_secs(20);
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// The answer to a secret that is worth listening to.
 const GO_ON: u8 = 1;
 /// The answer to any other.
@@ -153,8 +153,12 @@ async fn ask(
     Ok(answer?)
 }
 
-/// The other end of [`join`].
-pub(super) async fn answer(service: &Service, mut stream: Stream, from: IpAddr) -> io::Result<()> {
+/// The other end of [`join`], up to where the token is found worth listening to.
+pub(super) async fn hear(
+    service: &Service,
+    stream: &mut Stream,
+    from: IpAddr,
+) -> io::Result<[u8; 32]> {
     let mut secret = [0; 32];
     stream.read_exact(&mut secret).await?;
     if let Err(why) = service.above.listen_to(secret, from).await {
@@ -165,6 +169,16 @@ pub(super) async fn answer(service: &Service, mut stream: Stream, from: IpAddr) 
     }
     stream.write_u8(GO_ON).await?;
     stream.flush().await?;
+    Ok(secret)
+}
+
+/// The rest of it.
+pub(super) async fn admit(
+    service: &Service,
+    secret: [u8; 32],
+    mut stream: Stream,
+    from: IpAddr,
+) -> io::Result<()> {
     let frame = frame::read(&mut stream, frame::GREETING_MAX).await?;
     let request: JoinRequest = codec::decode(&frame.body).map_err(io::Error::other)?;
     let answer = service.above.admit(secret, request, from).await;

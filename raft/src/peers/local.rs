@@ -24,6 +24,10 @@ pub trait Time: Send + Sync + 'static {
     fn boot_ms(&self) -> u64;
 }
 
+/// How long another process must stand in the way before this one takes itself for a copy; twice
+/// what it takes to notice that a process is gone. Milliseconds.
+const TWICE_MS: u64 = 4_000;
+
 /// The last sign of life of another node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sign {
@@ -52,6 +56,8 @@ pub(crate) struct Local {
     data_dir: PathBuf,
     ways: RwLock<Option<Ways>>,
     signs: Mutex<BTreeMap<u64, Sign>>,
+    /// Who takes another process for this node, since when.
+    taken: Mutex<BTreeMap<u64, u64>>,
 }
 
 impl Local {
@@ -72,6 +78,7 @@ impl Local {
             data_dir,
             ways: RwLock::default(),
             signs: Mutex::default(),
+            taken: Mutex::default(),
         };
         if let Some(credentials) = credentials {
             local.take(&credentials)?;
@@ -117,9 +124,24 @@ impl Local {
         }
     }
 
-    /// Another node refuses this one. Twice and removed are final: this process must stop.
+    /// Another node talks to this one.
+    pub(crate) fn welcomed(&self, by: u64) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&by);
+    }
+
+    /// Whether a node has taken another process for this one for longer than it takes to notice
+    /// that a process of before is gone.
+    fn is_twice(&self, by: u64) -> bool {
+        let now_ms = self.time.boot_ms();
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        now_ms.saturating_sub(*taken.entry(by).or_insert(now_ms)) >= TWICE_MS
+    }
+
+    /// Another node refuses this one. To be removed is final, and so is to be there twice: this
+    /// process must stop.
     pub(crate) fn refused(&self, by: u64, why: Unwelcome) {
         match why {
+            Unwelcome::Twice if !self.is_twice(by) => {}
             Unwelcome::Twice => self.alarm.raise(format!(
                 "node {by} already talks to another process with this node's identity: this data \
                  directory is a copy; remove it, and join as a new node"

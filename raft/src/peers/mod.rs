@@ -12,6 +12,7 @@ pub(crate) mod join;
 pub(crate) mod local;
 pub(crate) mod message;
 pub(crate) mod pinger;
+mod processes;
 pub(crate) mod roster;
 pub(crate) mod server;
 pub(crate) mod service;

@@ -31,13 +31,13 @@ pub(crate) fn start(raft: Raft, roster: Arc<Roster>) -> JoinHandle<()> {
                 let nodes = metrics.membership_config.membership().nodes();
                 nodes.map(|(node, peer)| (*node, peer.address.clone())).collect()
             };
+            roster.keep(&members);
             let others =
                 members.iter().filter(|(node, address)| *node != own && !address.is_empty());
             let mut asked = JoinSet::new();
             for (node, address) in others {
                 asked.spawn(ping(Arc::clone(&roster), *node, address.clone()));
             }
-            roster.keep(&members.iter().map(|(node, _)| *node).collect::<Vec<_>>());
             drop(asked.join_all().await);
         }
     })

@@ -21,19 +21,29 @@ struct Peer {
 pub(crate) struct Roster {
     local: Arc<Local>,
     peers: Mutex<BTreeMap<u64, Peer>>,
+    /// Where each member is, by the newest membership; whoever asks may hold an older address.
+    addresses: Mutex<BTreeMap<u64, String>>,
 }
 
 impl Roster {
     pub(crate) fn new(local: Arc<Local>) -> Self {
-        Self { local, peers: Mutex::default() }
+        Self { local, peers: Mutex::default(), addresses: Mutex::default() }
     }
 
     pub(crate) fn local(&self) -> &Arc<Local> {
         &self.local
     }
 
+    /// Where a node is, or where somebody believes it to be.
+    pub(crate) fn address(&self, node: u64, believed: &str) -> String {
+        let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.get(&node).map_or_else(|| believed.to_owned(), Clone::clone)
+    }
+
     /// The connection to a node; made, not yet connected, if there is none.
-    pub(crate) fn to(&self, node: u64, address: &str, class: Class) -> Arc<Connection> {
+    pub(crate) fn to(&self, node: u64, believed: &str, class: Class) -> Arc<Connection> {
+        let address = self.address(node, believed);
+        let address = address.as_str();
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = |class| {
             Arc::new(Connection::new(Arc::clone(&self.local), node, address.to_owned(), class))
@@ -55,9 +65,12 @@ impl Roster {
         })
     }
 
-    /// Forgets every node that is not one of these.
-    pub(crate) fn keep(&self, nodes: &[u64]) {
+    /// The members of now; every other node is forgotten.
+    pub(crate) fn keep(&self, members: &[(u64, String)]) {
+        let addressed = members.iter().filter(|(_, address)| !address.is_empty());
+        *self.addresses.lock().unwrap_or_else(PoisonError::into_inner) =
+            addressed.cloned().collect();
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        peers.retain(|node, _| nodes.contains(node));
+        peers.retain(|node, _| members.iter().any(|(member, _)| member == node));
     }
 }

@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -18,8 +18,8 @@ use identity::codec;
 use tokio::{
     io::{AsyncWriteExt as _, BufReader, BufWriter, ReadHalf, WriteHalf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    task::JoinSet,
+    sync::{Semaphore, mpsc},
+    task::{AbortHandle, JoinSet},
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -28,6 +28,7 @@ use super::{
     frame::{self, Frame},
     join,
     message::{Class, Greeting, Hello, PROTOCOL, Request, Unwelcome},
+    processes::{Presence, Processes},
     service::Service,
     tls::{self, Speaker},
     transfer,
@@ -39,74 +40,65 @@ const CONNECTIONS_MAX: usize = 256;
 const STRANGERS_MAX: usize = 32;
 /// Most time to say it.
 const GREETING_WAIT: Duration = Duration::from_secs(5);
+/// Most time to decide about a stranger whose token is good, an election included.
+const ADMISSION_WAIT: Duration = Duration::from_secs(20);
+/// Nothing comes for so long only when nobody is there any more: members ping twice a second over
+/// the one connection, and ask over the others or make them again.
+const CONTROL_SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(120);
 /// Most questions of one connection at work.
 const QUESTIONS_MAX: usize = 64;
-/// While a process was heard of this lately, another one with its identity is refused;
-/// milliseconds.
-const ALIVE_MS: u64 = 2_000;
 
 pub(super) type Stream = TlsStream<TcpStream>;
 
-/// A process that speaks for a node.
-#[derive(Debug, Clone, Copy)]
-struct Process {
-    id: u64,
-    heard_ms: u64,
-    connections: usize,
-}
-
-/// The processes that speak for nodes.
+/// Connections that have not said yet who they are, by the order in which they came. One too many
+/// costs the oldest its place, not the newest: a member says who it is within milliseconds, so
+/// whoever only sits there cannot keep members out.
 #[derive(Default)]
-pub(crate) struct Processes(Mutex<BTreeMap<u64, Process>>);
+struct Strangers(Mutex<BTreeMap<u64, Option<AbortHandle>>>);
 
-impl Processes {
-    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Process>> {
+impl Strangers {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<u64, Option<AbortHandle>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another connection of a process, unless another one with its identity is alive.
-    fn begin(&self, node: u64, id: u64, now_ms: u64) -> Result<(), Unwelcome> {
+    fn expect(self: &Arc<Self>, number: u64) -> Stranger {
+        self.known().insert(number, None);
+        Stranger { all: Arc::clone(self), number }
+    }
+
+    /// Who serves it; whoever was quick is no stranger any more.
+    fn served_by(&self, number: u64, handle: AbortHandle) {
         let mut known = self.known();
-        match known.get_mut(&node) {
-            Some(one) if one.id == id => {
-                one.connections = one.connections.saturating_add(1);
-                one.heard_ms = now_ms;
-                Ok(())
-            }
-            Some(one) if one.connections > 0 && now_ms.saturating_sub(one.heard_ms) < ALIVE_MS => {
-                Err(Unwelcome::Twice)
-            }
-            _ => {
-                known.insert(node, Process { id, heard_ms: now_ms, connections: 1 });
-                Ok(())
-            }
+        if let Some(slot) = known.get_mut(&number) {
+            *slot = Some(handle);
         }
-    }
-
-    /// A frame came; false when another process took this one's place while it was silent.
-    fn heard(&self, node: u64, id: u64, now_ms: u64) -> bool {
-        match self.known().get_mut(&node) {
-            Some(one) if one.id == id => {
-                one.heard_ms = now_ms;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn end(&self, node: u64, id: u64) {
-        if let Some(one) = self.known().get_mut(&node)
-            && one.id == id
+        if known.len() > STRANGERS_MAX
+            && let Some((_, Some(oldest))) = known.pop_first()
         {
-            one.connections = one.connections.saturating_sub(1);
+            oldest.abort();
+            metrics::counter!("vaultara_peer_connections_refused_total").increment(1);
         }
+    }
+}
+
+/// One of them; no stranger any more when this goes.
+struct Stranger {
+    all: Arc<Strangers>,
+    number: u64,
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        self.all.known().remove(&self.number);
     }
 }
 
 /// Serves until it is aborted.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
+    let strangers = Arc::new(Strangers::default());
+    let mut number = 0_u64;
     let processes = Arc::new(Processes::default());
     let mut connections = JoinSet::new();
     loop {
@@ -120,71 +112,87 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
                 continue;
             }
         };
-        let (Ok(place), Ok(stranger)) =
-            (Arc::clone(&places).try_acquire_owned(), Arc::clone(&strangers).try_acquire_owned())
-        else {
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             metrics::counter!("vaultara_peer_connections_refused_total").increment(1);
             continue;
         };
         let (service, processes) = (Arc::clone(&service), Arc::clone(&processes));
-        connections.spawn(async move {
+        number = number.wrapping_add(1);
+        let stranger = strangers.expect(number);
+        let handle = connections.spawn(async move {
             let _place = place;
             if let Err(error) = connection(&service, &processes, tcp, from, stranger).await {
                 tracing::debug!(%error, %from, "a connection of another node ended");
             }
         });
+        strangers.served_by(number, handle);
     }
 }
 
 async fn connection(
     service: &Arc<Service>,
-    processes: &Processes,
+    processes: &Arc<Processes>,
     tcp: TcpStream,
     from: SocketAddr,
-    stranger: OwnedSemaphorePermit,
+    stranger: Stranger,
 ) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     let config = service.local.server().ok_or_else(|| io::Error::other("no certificate"))?;
     let greeted = timeout(GREETING_WAIT, async {
-        let stream = TlsAcceptor::from(config).accept(tcp).await?;
+        let mut stream = TlsAcceptor::from(config).accept(tcp).await?;
         let (_, session) = stream.get_ref();
         if session.alpn_protocol() == Some(tls::ALPN_JOIN) {
-            return join::answer(service, stream, from.ip()).await.map(|()| None);
+            let secret = join::hear(service, &mut stream, from.ip()).await?;
+            return io::Result::Ok(Arrived::ToJoin(secret, stream));
         }
         let certificate = session.peer_certificates().and_then(<[_]>::first);
         let certificate = certificate.ok_or_else(|| io::Error::other("no certificate"))?;
         let speaker = tls::speaker(certificate, service.local.cluster)?;
-        greet(service, processes, stream, speaker).await
+        let (greeted, stream) = greet(service, processes, stream, speaker).await?;
+        Ok(Arrived::Member(greeted, stream))
     });
-    let greeted = greeted.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    let arrived = greeted.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
     drop(stranger);
-    let Some((greeted, stream)) = greeted else { return Ok(()) };
+    let (greeted, stream) = match arrived {
+        Arrived::Member(greeted, stream) => (greeted, stream),
+        Arrived::ToJoin(secret, stream) => {
+            let admitting = join::admit(service, secret, stream, from.ip());
+            let admitted = timeout(ADMISSION_WAIT, admitting).await;
+            return admitted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        }
+    };
     let hello = &greeted.hello;
     let (reader, writer) = tokio::io::split(stream);
     let (reader, writer) = (BufReader::new(reader), BufWriter::new(writer));
-    let ended = match hello.class {
+    match hello.class {
         Class::Entries => in_turn(service, processes, &greeted, reader, writer).await,
         Class::Control | Class::Drafts => {
             at_once(service, processes, &greeted, reader, writer).await
         }
-        Class::Snapshot => transfer::receive(service, hello, reader, writer).await,
-    };
-    processes.end(hello.from, hello.process);
-    ended
+        Class::Snapshot => transfer::receive(service, &greeted, reader, writer).await,
+    }
+}
+
+/// Whoever said who it is.
+enum Arrived {
+    Member(Greeted, Stream),
+    /// With the secret of a token that is worth listening to.
+    ToJoin([u8; 32], Stream),
 }
 
 /// Who speaks on a connection, and what for.
-struct Greeted {
-    hello: Hello,
-    speaker: Speaker,
+pub(super) struct Greeted {
+    pub(super) hello: Hello,
+    pub(super) speaker: Speaker,
+    _presence: Presence,
 }
 
 async fn greet(
     service: &Service,
-    processes: &Processes,
+    processes: &Arc<Processes>,
     mut stream: Stream,
     speaker: Speaker,
-) -> io::Result<Option<(Greeted, Stream)>> {
+) -> io::Result<(Greeted, Stream)> {
     let frame = frame::read(&mut stream, frame::GREETING_MAX).await?;
     let hello: Hello = codec::decode(&frame.body).map_err(io::Error::other)?;
     let local = &service.local;
@@ -195,19 +203,22 @@ async fn greet(
         Err(Unwelcome::Protocol)
     } else {
         let now_ms = local.time.boot_ms();
-        service.admits(&speaker).and_then(|()| processes.begin(hello.from, hello.process, now_ms))
+        service.admits(&speaker).and_then(|()| {
+            processes.begin(hello.from, hello.process, now_ms)?;
+            Ok(Presence { all: Arc::clone(processes), node: hello.from, id: hello.process })
+        })
     };
-    let greeting = match accepted {
-        Ok(()) => {
+    let greeting = match &accepted {
+        Ok(_) => {
             Greeting::Welcome { protocol: hello.protocol.min(PROTOCOL), process: local.process }
         }
-        Err(why) => Greeting::Refused(why),
+        Err(why) => Greeting::Refused(*why),
     };
     let body = codec::encode(&greeting).into();
     frame::write(&mut stream, &Frame { exchange: frame.exchange, body }).await?;
     stream.flush().await?;
     match accepted {
-        Ok(()) => Ok(Some((Greeted { hello, speaker }, stream))),
+        Ok(presence) => Ok((Greeted { hello, speaker, _presence: presence }, stream)),
         Err(why) => {
             tracing::warn!(node = hello.from, reason = %why, "another node was refused");
             Err(io::Error::other(why.to_string()))
@@ -224,7 +235,7 @@ pub(super) fn question(frame: &Frame) -> io::Result<Request> {
 
 /// Each frame is one of a member that is still one: a removed node must not go on over a connection
 /// of before.
-fn alive(service: &Service, processes: &Processes, greeted: &Greeted) -> io::Result<()> {
+fn alive(service: &Service, processes: &Arc<Processes>, greeted: &Greeted) -> io::Result<()> {
     let hello = &greeted.hello;
     service.admits(&greeted.speaker).map_err(io::Error::other)?;
     service.local.heard(hello.from);
@@ -239,18 +250,25 @@ fn alive(service: &Service, processes: &Processes, greeted: &Greeted) -> io::Res
 /// One question at a time: the next frame is read when the last one is answered.
 async fn in_turn(
     service: &Service,
-    processes: &Processes,
+    processes: &Arc<Processes>,
     greeted: &Greeted,
     mut reader: Reader,
     mut writer: Writer,
 ) -> io::Result<()> {
     loop {
-        let frame = frame::read(&mut reader, frame::BODY_MAX).await?;
+        let frame = next(&mut reader, greeted.hello.class).await?;
         alive(service, processes, greeted)?;
         let body = answer(service, greeted.hello.from, &frame).await?;
         frame::write(&mut writer, &Frame { exchange: frame.exchange, body }).await?;
         writer.flush().await?;
     }
+}
+
+/// The next frame of a member.
+async fn next(reader: &mut Reader, class: Class) -> io::Result<Frame> {
+    let silence = if class == Class::Control { CONTROL_SILENCE } else { SILENCE };
+    let read = timeout(silence, frame::read(reader, frame::BODY_MAX)).await;
+    read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 async fn answer(service: &Service, from: u64, frame: &Frame) -> io::Result<Bytes> {
@@ -260,7 +278,7 @@ async fn answer(service: &Service, from: u64, frame: &Frame) -> io::Result<Bytes
 /// Many questions at a time, answered as they are done.
 async fn at_once(
     service: &Arc<Service>,
-    processes: &Processes,
+    processes: &Arc<Processes>,
     greeted: &Greeted,
     mut reader: Reader,
     mut writer: Writer,
@@ -281,7 +299,7 @@ async fn at_once(
     };
     let reading = async {
         loop {
-            let frame = frame::read(&mut reader, frame::BODY_MAX).await?;
+            let frame = next(&mut reader, greeted.hello.class).await?;
             alive(service, processes, greeted)?;
             while work.try_join_next().is_some() {}
             let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
@@ -297,25 +315,5 @@ async fn at_once(
     tokio::select! {
         ended = writing => ended,
         ended = reading => ended,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_process_speaks_for_a_node_until_it_is_silent_or_gone() {
-        let processes = Processes::default();
-        assert_eq!(processes.begin(3, 70, 10_000), Ok(()));
-        assert_eq!(processes.begin(3, 70, 10_000), Ok(()));
-        assert_eq!(processes.begin(3, 71, 11_999), Err(Unwelcome::Twice));
-        assert!(processes.heard(3, 70, 11_999));
-        processes.end(3, 70);
-        assert_eq!(processes.begin(3, 71, 13_998), Err(Unwelcome::Twice));
-        assert_eq!(processes.begin(3, 71, 13_999), Ok(()));
-        assert!(!processes.heard(3, 70, 13_999));
-        processes.end(3, 71);
-        assert_eq!(processes.begin(3, 70, 14_000), Ok(()));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 use identity::members;
+use openraft::async_runtime::WatchReceiver as _;
 use storage::Store;
 
 use super::{
@@ -61,9 +62,21 @@ impl Service {
             (Ok(Some(_)), Ok(None)) => Err(Unwelcome::Unknown),
             (_, Ok(found)) if members::admits(found.as_ref(), &who.key) => Ok(()),
             (Ok(None), Ok(None)) => Ok(()),
+            // Its vote is still needed for the change that takes it away.
+            (_, Ok(Some(found)))
+                if found.key.matches(&who.key) && self.is_in_membership(who.node) =>
+            {
+                Ok(())
+            }
             (_, Ok(_)) => Err(Unwelcome::Removed),
             (_, Err(_)) => Err(Unwelcome::Unknown),
         }
+    }
+
+    fn is_in_membership(&self, node: u64) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.committed_membership_config.membership().get_node(&node).is_some()
     }
 
     /// Answers any question that is one frame.

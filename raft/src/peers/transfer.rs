@@ -27,8 +27,8 @@ use super::{
     connection,
     frame::{self, Frame},
     local::Local,
-    message::{Class, Hello, Request, Response},
-    server::{Reader, Writer, question},
+    message::{Class, Request, Response},
+    server::{Greeted, Reader, Writer, question},
     service::Service,
 };
 use crate::{
@@ -145,9 +145,9 @@ struct Incoming {
 }
 
 /// The other end of [`send`].
-pub(crate) async fn receive(
+pub(super) async fn receive(
     service: &Service,
-    hello: &Hello,
+    greeted: &Greeted,
     mut reader: Reader,
     mut writer: Writer,
 ) -> io::Result<()> {
@@ -160,13 +160,13 @@ pub(crate) async fn receive(
         say(&mut writer, codec::encode(&busy)).await?;
         return writer.flush().await;
     };
-    tracing::info!(from = hello.from, "a snapshot is being received");
+    tracing::info!(from = greeted.hello.from, "a snapshot is being received");
     let store = Arc::clone(&service.store);
     let began = tokio::task::spawn_blocking(move || begin(&store, &manifest));
     let (incoming, wanted) = began.await.map_err(failed)??;
     say(&mut writer, codec::encode(&Response::Wanted(wanted))).await?;
     writer.flush().await?;
-    let incoming = match parts(service, hello, &mut reader, incoming).await {
+    let incoming = match parts(service, greeted, &mut reader, incoming).await {
         Ok(incoming) => incoming,
         Err(error) => {
             say(&mut writer, codec::encode(&Response::Failed(error.to_string()))).await?;
@@ -188,7 +188,7 @@ pub(crate) async fn receive(
         Ok(response) => Response::Installed((&response.vote).into()),
         Err(error) => Response::Failed(error.to_string()),
     };
-    tracing::info!(from = hello.from, "a snapshot was received and taken over");
+    tracing::info!(from = greeted.hello.from, "a snapshot was received and taken over");
     say(&mut writer, codec::encode(&answer)).await?;
     writer.flush().await
 }
@@ -196,13 +196,14 @@ pub(crate) async fn receive(
 /// Takes parts until they are all there and every file has its sum.
 async fn parts(
     service: &Service,
-    hello: &Hello,
+    greeted: &Greeted,
     reader: &mut Reader,
     mut incoming: Incoming,
 ) -> io::Result<Incoming> {
     loop {
         let frame = hear(reader, SILENCE).await?;
-        service.local.heard(hello.from);
+        service.admits(&greeted.speaker).map_err(failed)?;
+        service.local.heard(greeted.hello.from);
         match question(&frame)? {
             Request::Part { file, offset, bytes } => {
                 let write = move || incoming.write(file, offset, &bytes).map(|()| incoming);

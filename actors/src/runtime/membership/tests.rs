@@ -142,6 +142,15 @@ fn clocks_are_compared_by_the_median_of_those_that_answer() {
 }
 
 #[test]
+fn a_leader_whose_clock_is_off_hands_over_to_one_whose_is_not() {
+    let ahead = |node, ms| MemberView { clock_ahead_ms: Some(ms), ..seen(node, true, 1) };
+    let of_three = |second, third| view(vec![ahead(1, 0), ahead(2, second), ahead(3, third)]);
+    assert!(better_clock(&of_three(9_000, 9_010)).is_some());
+    assert_eq!(better_clock(&of_three(4_000, 4_010)), None, "near enough");
+    assert_eq!(better_clock(&view(vec![ahead(1, 0), ahead(2, 9_000)])), None, "one of two");
+}
+
+#[test]
 fn the_next_leader_answers_votes_and_has_most_of_the_log() {
     let members = vec![
         seen(1, true, 1_000),
