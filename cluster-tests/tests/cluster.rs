@@ -1,5 +1,5 @@
-//! Three real nodes on loopback: any of them is killed or stopped in the middle of work, and nothing
-//! acknowledged is lost, repeated or answered from the past.
+//! Three real nodes on loopback: any of them is killed or stopped in the middle of work, and
+//! nothing acknowledged is lost, repeated or answered from the past.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -30,6 +30,9 @@ use vaultara_cluster_tests::{
 const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
 /// Two election timeouts, and what a busy machine adds.
 const REFUSED_WITHIN: Duration = Duration::from_millis(2_500);
+
+/// One cluster at a time: what is measured here must not be the other tests.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 async fn apis(cluster: &Cluster) -> Vec<Api> {
     let first = cluster.api(0).await.unwrap();
@@ -62,6 +65,7 @@ fn median(mut all: Vec<Duration>) -> (Duration, Duration) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_of_any_node_and_of_all_lose_nothing_and_repeat_nothing() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
     let apis = apis(&cluster).await;
@@ -111,6 +115,7 @@ async fn kills_of_any_node_and_of_all_lose_nothing_and_repeat_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_code_is_redeemed_once_in_the_whole_cluster() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
     let webs: Vec<Web> = cluster.launches.iter().map(|launch| Web::at(launch).unwrap()).collect();
@@ -125,6 +130,7 @@ async fn a_code_is_redeemed_once_in_the_whole_cluster() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_slept_through_a_change_answers_nothing_of_before() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
     let apis = apis(&cluster).await;
@@ -153,6 +159,7 @@ async fn a_node_that_slept_through_a_change_answers_nothing_of_before() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_alone_of_three_refuses_in_time_and_keeps_giving_public_keys() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
     let apis = apis(&cluster).await;
@@ -222,6 +229,7 @@ async fn client(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_are_linearizable_while_nodes_die_and_sleep() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
     let apis = apis(&cluster).await;

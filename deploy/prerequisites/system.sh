@@ -36,7 +36,6 @@ test)
   need nodejs node
   need npm npm
   need curl curl
-  need haproxy haproxy
   need strace strace
   python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
   ;;

@@ -188,8 +188,8 @@ impl Schema {
         after: &BTreeMap<String, String>,
         giver: Giver,
     ) -> Result<(), Rejection> {
-        // Values of fields that left the schema stay, so their number is bounded here: a record must
-        // never grow beyond what can be read again.
+        // Values of fields that left the schema stay, so their number is bounded here: a record
+        // must never grow beyond what can be read again.
         let others = |values: &BTreeMap<String, String>| {
             values.keys().filter(|name| !is_standard(name)).count()
         };
