@@ -12,6 +12,8 @@ mod token;
 use std::net::IpAddr;
 
 use identity::{
+    changes::FEATURE_LEVEL,
+    cluster as replicated,
     command::Command,
     id::{JoinTokenId, TenantId},
     members::{self, AUTHORITY_ID, Authority, Presence, Role, admits},
@@ -28,14 +30,19 @@ use crate::{
     error::Error,
     runtime::{
         authority::{self, Made, NODE_LIFETIME, POINT_LEN, Subject},
+        membership,
         sealer::Field,
         secret::ClientSecret,
     },
 };
 
 pub use raft::{Credentials, JoinRefusal, JoinRequest, Welcome};
+pub(crate) use status::drained;
 pub use status::{Health, Standing, Status, Warning, status};
 pub use token::JoinToken;
+
+/// How long a new leader is waited for, milliseconds.
+const TRANSFER_WAIT_MS: u64 = 5_000;
 
 const FIELD: Field<'static> =
     Field { tenant: TenantId::CLUSTER, table: Authority::TABLE, record: AUTHORITY_ID, name: "key" };
@@ -123,23 +130,57 @@ pub async fn create_token(
     Ok((reply, shown))
 }
 
-/// Has another node lead; asked of the one that leads now.
+/// Has another node lead, and returns when it does: whoever leads hands over when the wish is
+/// applied there.
 ///
 /// # Errors
-/// As [`Context::write`]; [`Rejection::InUse`] where somebody else leads.
+/// As [`Context::write`]; [`Error::Unavailable`] when the node does not lead in time.
 pub async fn transfer_leader(ctx: &Context, asker: &Asker, node: u64) -> Result<Reply, Error> {
-    let leader = ctx.0.raft.cluster().leader;
-    if leader != Some(ctx.0.raft.node()) {
-        let who = leader.map_or_else(|| "nobody".to_owned(), |leader| format!("node {leader}"));
-        return Err(Rejection::InUse(format!("{who} leads: ask there")).into());
-    }
     let command = Command::Members(members::Command::TransferLeader { node });
     let (_, reply) = ctx.write(asker, Placement::Cluster, command).await?;
-    if leader != Some(node) {
-        let moved = ctx.0.raft.transfer_leader(node).await;
-        moved.map_err(|error| Error::Unavailable(error.to_string()))?;
+    let began_ms = ctx.0.clock.boot_ms();
+    while ctx.0.raft.cluster().leader != Some(node) {
+        if ctx.0.clock.boot_ms().saturating_sub(began_ms) > TRANSFER_WAIT_MS {
+            let what = format!("node {node} does not lead: it does not answer, or lacks entries");
+            return Err(Error::Unavailable(what));
+        }
+        ctx.0.raft.look_again().await;
     }
     Ok(reply)
+}
+
+/// Removes a node for good. One that votes goes only while the voters that stay have a majority
+/// that answers: from the moment of the removal nobody talks to it any more.
+///
+/// # Errors
+/// As [`Context::write`]; [`Rejection::InUse`] when the rest could not decide anything.
+pub async fn remove(ctx: &Context, asker: &Asker, node: u64) -> Result<Reply, Error> {
+    let view = ctx.0.raft.cluster();
+    let votes = view.members.iter().any(|one| one.node == node && one.voter);
+    if votes && !membership::safe_without(&view, node) {
+        let why = "it still votes, and most of the voters that would be left do not answer";
+        return Err(Rejection::InUse(why.into()).into());
+    }
+    let command = Command::Members(members::Command::Remove { node });
+    let (_, reply) = ctx.write(asker, Placement::Cluster, command).await?;
+    Ok(reply)
+}
+
+/// Raises the cluster's feature level to what the newest of its programs reads, once all read it;
+/// returns the level. A cluster that is there already is left as it is.
+///
+/// # Errors
+/// As [`Context::write`]; [`Rejection::InUse`] names a node that does not read it.
+pub async fn finalize_upgrade(ctx: &Context, asker: &Asker) -> Result<(Reply, u16), Error> {
+    let level = {
+        let reading = ctx.fresh().await?;
+        let all = members::all(&reading.view()?)?;
+        // A node alone has no record.
+        all.iter().map(|member| member.feature_level).max().unwrap_or(FEATURE_LEVEL)
+    };
+    let raise = Command::Cluster(replicated::Command::RaiseFeatureLevel(level));
+    let (_, reply) = ctx.write(asker, Placement::Cluster, raise).await?;
+    Ok((reply, level))
 }
 
 /// Whether a stranger's token is worth listening to.

@@ -21,6 +21,7 @@ use storage::{Pinned, View};
 
 use crate::{
     changes::Feeds,
+    cluster,
     error::Error,
     licenses,
     runtime::{
@@ -358,6 +359,7 @@ impl Context {
         if !matches!(self.0.raft.way(), raft::Way::Here(_) | raft::Way::There(_)) {
             reasons.push(("leader", "no leader is known".to_owned()));
         }
+        reasons.extend(cluster::drained(self).map(|why| ("drained", why)));
         let skew_ms = self.0.skew.get();
         if skew_ms.unsigned_abs() > membership::SKEW_MAX_MS {
             let what = format!("the clock is {skew_ms} ms ahead of the other nodes'");

@@ -86,7 +86,9 @@ impl Trail {
         let stamp = Stamp { at_ms: mark.last_stamp_ms, feature_level: 1 };
         let entry = Entry { stamp, drafts: vec![draft.encoded()] };
         let mut overlay = Overlay::new(self.store.pin().live());
-        apply_entry(&mut overlay, self.index, 0, &entry, Mode::Full, &mut |_| ()).unwrap();
+        let mut each = |_| ();
+        let last = Stamp::default();
+        apply_entry(&mut overlay, self.index, last, &entry, Mode::Full, &mut each).unwrap();
         let mut batch = Batch::new();
         overlay.drain_into(&mut batch).unwrap();
         self.store.commit(batch, &mark).unwrap();

@@ -14,7 +14,7 @@ use identity::{
     codec,
     oauth::refresh::Handover,
     outcome::{Outcome, Reply},
-    stamp::Entry,
+    stamp::{Entry, Stamp},
 };
 use storage::{
     Applied, Batch, Kind, Mark, Options, Overlay, Reads as _, StateSum, Store, checksum, keys,
@@ -39,25 +39,25 @@ fn feed(store: &Store, log: &[Vec<u8>], upto: u64, per_batch: u64) -> Vec<Reply>
         let first = store.applied_index() + 1;
         let last = upto.min(first + per_batch - 1);
         let before_ms = store.meta().unwrap().last_stamp_ms;
-        let mut stamp_ms = before_ms;
+        let mut now = Stamp { at_ms: before_ms, feature_level: 1 };
         let mut overlay = Overlay::new(store.pin().live());
         for index in first..=last {
             let bytes = &log[usize::try_from(index).unwrap() - 1];
             let entry: Entry = codec::decode(bytes).unwrap();
-            stamp_ms = apply_entry(&mut overlay, index, stamp_ms, &entry, Mode::Full, &mut |one| {
+            now = apply_entry(&mut overlay, index, now, &entry, Mode::Full, &mut |one| {
                 replies.push(codec::decode(&one.reply).unwrap());
             })
             .unwrap();
         }
         let mut batch = Batch::new();
         overlay.drain_into(&mut batch).unwrap();
-        if before_ms / 1000 != stamp_ms / 1000 {
+        if before_ms / 1000 != now.at_ms / 1000 {
             let space = store.pin().live().space();
-            batch.delete_range(keys::requests_before(space, stamp_ms));
+            batch.delete_range(keys::requests_before(space, now.at_ms));
         }
         let mark = Mark {
             applied: Applied { index: last, log_id: last.to_be_bytes().to_vec() },
-            last_stamp_ms: stamp_ms,
+            last_stamp_ms: now.at_ms,
             feature_level: 1,
             membership: None,
         };

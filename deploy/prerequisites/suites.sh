@@ -53,7 +53,8 @@ suite() { # name, command…
 programs() {
   cargo build --workspace --bins --locked &&
     cargo test --workspace --exclude vaultara-cluster-tests --no-run --locked &&
-    cargo test --package vaultara-cluster-tests --features planted --no-run --locked
+    cargo test --package vaultara-cluster-tests --features planted --no-run --locked &&
+    cargo build --package vaultara-cluster-tests --features previous --bin vaultara-previous --locked
 }
 tests() {
   cargo test --workspace --exclude vaultara-cluster-tests --locked --no-fail-fast 2>&1 | tee "$log"

@@ -6,13 +6,14 @@
 
 use crate::{
     applying::{Applying, Mode},
+    changes::FEATURE_LEVEL,
     codec,
     event::{self, AuditEvent, ChainHead, OutboxEvent, Personal, Target, Verdict},
     fault::Fault,
     id::TenantId,
     outcome::{Outcome, Rejection, Reply, Stop},
     secret::{Digest, Sealed},
-    stamp::{Draft, Entry, NOT_AFTER_AHEAD_MAX_MS},
+    stamp::{Draft, Entry, NOT_AFTER_AHEAD_MAX_MS, Stamp},
     table::{Row, Table, TablesMut},
 };
 
@@ -30,27 +31,43 @@ pub const AUDIT_CHECKPOINT: u8 = 3;
 
 /// Applies one entry: every draft in order, each with its own savepoint and reply.
 ///
-/// `each` receives what every draft came to. `last_stamp_ms` is the stamp of the entry before;
-/// returned is the state time this entry was applied at.
+/// `each` receives what every draft came to. `last` is what the entry before was applied at;
+/// returned is what this one was applied at: neither time nor feature level ever goes back.
 ///
 /// # Errors
 /// A [`Fault`]: the entry must not be taken as applied and the node must stop.
 pub fn apply_entry<T: TablesMut>(
     tables: &mut T,
     index: u64,
-    last_stamp_ms: u64,
+    last: Stamp,
     entry: &Entry,
     mode: Mode,
     each: &mut impl FnMut(Applied),
-) -> Result<u64, Fault> {
-    let now_ms = entry.stamp.at_ms.max(last_stamp_ms);
+) -> Result<Stamp, Fault> {
+    let now = entry.stamp.not_before(last);
+    require_readable(now.feature_level)?;
     for (ordinal, bytes) in entry.drafts.iter().enumerate() {
         let ordinal =
             u16::try_from(ordinal).map_err(|_| Fault::new("an entry of too many drafts"))?;
-        let draft: Draft = codec::decode(bytes)?;
-        each(apply_draft(tables, (index, ordinal), now_ms, &draft, mode)?);
+        let draft = Draft::decoded(bytes)?;
+        each(apply_draft(tables, (index, ordinal), now, &draft, mode)?);
     }
-    Ok(now_ms)
+    Ok(now)
+}
+
+/// Refuses what a newer program decided: rules may have changed with a feature level, not only
+/// layouts.
+///
+/// # Errors
+/// A [`Fault`] that says what to do.
+pub fn require_readable(level: u16) -> Result<(), Fault> {
+    if level <= FEATURE_LEVEL {
+        return Ok(());
+    }
+    Err(Fault::new(format!(
+        "the cluster is at feature level {level} and this version reads {FEATURE_LEVEL}: start a \
+         newer version of the program"
+    )))
 }
 
 /// Applies one draft and returns its encoded reply.
@@ -60,10 +77,11 @@ pub fn apply_entry<T: TablesMut>(
 pub fn apply_draft<T: TablesMut>(
     tables: &mut T,
     position: (u64, u16),
-    now_ms: u64,
+    now: Stamp,
     draft: &Draft,
     mode: Mode,
 ) -> Result<Applied, Fault> {
+    let now_ms = now.at_ms;
     let tenant = draft.placement.tenant();
     tables.begin(tenant);
     let request = Row::Request { not_after_ms: draft.not_after_ms, id: draft.request.bytes() };
@@ -80,9 +98,9 @@ pub fn apply_draft<T: TablesMut>(
         let reply = Reply { index, ordinal, at_ms: now_ms, result, replayed: None };
         (reply, Touched::default())
     } else {
-        run(tables, position, now_ms, draft, mode)?
+        run(tables, position, now, draft, mode)?
     };
-    let bytes = codec::encode(&reply);
+    let bytes = codec::encode_at(&reply, now.feature_level);
     if !late {
         tables.put(TenantId::CLUSTER, request, bytes.clone());
     }
@@ -116,6 +134,8 @@ pub struct Touched {
     pub notices: bool,
     /// Before which log index the outbox is removed, in the batch of this entry.
     pub outbox_before: Option<u64>,
+    /// Which node somebody wants to lead.
+    pub lead: Option<u64>,
 }
 
 impl Touched {
@@ -137,6 +157,7 @@ impl Touched {
                 .iter()
                 .any(|(table, _, revision)| [*b"ln", *b"le"].contains(table) && *revision == 1),
             outbox_before: None,
+            lead: None,
         }
     }
 }
@@ -158,10 +179,11 @@ fn dedup() -> bool {
 fn run<T: TablesMut>(
     tables: &mut T,
     position: (u64, u16),
-    now_ms: u64,
+    now: Stamp,
     draft: &Draft,
     mode: Mode,
 ) -> Result<(Reply, Touched), Fault> {
+    let now_ms = now.at_ms;
     let tenant = draft.placement.tenant();
     let reply = |result, replayed| Reply {
         index: position.0,
@@ -186,11 +208,15 @@ fn run<T: TablesMut>(
         }
     }
     tables.savepoint();
-    let mut applying = Applying::new(tables, draft, (position, now_ms), mode);
-    let result = draft.command.apply(&mut applying);
-    let Applying { changed, target, detail, outbox_before, .. } = applying;
+    let mut applying = Applying::new(tables, draft, (position, now), mode);
+    let result = if draft.command.feature_level() > now.feature_level {
+        Err(Rejection::FeatureLevel.into())
+    } else {
+        draft.command.apply(&mut applying)
+    };
+    let Applying { changed, target, detail, outbox_before, lead, .. } = applying;
     let touched = match result {
-        Ok(_) => Touched { outbox_before, ..Touched::of(&changed) },
+        Ok(_) => Touched { outbox_before, lead, ..Touched::of(&changed) },
         Err(_) => Touched::default(),
     };
     let result = match result {
@@ -206,7 +232,7 @@ fn run<T: TablesMut>(
     };
     if mode == Mode::Full && (result.is_err() || draft.command.audited()) {
         let changed = if result.is_ok() { changed } else { Vec::new() };
-        record_event(tables, position, now_ms, draft, &result, (target, detail, changed))?;
+        record_event(tables, position, now, draft, &result, (target, detail, changed))?;
     }
     if let (Some(idempotency), Ok(outcome)) = (&draft.idempotency, &result) {
         let expires_at_ms = now_ms.saturating_add(IDEMPOTENCY_LIFETIME_MS);
@@ -217,7 +243,8 @@ fn run<T: TablesMut>(
             expires_at_ms,
         };
         let digest = idempotency.key.bytes();
-        tables.put(tenant, Row::Flow { table: IDEMPOTENCY, digest }, codec::encode(&row));
+        let bytes = codec::encode_at(&row, now.feature_level);
+        tables.put(tenant, Row::Flow { table: IDEMPOTENCY, digest }, bytes);
         let at_ms = expires_at_ms;
         tables.put(tenant, Row::Expiry { at_ms, table: IDEMPOTENCY, key: &digest }, Vec::new());
     }
@@ -229,7 +256,7 @@ type Noted = (Option<Target>, String, Vec<([u8; 2], [u8; 16], u64)>);
 fn record_event<T: TablesMut>(
     tables: &mut T,
     position: (u64, u16),
-    now_ms: u64,
+    now: Stamp,
     draft: &Draft,
     result: &Result<Outcome, Rejection>,
     (target, detail, changed): Noted,
@@ -244,7 +271,7 @@ fn record_event<T: TablesMut>(
     let sequence = head.sequence.saturating_add(1);
     let mut event = AuditEvent {
         sequence,
-        at_ms: now_ms,
+        at_ms: now.at_ms,
         position,
         request: draft.request,
         principal: draft.principal,
@@ -262,15 +289,17 @@ fn record_event<T: TablesMut>(
     };
     event.hash = event::event_hash(&event);
     let head = ChainHead { sequence, hash: event.hash };
-    tables.put(tenant, Row::Audit { part: AUDIT_CHAIN, sequence }, codec::encode(&event));
+    let level = now.feature_level;
+    let chained = codec::encode_at(&event, level);
+    tables.put(tenant, Row::Audit { part: AUDIT_CHAIN, sequence }, chained);
     if !personal.source.address.is_empty() || !personal.source.user_agent.is_empty() {
         let row = Row::Audit { part: AUDIT_PERSONAL, sequence };
-        tables.put(tenant, row, codec::encode(&personal));
+        tables.put(tenant, row, codec::encode_at(&personal, level));
     }
-    tables.put(tenant, head_row, codec::encode(&head));
+    tables.put(tenant, head_row, codec::encode_at(&head, level));
     let outbox = OutboxEvent { tenant, audit_sequence: sequence, action: event.action, changed };
     let row = Row::Outbox { index: position.0, ordinal: position.1 };
-    tables.put(TenantId::CLUSTER, row, codec::encode(&outbox));
+    tables.put(TenantId::CLUSTER, row, codec::encode_at(&outbox, level));
     Ok(())
 }
 

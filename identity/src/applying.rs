@@ -16,7 +16,7 @@ use crate::{
     id::TenantId,
     outcome::{Outcome, Rejection, Stop},
     principal::Principal,
-    stamp::Draft,
+    stamp::{Draft, Stamp},
     table::{self, BY_DELETION, Record, Row, Table, TablesMut},
 };
 
@@ -37,6 +37,8 @@ pub struct Applying<'a, T> {
     pub tenant: TenantId,
     /// State time, milliseconds.
     pub now_ms: u64,
+    /// The cluster's feature level: what every node reads, and which rules hold.
+    pub level: u16,
     /// Log index and place in the entry.
     pub position: (u64, u16),
     /// The draft.
@@ -47,22 +49,25 @@ pub struct Applying<'a, T> {
     pub(crate) detail: String,
     /// Before which log index the outbox goes.
     pub(crate) outbox_before: Option<u64>,
+    /// Which node somebody wants to lead.
+    pub(crate) lead: Option<u64>,
     /// What who asks held when the command began, once somebody asked for it.
     pub(crate) held: OnceCell<Held>,
 }
 
 impl<'a, T> Applying<'a, T> {
-    /// A draft that is applied at a position and a state time, in milliseconds.
+    /// A draft that is applied at a position, at a time and feature level.
     pub(crate) fn new(
         tables: &'a mut T,
         draft: &'a Draft,
-        (position, now_ms): ((u64, u16), u64),
+        (position, now): ((u64, u16), Stamp),
         mode: Mode,
     ) -> Self {
         Self {
             tables,
             tenant: draft.placement.tenant(),
-            now_ms,
+            now_ms: now.at_ms,
+            level: now.feature_level,
             position,
             draft,
             mode,
@@ -70,6 +75,7 @@ impl<'a, T> Applying<'a, T> {
             target: None,
             detail: String::new(),
             outbox_before: None,
+            lead: None,
             held: OnceCell::new(),
         }
     }
@@ -261,7 +267,8 @@ impl<T: TablesMut> Applying<'_, T> {
 
     fn write<R: Record>(&mut self, before: Option<&R>, after: &R) -> Outcome {
         let (id, revision) = (after.key(), after.revision());
-        self.tables.put(self.tenant, Row::Record { table: R::TABLE, id }, codec::encode(after));
+        let bytes = codec::encode_at(after, self.level);
+        self.tables.put(self.tenant, Row::Record { table: R::TABLE, id }, bytes);
         self.changed.push((R::TABLE.0, id, revision));
         if self.target.is_none() {
             self.target(R::TABLE, id);
@@ -272,12 +279,12 @@ impl<T: TablesMut> Applying<'_, T> {
                 position: self.position,
                 principal: self.draft.principal,
                 action: self.draft.command.name().into(),
-                fields: changed_fields(before, after),
+                fields: changed_fields(before, after, self.level),
             };
             self.tables.put(
                 self.tenant,
                 Row::History { table: R::TABLE, id, revision },
-                codec::encode(&row),
+                codec::encode_at(&row, self.level),
             );
         }
         Outcome::Written { id, revision }
@@ -325,7 +332,8 @@ impl<T: TablesMut> Applying<'_, T> {
     /// Writes a short-lived row, to be swept after `expires_at_ms`.
     pub fn put_flow<F: Persisted>(&mut self, digest: [u8; 32], row: &F, expires_at_ms: u64) {
         let table = Table(F::KIND);
-        self.tables.put(self.tenant, Row::Flow { table, digest }, codec::encode(row));
+        let bytes = codec::encode_at(row, self.level);
+        self.tables.put(self.tenant, Row::Flow { table, digest }, bytes);
         self.expire(expires_at_ms, table, &digest);
     }
 
@@ -334,7 +342,7 @@ impl<T: TablesMut> Applying<'_, T> {
         self.tables.put(
             self.tenant,
             Row::Flow { table: Table(F::KIND), digest },
-            codec::encode(row),
+            codec::encode_at(row, self.level),
         );
     }
 
@@ -356,10 +364,18 @@ impl<T: TablesMut> Applying<'_, T> {
 
 /// The fields that differ, as JSON texts; secrets read as "redacted" on both sides, so a changed
 /// secret is marked by hand through the records' own counters.
-fn changed_fields<R: Record>(before: Option<&R>, after: &R) -> Vec<(String, String, String)> {
-    let object = |record: &R| match serde_json::to_value(record) {
-        Ok(Value::Object(map)) => map,
-        Ok(_) | Err(_) => serde_json::Map::new(),
+fn changed_fields<R: Record>(
+    before: Option<&R>,
+    after: &R,
+    level: u16,
+) -> Vec<(String, String, String)> {
+    let fields = |record: &R| match record.earlier(level) {
+        Some(layout) => layout.into_fields(),
+        None => serde_json::to_value(record).unwrap_or_default(),
+    };
+    let object = |record: &R| match fields(record) {
+        Value::Object(map) => map,
+        _ => serde_json::Map::new(),
     };
     let (old, new) = (before.map(object).unwrap_or_default(), object(after));
     let null = Value::Null;

@@ -168,7 +168,7 @@ fn remove<T: TablesMut>(at: &mut Applying<'_, T>, point: &TrimPoint, sequences: 
             at.remove(Row::Audit { part, sequence });
         }
     }
-    at.put(Row::Audit { part: AUDIT_TRIM, sequence: 0 }, codec::encode(point));
+    at.put(Row::Audit { part: AUDIT_TRIM, sequence: 0 }, codec::encode_at(point, at.level));
     at.detail(format!("sequence={}", point.sequence));
     Outcome::Swept(u32::try_from(sequences.len()).unwrap_or(u32::MAX))
 }

@@ -286,7 +286,8 @@ fn set_logo<T: TablesMut>(
     let logo = Logo { revision: 0, shown: Some(Shown { sha256, width, height }) };
     let outcome = at.settle(expected, logo)?;
     let row = Row::Record { table: PICTURES, id: BRANDING_ID };
-    at.put(row, codec::encode(&Picture { png: png.to_vec() }));
+    let bytes = codec::encode_at(&Picture { png: png.to_vec() }, at.level);
+    at.put(row, bytes);
     Ok(outcome)
 }
 

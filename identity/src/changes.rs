@@ -1,5 +1,12 @@
 //! The dated list of every change of a persisted format, and the feature levels that gate commands.
 //!
+//! A cluster is at one level, which every node of it reads; an operator raises it once all run the
+//! new program. Until then nothing of a higher level is written: no command
+//! ([`Command::feature_level`](crate::command::Command::feature_level)), no layout
+//! ([`Persisted::earlier`](crate::codec::Persisted::earlier)), and a rule that decides otherwise
+//! than before asks `Applying::level` first. So an old and a new program apply the same log to the
+//! same bytes, and the old one can be put back.
+//!
 //! A number is never reused. Each has golden bytes in `identity/tests/golden/`, decoded for ever.
 
 /// One change of a persisted format.
@@ -99,7 +106,17 @@ pub const CHANGES: &[Change] = &[
         feature_level: 1,
     },
     Change { number: 23, date: "2026-11-26", what: "handing the lead over", feature_level: 1 },
+    Change { number: 24, date: "2026-11-26", what: "nodes that get no traffic", feature_level: 2 },
 ];
 
+/// The level of a cluster that was never upgraded from the first formats.
+pub const FIRST_LEVEL: u16 = 1;
+/// The level from which on nodes can be drained.
+pub const DRAINING: u16 = 2;
+
 /// The highest feature level this program reads.
-pub const FEATURE_LEVEL: u16 = 1;
+#[cfg(not(feature = "previous"))]
+pub const FEATURE_LEVEL: u16 = DRAINING;
+/// The highest feature level that the program before this one read, which this build plays.
+#[cfg(feature = "previous")]
+pub const FEATURE_LEVEL: u16 = FIRST_LEVEL;

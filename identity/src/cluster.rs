@@ -6,13 +6,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    apply::require_readable,
     applying::Applying,
     changes::FEATURE_LEVEL,
-    codec::Persisted,
+    codec::{self, Persisted},
+    fault::Fault,
     id::TenantId,
+    members,
     outcome::{Outcome, Rejection, Stop},
     secret::Digest,
-    table::{Record, TablesMut},
+    table::{Record, Row, Tables, TablesMut},
 };
 
 /// The one settings record's id.
@@ -75,7 +78,7 @@ pub enum Command {
     },
     /// A start while setup is open: a new bootstrap secret replaces the one nobody may remember.
     RenewBootstrap(Digest),
-    /// Allows commands of a higher feature level.
+    /// Allows what came with a feature level: no node goes back behind it.
     RaiseFeatureLevel(u16),
 }
 
@@ -90,9 +93,9 @@ impl Command {
 
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         at.require_placement(TenantId::CLUSTER)?;
-        at.require_system()?;
         match self {
             Self::Initialize { external_url, audit_key, access_token_lifetime_s } => {
+                at.require_system()?;
                 if at.record::<Settings>(SETTINGS_ID)?.is_some() {
                     return Ok(Outcome::Done);
                 }
@@ -103,11 +106,12 @@ impl Command {
                     bootstrap: None,
                     setup_closed_at_ms: None,
                     audit_key: audit_key.clone(),
-                    feature_level: FEATURE_LEVEL,
+                    feature_level: at.level,
                     access_token_lifetime_s: *access_token_lifetime_s,
                 })
             }
             Self::RenewBootstrap(digest) => {
+                at.require_system()?;
                 let settings = settings(at)?;
                 if settings.setup_closed_at_ms.is_some() {
                     return Err(Rejection::SetupClosed.into());
@@ -115,15 +119,45 @@ impl Command {
                 let after = Settings { bootstrap: Some(*digest), ..settings.clone() };
                 Ok(at.update(&settings, after))
             }
-            Self::RaiseFeatureLevel(level) => {
-                let settings = settings(at)?;
-                if *level < settings.feature_level || *level > FEATURE_LEVEL {
-                    return Err(Rejection::FeatureLevel.into());
-                }
-                let after = Settings { feature_level: *level, ..settings.clone() };
-                Ok(at.update(&settings, after))
-            }
+            Self::RaiseFeatureLevel(level) => raise_feature_level(at, *level),
         }
+    }
+}
+
+/// What decides is what the nodes said of themselves when they last started, not what the program
+/// that applies this reads: a program that does not read the level stops, it decides nothing else
+/// than the others.
+fn raise_feature_level<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    level: u16,
+) -> Result<Outcome, Stop> {
+    let before: Settings = at.find(members::WRITE, SETTINGS_ID, None)?;
+    if level < before.feature_level {
+        return Err(Rejection::FeatureLevel.into());
+    }
+    let all = members::all(at.tables)?;
+    if let Some(behind) = all.iter().find(|member| member.feature_level < level) {
+        let (name, reads, version) = (&behind.name, behind.feature_level, &behind.version);
+        let reason = format!(
+            "{name} runs version {version}, which reads feature level {reads} and not {level}: \
+             upgrade or remove it first"
+        );
+        return Err(Rejection::InUse(reason).into());
+    }
+    require_readable(level)?;
+    at.detail(format!("level={level}"));
+    Ok(at.update(&before, Settings { feature_level: level, ..before.clone() }))
+}
+
+/// The feature level that a cluster is at; that of this program before there is one.
+///
+/// # Errors
+/// Faults only.
+pub fn feature_level(tables: &impl Tables) -> Result<u16, Fault> {
+    let row = Row::Record { table: Settings::TABLE, id: SETTINGS_ID };
+    match tables.authority(TenantId::CLUSTER, row)? {
+        Some(bytes) => Ok(codec::decode::<Settings>(&bytes)?.feature_level),
+        None => Ok(FEATURE_LEVEL),
     }
 }
 

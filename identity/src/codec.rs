@@ -6,6 +6,7 @@
 //! versions are errors.
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// The one body format so far.
 pub const FORMAT: u8 = 1;
@@ -21,6 +22,15 @@ pub trait Persisted: Serialize + DeserializeOwned {
     const KIND: [u8; 2];
     /// Layout of the body, counted from 1.
     const VERSION: u16 = 1;
+    /// The newest layout that this program reads; less than [`Persisted::VERSION`] only in the
+    /// build that plays the program before this one.
+    const READS: u16 = Self::VERSION;
+
+    /// The older layout to write while the cluster is at a feature level at which some node may
+    /// not read the newest; what the older one cannot say is not there at such a level.
+    fn earlier(&self, _level: u16) -> Option<Layout> {
+        None
+    }
 
     /// Reads an older layout; the default knows none.
     ///
@@ -28,6 +38,28 @@ pub trait Persisted: Serialize + DeserializeOwned {
     /// [`Error::Version`] when this program does not know the version.
     fn upgrade(version: u16, _body: &[u8]) -> Result<Self, Error> {
         Err(Error::Version { kind: Self::KIND, version })
+    }
+}
+
+/// A value in an older layout than its newest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    version: u16,
+    body: Vec<u8>,
+    fields: Value,
+}
+
+impl Layout {
+    /// A value in the layout of that version.
+    pub fn new<T: Serialize>(version: u16, value: &T) -> Self {
+        let mut body = Vec::with_capacity(128);
+        body_into(value, &mut body);
+        Self { version, body, fields: serde_json::to_value(value).unwrap_or_default() }
+    }
+
+    /// Its fields as JSON.
+    pub(crate) fn into_fields(self) -> Value {
+        self.fields
     }
 }
 
@@ -68,13 +100,27 @@ fn configuration() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<BODY_MAX>()
 }
 
-/// Encodes a value with its envelope.
+/// Encodes a value with its envelope, in its newest layout.
 pub fn encode<T: Persisted>(value: &T) -> Vec<u8> {
+    let mut bytes = envelope(T::KIND, T::VERSION);
+    body_into(value, &mut bytes);
+    bytes
+}
+
+/// Encodes a value with its envelope, in the layout that every node of a cluster at this feature
+/// level reads.
+pub fn encode_at<T: Persisted>(value: &T, level: u16) -> Vec<u8> {
+    let Some(layout) = value.earlier(level) else { return encode(value) };
+    let mut bytes = envelope(T::KIND, layout.version);
+    bytes.extend_from_slice(&layout.body);
+    bytes
+}
+
+fn envelope(kind: [u8; 2], version: u16) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(128);
     bytes.push(FORMAT);
-    bytes.extend_from_slice(&T::KIND);
-    bytes.extend_from_slice(&T::VERSION.to_be_bytes());
-    body_into(value, &mut bytes);
+    bytes.extend_from_slice(&kind);
+    bytes.extend_from_slice(&version.to_be_bytes());
     bytes
 }
 
@@ -103,6 +149,9 @@ pub fn decode<T: Persisted>(bytes: &[u8]) -> Result<T, Error> {
         return Err(Error::Kind { expected: T::KIND, found });
     }
     let version = u16::from_be_bytes([*version_high, *version_low]);
+    if version > T::READS {
+        return Err(Error::Version { kind: T::KIND, version });
+    }
     if version == T::VERSION { body_from(body) } else { T::upgrade(version, body) }
 }
 

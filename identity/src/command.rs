@@ -8,7 +8,7 @@ use crate::{
     applying::Applying,
     attempts, audit,
     authorize::Permission,
-    branding, client_scopes, clients, cluster, codec, consents,
+    branding, changes, client_scopes, clients, cluster, codec, consents,
     event::{self, Checkpoint, Target},
     groups, keys, languages, licenses, logout, members, oauth, outbox,
     outcome::{Outcome, Rejection, Stop},
@@ -184,6 +184,15 @@ impl Command {
         }
     }
 
+    /// The feature level that a cluster must be at for this command to be written into its log: an
+    /// earlier program would not know it. Appending a variant after a release adds a line here.
+    pub const fn feature_level(&self) -> u16 {
+        match self {
+            Self::Members(command) => command.feature_level(),
+            _ => changes::FIRST_LEVEL,
+        }
+    }
+
     /// Whether it leaves an audit event when it is done. Reservations do not: strangers make them,
     /// and what came of one is counted, or is the event of the command that used the proof.
     pub const fn audited(&self) -> bool {
@@ -219,7 +228,7 @@ impl Command {
                     return Err(Rejection::invalid("/tenant", "is another placement's").into());
                 }
                 let row = Row::Audit { part: AUDIT_CHECKPOINT, sequence: checkpoint.sequence };
-                at.put(row, codec::encode(checkpoint));
+                at.put(row, codec::encode_at(checkpoint, at.level));
                 Ok(Outcome::Done)
             }
             Self::Denials(denials) => {

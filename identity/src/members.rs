@@ -6,13 +6,15 @@
 //! Invariant: there are never fewer wanted voters than the cluster's least, and at least one.
 
 mod apply;
+pub mod old;
 mod tokens;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     authorize::Permission,
-    codec::Persisted,
+    changes,
+    codec::{self, Layout, Persisted},
     fault::Fault,
     id::{JoinTokenId, TenantId},
     name,
@@ -143,10 +145,25 @@ pub struct Member {
     pub version: String,
     /// The highest feature level that its program reads, as of its last start.
     pub feature_level: u16,
+    /// Since when it is to get no traffic and not to lead, state time in milliseconds.
+    pub drained_at_ms: Option<u64>,
 }
 
 impl Persisted for Member {
     const KIND: [u8; 2] = *b"mb";
+    const VERSION: u16 = 2;
+    const READS: u16 = if changes::FEATURE_LEVEL < changes::DRAINING { 1 } else { 2 };
+
+    fn earlier(&self, level: u16) -> Option<Layout> {
+        (level < changes::DRAINING).then(|| Layout::new(1, &old::MemberV1::from(self)))
+    }
+
+    fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
+        match version {
+            1 => codec::body_from::<old::MemberV1>(body).map(Self::from),
+            _ => Err(codec::Error::Version { kind: Self::KIND, version }),
+        }
+    }
 }
 
 impl Record for Member {
@@ -290,10 +307,18 @@ pub enum Command {
         /// What it says of itself.
         presence: Presence,
     },
-    /// Somebody wants another node to lead. Writes nothing but its audit event.
+    /// Somebody wants another node to lead. Writes nothing but its audit event: whoever leads when
+    /// it is applied hands over.
     TransferLeader {
         /// Which.
         node: u64,
+    },
+    /// A node gets no traffic and does not lead, or does again.
+    SetDrained {
+        /// Which.
+        node: u64,
+        /// Whether it gets none.
+        drained: bool,
     },
 }
 
@@ -309,6 +334,15 @@ impl Command {
             Self::SetSettings { .. } => "members.set_settings",
             Self::Announce { .. } => "members.announce",
             Self::TransferLeader { .. } => "members.transfer_leader",
+            Self::SetDrained { drained: true, .. } => "members.drain",
+            Self::SetDrained { drained: false, .. } => "members.undrain",
+        }
+    }
+
+    pub(crate) const fn feature_level(&self) -> u16 {
+        match self {
+            Self::SetDrained { .. } => changes::DRAINING,
+            _ => changes::FIRST_LEVEL,
         }
     }
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    changes::FEATURE_LEVEL,
     codec::{self, Persisted},
     command::Command,
     id::{RequestId, TenantId},
@@ -72,12 +73,22 @@ impl Persisted for Draft {
 }
 
 /// What the leader adds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// State time, milliseconds since 1970; `apply` uses the larger of this and the last one.
     pub at_ms: u64,
-    /// The cluster's feature level.
+    /// The cluster's feature level; `apply` uses the larger of this and the last one.
     pub feature_level: u16,
+}
+
+impl Stamp {
+    /// This one, or what the last one had reached already.
+    pub fn not_before(self, last: Self) -> Self {
+        Self {
+            at_ms: self.at_ms.max(last.at_ms),
+            feature_level: self.feature_level.max(last.feature_level),
+        }
+    }
 }
 
 /// One log entry of ours: drafts in the order in which they are applied, each in its envelope.
@@ -97,5 +108,20 @@ impl Draft {
     /// The draft's bytes, as they stand in an entry.
     pub fn encoded(&self) -> Vec<u8> {
         codec::encode(self)
+    }
+
+    /// A draft from its bytes.
+    ///
+    /// # Errors
+    /// As [`codec::decode`], also for a command that came with a higher feature level than this
+    /// program reads.
+    pub fn decoded(bytes: &[u8]) -> Result<Self, codec::Error> {
+        let draft: Self = codec::decode(bytes)?;
+        // Only the build that plays the program before this one gets here: it knows the command.
+        if draft.command.feature_level() > FEATURE_LEVEL {
+            Err(codec::Error::Body)
+        } else {
+            Ok(draft)
+        }
     }
 }

@@ -112,7 +112,8 @@ pub trait Tables {
     ) -> Result<Vec<Found>, Fault>;
 
     /// Reads a principal's rows or a cluster setting outside the placement; only
-    /// [`authorize`](crate::authorize) may call it, and a later sharding replaces it.
+    /// [`authorize`](crate::authorize) and [`feature_level`](crate::cluster::feature_level) may
+    /// call it, and a later sharding replaces it.
     ///
     /// # Errors
     /// A [`Fault`] of the bytes below.

@@ -86,5 +86,7 @@ mod sweeping;
 mod tables;
 #[path = "apply/trail.rs"]
 mod trail;
+#[path = "apply/upgrades.rs"]
+mod upgrades;
 #[path = "apply/world.rs"]
 mod world;

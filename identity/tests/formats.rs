@@ -175,6 +175,8 @@ fn every_change_is_numbered_in_order_and_has_its_golden_folder() {
     for (place, change) in CHANGES.iter().enumerate() {
         assert_eq!(usize::from(change.number), place + 1);
         assert!(change.feature_level <= identity::changes::FEATURE_LEVEL);
+        let before = place.checked_sub(1).map_or(0, |before| CHANGES[before].feature_level);
+        assert!(change.feature_level >= before, "levels go up with the changes");
         let files = fs::read_dir(folder(change.number)).map(Iterator::count).unwrap_or_default();
         assert!(files > 0, "change {} has no golden bytes", change.number);
     }

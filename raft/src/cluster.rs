@@ -27,7 +27,7 @@ use crate::{
 
 /// Most time for one change of the membership.
 const CHANGE_WAIT: Duration = Duration::from_secs(10);
-/// A learner that lacks at most so many entries has caught up.
+/// A node that lacks at most so many entries has caught up.
 const CAUGHT_UP: u64 = 128;
 /// A node that was not heard of for longer cannot be handed the lead, milliseconds.
 const HEARD_MS: u64 = 1_000;
@@ -53,6 +53,13 @@ pub struct MemberView {
     pub heard_ms_ago: Option<u64>,
     /// Its wall clock less this node's, milliseconds.
     pub clock_ahead_ms: Option<i64>,
+}
+
+impl MemberView {
+    /// Whether it lacks so little of a log that ends at `last_log` that it may vote or lead.
+    pub fn caught_up(&self, last_log: u64) -> bool {
+        self.matched.is_some_and(|matched| matched.saturating_add(CAUGHT_UP) >= last_log)
+    }
 }
 
 /// The cluster as this node sees it.
@@ -246,8 +253,8 @@ impl Handle {
     /// When the change was not agreed on in time.
     pub async fn promote(&self, node: u64) -> Result<bool, Error> {
         let view = self.cluster();
-        let matched = view.members.iter().find(|one| one.node == node).and_then(|one| one.matched);
-        if matched.is_none_or(|matched| matched.saturating_add(CAUGHT_UP) < view.last_log) {
+        let learner = view.members.iter().find(|one| one.node == node);
+        if !learner.is_some_and(|one| one.caught_up(view.last_log)) {
             return Ok(false);
         }
         self.change(ChangeMembers::AddVoterIds([node].into()), true).await?;
@@ -299,7 +306,7 @@ impl Handle {
             one.node == to
                 && one.voter
                 && one.heard_ms_ago.is_some_and(|ms| ms < HEARD_MS)
-                && one.matched.is_some_and(|matched| matched + CAUGHT_UP >= view.last_log)
+                && one.caught_up(view.last_log)
         });
         if !able {
             return Err(Error::NoQuorum);

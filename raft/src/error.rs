@@ -46,6 +46,9 @@ pub enum StartError {
     /// The file that names the node is missing or unreadable.
     #[error("{0}")]
     Identity(String),
+    /// A newer program has worked on this directory.
+    #[error("{0}")]
+    Version(String),
     /// The file system or openraft failed.
     #[error("agreement could not be started: {0}")]
     Failed(String),

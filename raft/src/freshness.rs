@@ -98,6 +98,7 @@ mod tests {
         directory: false,
         notices: false,
         outbox_before: None,
+        lead: None,
     };
     const SNAPSHOT: Touched = Touched { snapshot: true, ..NOTHING };
     const CLIENTS: Touched = Touched { clients: true, ..NOTHING };

@@ -15,11 +15,11 @@ use std::{
 
 use bytes::Bytes;
 use identity::{
-    apply::{Applied, apply_entry},
+    apply::{Applied, apply_entry, require_readable},
     applying::Mode,
     codec,
     fault::Fault,
-    stamp::Entry,
+    stamp::{Entry, Stamp},
 };
 use storage::{Batch, Live, Mark, Overlay, Reads as _, Store};
 
@@ -105,9 +105,9 @@ impl Machine {
             None => Overlay::new(self.store.pin().live()),
         };
         let before_ms = self.last_stamp_ms.load(Ordering::Acquire);
-        let mut stamp_ms = before_ms;
+        let mut now = Stamp { at_ms: before_ms, feature_level: self.feature_level };
         let (mut answers, mut membership, mut marks) = (Vec::new(), None, Vec::new());
-        let (mut woken, mut outbox_before) = (BTreeSet::new(), None);
+        let (mut woken, mut outbox_before, mut lead) = (BTreeSet::new(), None, None);
         for item in items {
             let mut replies = Vec::new();
             match &item.body {
@@ -115,9 +115,8 @@ impl Machine {
                 Body::Membership(bytes) => membership = Some(bytes.clone()),
                 Body::Drafts(bytes) => {
                     let entry: Entry = codec::decode(bytes)?;
-                    let (applied, at_ms) = run(&mut overlay, item.index, stamp_ms, &entry)?;
-                    stamp_ms = at_ms;
-                    self.feature_level = self.feature_level.max(entry.stamp.feature_level);
+                    let (applied, stamp) = run(&mut overlay, item.index, now, &entry)?;
+                    now = stamp;
                     for one in applied {
                         if one.touched.any() {
                             marks.push((one.tenant, one.touched, item.index));
@@ -126,6 +125,7 @@ impl Machine {
                             woken.insert(one.tenant);
                         }
                         outbox_before = outbox_before.max(one.touched.outbox_before);
+                        lead = one.touched.lead.map(|node| (node, now.at_ms)).or(lead);
                         replies.push(Bytes::from(one.reply));
                     }
                 }
@@ -134,18 +134,20 @@ impl Machine {
         }
         let mut batch = Batch::new();
         overlay.drain_into(&mut batch)?;
-        self.trim_requests(&mut batch, before_ms, stamp_ms);
+        self.trim_requests(&mut batch, before_ms, now.at_ms);
         self.trim_outbox(&mut batch, outbox_before);
         for (tenant, touched, index) in marks {
             self.freshness.mark(tenant, touched, index);
         }
         let applied = storage::Applied { index: last.index, log_id: last.log_id.clone() };
-        let feature_level = self.feature_level;
-        let mark = Mark { applied, last_stamp_ms: stamp_ms, feature_level, membership };
+        let Stamp { at_ms, feature_level } = now;
+        let mark = Mark { applied, last_stamp_ms: at_ms, feature_level, membership };
         self.store.commit(batch, &mark)?;
+        self.feature_level = feature_level;
         self.wakes.add(woken);
+        self.wakes.lead(lead);
         self.wakes.reached(last.index);
-        self.last_stamp_ms.store(stamp_ms, Ordering::Release);
+        self.last_stamp_ms.store(at_ms, Ordering::Release);
         self.overlay = Some(overlay);
         self.next = last.index.saturating_add(1);
         Ok(answers)
@@ -172,6 +174,7 @@ impl Machine {
     pub(crate) fn switched(&mut self) -> Result<(), Fault> {
         self.overlay = None;
         let meta = self.store.meta()?;
+        require_readable(meta.feature_level)?;
         self.feature_level = meta.feature_level;
         self.next = behind(meta.applied.as_ref());
         self.last_stamp_ms.store(meta.last_stamp_ms, Ordering::Release);
@@ -182,46 +185,35 @@ impl Machine {
     }
 }
 
-type Ran = (Vec<Applied>, u64);
+type Ran = (Vec<Applied>, Stamp);
 
 #[cfg(not(debug_assertions))]
-fn run(
-    overlay: &mut Overlay<Live>,
-    index: u64,
-    stamp_ms: u64,
-    entry: &Entry,
-) -> Result<Ran, Fault> {
-    once(overlay, index, stamp_ms, entry)
+fn run(overlay: &mut Overlay<Live>, index: u64, last: Stamp, entry: &Entry) -> Result<Ran, Fault> {
+    once(overlay, index, last, entry)
 }
 
 fn once<T: identity::table::TablesMut>(
     tables: &mut T,
     index: u64,
-    stamp_ms: u64,
+    last: Stamp,
     entry: &Entry,
 ) -> Result<Ran, Fault> {
     let mut applied = Vec::with_capacity(entry.drafts.len());
-    let at_ms =
-        apply_entry(tables, index, stamp_ms, entry, Mode::Full, &mut |one| applied.push(one))?;
-    Ok((applied, at_ms))
+    let now = apply_entry(tables, index, last, entry, Mode::Full, &mut |one| applied.push(one))?;
+    Ok((applied, now))
 }
 
 /// Twice on overlays of their own, compared, then taken over.
 #[cfg(debug_assertions)]
-fn run(
-    overlay: &mut Overlay<Live>,
-    index: u64,
-    stamp_ms: u64,
-    entry: &Entry,
-) -> Result<Ran, Fault> {
+fn run(overlay: &mut Overlay<Live>, index: u64, last: Stamp, entry: &Entry) -> Result<Ran, Fault> {
     let mut first = Overlay::new(&*overlay);
-    let ran = once(&mut first, index, stamp_ms, entry)?;
+    let ran = once(&mut first, index, last, entry)?;
     if let Some(fault) = first.fault() {
         return Err(fault.clone());
     }
     let first = first.into_write_set();
     let mut second = Overlay::new(&*overlay);
-    let again = once(&mut second, index, stamp_ms, entry)?;
+    let again = once(&mut second, index, last, entry)?;
     if ran != again || first != second.into_write_set() {
         return Err(Fault::new(format!("entry {index} is not applied the same way twice")));
     }

@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use identity::apply::require_readable;
 use storage::{Store, log};
 
 use crate::{
@@ -66,6 +67,7 @@ pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError>
         return Err(StartError::LogLost { applied, last });
     }
     let store = Store::open(&state, wanted)?;
+    require_level(&store)?;
     let log = checked.open()?;
     let shard_log = log.shard(SHARD).ok_or_else(|| failed("the log has no shard 0"))?;
     let owner = store.owner();
@@ -78,6 +80,13 @@ pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError>
         if options.log_budget_bytes == 0 { BUDGET_BYTES } else { options.log_budget_bytes };
     let limits = Limits::new(budget, disk_bytes(dir));
     Ok(Opened { identity, log, shard_log, store: Arc::new(store), limits })
+}
+
+/// Refuses a state that a newer program has decided on: what stands behind in the log is refused
+/// when it is applied.
+fn require_level(store: &Store) -> Result<(), StartError> {
+    let reached = store.meta().map_err(failed)?.feature_level;
+    require_readable(reached).map_err(|fault| StartError::Version(fault.to_string()))
 }
 
 /// Where the state is and how it has to be opened.

@@ -1,5 +1,5 @@
 //! Tenants with new work for whoever does it on this node: the apply loop adds, one worker takes;
-//! and how far it has come, for whoever waits for more.
+//! who is wanted to lead; and how far it has come, for whoever waits for more.
 //!
 //! It only wakes: what there is to do stands in the state, and a worker that starts late or missed
 //! everything reads it there. Added after the entry is visible, so a woken worker finds the work.
@@ -19,6 +19,7 @@ pub struct Wakes {
     tenants: Mutex<BTreeSet<TenantId>>,
     added: Notify,
     applied: watch::Sender<u64>,
+    lead: Mutex<Option<(u64, u64)>>,
 }
 
 impl Wakes {
@@ -38,6 +39,22 @@ impl Wakes {
     /// The index up to which entries are applied, as it moves; what it names is visible.
     pub fn applied(&self) -> watch::Receiver<u64> {
         self.applied.subscribe()
+    }
+
+    /// Which node was last wanted to lead, and at what state time, milliseconds; told once.
+    pub fn take_lead(&self) -> Option<(u64, u64)> {
+        self.lead.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Nobody here can fulfil what was wanted.
+    pub fn forget_lead(&self) {
+        *self.lead.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(crate) fn lead(&self, wanted: Option<(u64, u64)>) {
+        if wanted.is_some() {
+            *self.lead.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+        }
     }
 
     pub(crate) fn reached(&self, index: u64) {

@@ -6,7 +6,10 @@ use std::{
     fmt,
 };
 
-use identity::members::{self, Member, Role};
+use identity::{
+    cluster::feature_level,
+    members::{self, Member, Role},
+};
 
 use crate::{context::Context, error::Error};
 
@@ -28,6 +31,8 @@ pub struct Status {
     pub term: u64,
     /// How far this node has applied the log.
     pub applied: u64,
+    /// What every node reads, and new things wait for.
+    pub feature_level: u16,
     /// Whoever belongs to it, by node.
     pub members: Vec<Standing>,
     /// What an operator should change.
@@ -54,6 +59,8 @@ pub struct Standing {
 pub enum Health {
     /// It answers and keeps up.
     Good,
+    /// As good, but it is to get no traffic.
+    Drained,
     /// It answers and lacks much.
     Behind,
     /// It was not heard of for a while.
@@ -67,6 +74,7 @@ impl Health {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Good => "good",
+            Self::Drained => "drained",
             Self::Behind => "behind",
             Self::Silent => "silent",
             Self::Unknown => "unknown",
@@ -83,6 +91,8 @@ pub enum Warning {
     EvenVoters(usize),
     /// Programs of several versions run.
     Versions(Vec<String>),
+    /// Every node reads this feature level, but the cluster is not raised to it.
+    Unfinished(u16),
 }
 
 impl fmt::Display for Warning {
@@ -95,6 +105,11 @@ impl fmt::Display for Warning {
                 write!(f, "{count} voters bear no more losses than {}", count.saturating_sub(1))
             }
             Self::Versions(versions) => write!(f, "versions differ: {}", versions.join(", ")),
+            Self::Unfinished(level) => write!(
+                f,
+                "every node reads feature level {level}: `vaultara cluster finalize-upgrade` turns \
+                 on what is new"
+            ),
         }
     }
 }
@@ -120,16 +135,24 @@ struct Live {
 /// # Errors
 /// Faults only.
 pub fn status(ctx: &Context) -> Result<Status, Error> {
-    let (all, founded) = {
+    let (all, founded, level) = {
         let reading = ctx.local();
         let view = reading.view()?;
-        (members::all(&view)?, members::authority(&view)?.is_some())
+        (members::all(&view)?, members::authority(&view)?.is_some(), feature_level(&view)?)
     };
     let live = live(ctx);
-    let warnings = warnings(&all);
+    let warnings = warnings(&all, level);
     let members = all.into_iter().map(|member| standing(member, &live)).collect();
     let Live { node, leader, term, applied, .. } = live;
-    Ok(Status { node, founded, leader, term, applied, members, warnings })
+    Ok(Status { node, founded, leader, term, applied, feature_level: level, members, warnings })
+}
+
+/// Why this node is to get no traffic, if its record says so; what cannot be read says nothing.
+pub(crate) fn drained(ctx: &Context) -> Option<String> {
+    let reading = ctx.local();
+    let member = members::get(&reading.view().ok()?, ctx.0.raft.node()).ok()??;
+    member.drained_at_ms?;
+    Some("an operator drained this node; `vaultara cluster undrain` ends that".into())
 }
 
 fn live(ctx: &Context) -> Live {
@@ -153,8 +176,9 @@ fn standing(member: Member, live: &Live) -> Standing {
     let newest = live.seen.values().filter_map(|seen| seen.applied).max();
     let lag = applied.zip(newest).map(|(applied, newest)| newest.saturating_sub(applied));
     let silent_ms = seen.and_then(|seen| seen.silent_ms);
+    let good = if member.drained_at_ms.is_some() { Health::Drained } else { Health::Good };
     let health = if member.node == live.node {
-        Health::Good
+        good
     } else if silent_ms.is_some_and(|silent_ms| silent_ms > SILENT_MS) {
         Health::Silent
     } else if silent_ms.is_none() {
@@ -162,12 +186,12 @@ fn standing(member: Member, live: &Live) -> Standing {
     } else if lag.is_some_and(|lag| lag > BEHIND) {
         Health::Behind
     } else {
-        Health::Good
+        good
     };
     Standing { member, votes: seen.map(|seen| seen.votes), applied, lag, health }
 }
 
-fn warnings(members: &[Member]) -> Vec<Warning> {
+fn warnings(members: &[Member], level: u16) -> Vec<Warning> {
     let voters: Vec<&Member> = members.iter().filter(|member| member.role == Role::Voter).collect();
     let mut found = Vec::new();
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
@@ -187,6 +211,8 @@ fn warnings(members: &[Member]) -> Vec<Warning> {
     if versions.len() > 1 {
         found.push(Warning::Versions(versions.into_iter().map(str::to_owned).collect()));
     }
+    let readable = members.iter().map(|member| member.feature_level).min();
+    found.extend(readable.filter(|readable| *readable > level).map(Warning::Unfinished));
     found
 }
 
@@ -208,7 +234,8 @@ mod tests {
             joined_at_ms: 0,
             removed_at_ms: None,
             version: version.into(),
-            feature_level: 1,
+            feature_level: 2,
+            drained_at_ms: None,
         }
     }
 
@@ -217,7 +244,7 @@ mod tests {
             .zip(members)
             .map(|(node, (zone, role, version))| member(node, zone, *role, version))
             .collect();
-        warnings(&members).iter().map(ToString::to_string).collect()
+        warnings(&members, 2).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -234,6 +261,15 @@ mod tests {
         let learner = ("a", Role::Learner, "2");
         let mixed = said(&[voter("a"), voter("b"), voter("c"), learner]);
         assert_eq!(mixed, ["versions differ: 1, 2"]);
+    }
+
+    #[test]
+    fn an_upgrade_is_finished_once_every_node_reads_more() {
+        let mut members = vec![member(1, "", Role::Voter, "2"), member(2, "", Role::Learner, "2")];
+        assert_eq!(warnings(&members, 1), [Warning::Unfinished(2)]);
+        assert_eq!(warnings(&members, 2), []);
+        members[1].feature_level = 1;
+        assert_eq!(warnings(&members, 1), []);
     }
 
     #[test]

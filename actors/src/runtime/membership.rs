@@ -7,7 +7,7 @@
 //! process is. Invariant: a change that would leave the voters without a majority that answers is
 //! not made.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use identity::{
     changes::FEATURE_LEVEL,
@@ -35,6 +35,8 @@ pub(crate) const SKEW_MAX_MS: u64 = 5_000;
 const ZONE_TURNS: u32 = 60;
 /// Turns between two looks at this node's certificate.
 const RENEW_TURNS: u32 = 7_200;
+/// A wish for another leader that is older is not fulfilled any more, milliseconds.
+const WISH_MS: u64 = 5_000;
 /// Turns between two warnings of the same thing.
 const WARN_TURNS: u32 = 120;
 
@@ -116,6 +118,8 @@ impl State {
             }
         }
         if !self.ctx.is_leader() {
+            // What is wanted is for who leads when it is applied.
+            self.ctx.0.raft.wakes().forget_lead();
             return Ok(());
         }
         let (records, zone) = {
@@ -124,7 +128,10 @@ impl State {
             let zone = members::authority(&rows)?.and_then(|authority| authority.preferred_zone);
             (members::all(&rows)?, zone)
         };
-        let due = due(&view, &records).or_else(|| self.leaves(&view, zone.as_deref()));
+        let due = due(&view, &records)
+            .or_else(|| self.wanted(&view))
+            .or_else(|| leaves_drained(&view, &records))
+            .or_else(|| self.leaves(&view, &records, zone.as_deref()));
         let Some(change) = due else { return Ok(()) };
         self.make(&change).await
     }
@@ -151,10 +158,23 @@ impl State {
         }
     }
 
+    /// Who was asked for, unless the wish is of another time: an entry that is applied again.
+    fn wanted(&self, view: &ClusterView) -> Option<Change> {
+        let (node, at_ms) = self.ctx.0.raft.wakes().take_lead()?;
+        let recent = self.ctx.now_ms().saturating_sub(at_ms) < WISH_MS;
+        (recent && node != view.node).then_some(Change::HandOver(node))
+    }
+
     /// Whether the lead had better be elsewhere: this node's clock is off, or another zone is
     /// preferred.
-    fn leaves(&mut self, view: &ClusterView, zone: Option<&str>) -> Option<Change> {
-        if let Some(better) = better_clock(view)
+    fn leaves(
+        &mut self,
+        view: &ClusterView,
+        records: &[Member],
+        zone: Option<&str>,
+    ) -> Option<Change> {
+        let drained = drained(records);
+        if let Some(better) = better_clock(view, &drained)
             && self.turns.wrapping_sub(self.moved) >= ZONE_TURNS
         {
             self.moved = self.turns;
@@ -166,7 +186,8 @@ impl State {
             return None;
         }
         self.moved = self.turns;
-        successor(view, Some(zone)).map(Change::HandOver)
+        let next = successor(view, Some(zone), &drained);
+        next.filter(|node| !drained.contains(node)).map(Change::HandOver)
     }
 
     fn look_at_clocks(&self, view: &ClusterView) {
@@ -222,13 +243,13 @@ fn median_ahead(view: &ClusterView) -> Option<i64> {
 
 /// The next leader, if this one's clock is too far off and that one's is nearer to the others'. Of
 /// two clocks nobody can say which is wrong.
-fn better_clock(view: &ClusterView) -> Option<u64> {
+fn better_clock(view: &ClusterView, drained: &BTreeSet<u64>) -> Option<u64> {
     let others = view.members.iter().filter(|one| one.node != view.node && answers(view, one));
     let median = median_ahead(view)?;
     if others.count() < 2 || median.unsigned_abs() <= SKEW_MAX_MS {
         return None;
     }
-    let next = successor(view, None)?;
+    let next = successor(view, None, drained)?;
     let ahead = view.members.iter().find(|one| one.node == next)?.clock_ahead_ms?;
     (ahead.abs_diff(median) < median.unsigned_abs() / 2).then_some(next)
 }
@@ -247,19 +268,43 @@ fn answers(view: &ClusterView, one: &MemberView) -> bool {
     one.node == view.node || one.heard_ms_ago.is_some_and(|ms| ms < SILENCE_MS)
 }
 
-/// The voter that had best lead next: one that answers and has most of the log.
-pub(crate) fn successor(view: &ClusterView, zone: Option<&str>) -> Option<u64> {
+/// The nodes that are to get no traffic and not to lead.
+pub(crate) fn drained(records: &[Member]) -> BTreeSet<u64> {
+    let drained = records.iter().filter(|record| record.drained_at_ms.is_some());
+    drained.map(|record| record.node).collect()
+}
+
+/// A drained node goes on leading only while nobody else can.
+fn leaves_drained(view: &ClusterView, records: &[Member]) -> Option<Change> {
+    let drained = drained(records);
+    if !drained.contains(&view.node) {
+        return None;
+    }
+    let next = successor(view, None, &drained);
+    next.filter(|node| !drained.contains(node)).map(Change::HandOver)
+}
+
+/// The voter that had best lead next: one that answers, has caught up, is not drained, and has most
+/// of the log, in that order.
+pub(crate) fn successor(
+    view: &ClusterView,
+    zone: Option<&str>,
+    drained: &BTreeSet<u64>,
+) -> Option<u64> {
     let others = view.members.iter().filter(|one| {
         one.voter
             && one.node != view.node
             && answers(view, one)
             && zone.is_none_or(|zone| one.zone == zone)
     });
-    others.max_by_key(|one| one.matched).map(|one| one.node)
+    let fitness = |one: &&MemberView| {
+        (one.caught_up(view.last_log), !drained.contains(&one.node), one.matched)
+    };
+    others.max_by_key(fitness).map(|one| one.node)
 }
 
 /// Whether more than half of the voters without this one answer.
-fn safe_without(view: &ClusterView, node: u64) -> bool {
+pub(crate) fn safe_without(view: &ClusterView, node: u64) -> bool {
     let left: Vec<&MemberView> =
         view.members.iter().filter(|one| one.voter && one.node != node).collect();
     let answering = left.iter().filter(|one| answers(view, one)).count();
@@ -290,12 +335,12 @@ fn due(view: &ClusterView, records: &[Member]) -> Option<Change> {
     for one in &view.members {
         let role = wanted(one.node).map(|record| record.role);
         match (role, one.voter) {
-            (Some(Role::Voter), false) if answers(view, one) && caught_up(view, one) => {
+            (Some(Role::Voter), false) if answers(view, one) && one.caught_up(view.last_log) => {
                 return Some(Change::Promote(one.node));
             }
             (None | Some(Role::Learner), true) => {
                 if one.node == view.node {
-                    return successor(view, None).map(Change::HandOver);
+                    return successor(view, None, &drained(records)).map(Change::HandOver);
                 }
                 if safe_without(view, one.node) {
                     return Some(Change::Demote(one.node));
@@ -306,10 +351,6 @@ fn due(view: &ClusterView, records: &[Member]) -> Option<Change> {
         }
     }
     None
-}
-
-fn caught_up(view: &ClusterView, one: &MemberView) -> bool {
-    one.matched.is_some_and(|matched| matched.saturating_add(128) >= view.last_log)
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@
 mod figures;
 mod forwarder;
 mod slots;
+mod thread;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -23,13 +23,10 @@ use std::{
 
 use bytes::Bytes;
 use identity::{
-    apply,
-    applying::Mode,
-    changes::FEATURE_LEVEL,
-    codec,
+    changes::FIRST_LEVEL,
+    cluster,
     outcome::{Rejection, Reply},
-    stamp::{Draft, Entry, Stamp},
-    table::TablesMut as _,
+    stamp::Draft,
 };
 use raft::Way;
 use storage::Pending;
@@ -37,14 +34,10 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 pub use self::figures::Observed;
 pub(crate) use self::forwarder::answer_of;
-use self::{figures::Figures, forwarder::Forwarder, slots::Slots};
+use self::{figures::Figures, forwarder::Forwarder, slots::Slots, thread::Thread};
 use super::clock::{Clock, stamps::Stamps};
 use crate::error::Error;
 
-/// Most drafts of one entry.
-const DRAFTS_MAX: usize = 1024;
-/// Most bytes of one entry.
-const ENTRY_BYTES_MAX: usize = 1 << 20;
 /// Most drafts waiting or under way on this node; beyond it callers are refused, not queued.
 const WAITING_MAX: usize = 8192;
 /// Largest draft, bytes.
@@ -142,6 +135,7 @@ impl Proposer {
     /// [`Error::Unknown`] when the answer never came.
     pub async fn propose(&self, draft: Draft) -> Result<Reply, Error> {
         let _entered = self.enter()?;
+        self.require_level(&draft)?;
         let bytes = Bytes::from(draft.encoded());
         if bytes.len() > DRAFT_BYTES_MAX {
             return Err(Rejection::invalid("", "is too large").into());
@@ -203,12 +197,22 @@ impl Proposer {
         self.decoded(bytes).await
     }
 
+    /// Refuses what the leader may not know yet. What this node has applied may be behind, and a
+    /// level is only ever raised.
+    fn require_level(&self, draft: &Draft) -> Result<(), Error> {
+        let needed = draft.command.feature_level();
+        if needed > FIRST_LEVEL && cluster::feature_level(&self.raft.pin().view()?)? < needed {
+            return Err(Rejection::FeatureLevel.into());
+        }
+        Ok(())
+    }
+
     fn enter(&self) -> Result<SemaphorePermit<'_>, Error> {
         self.entrance.try_acquire().map_err(|_| Error::Overloaded { retry_after_s: 1 })
     }
 
     async fn decoded(&self, bytes: Bytes) -> Result<Reply, Error> {
-        let draft = codec::decode::<Draft>(&bytes)
+        let draft = Draft::decoded(&bytes)
             .map_err(|_| Error::from(Rejection::invalid("", "is not understood by the leader")))?;
         self.here(draft, bytes).await
     }
@@ -245,151 +249,4 @@ impl Proposer {
 
 fn stopping() -> Error {
     Error::Unavailable("the node is stopping".into())
-}
-
-struct Thread {
-    raft: raft::Handle,
-    clock: Clock,
-    runtime: tokio::runtime::Handle,
-    stamps: Stamps,
-    pending: Pending,
-    pinned: storage::Pinned,
-    term: u64,
-    sequence: u64,
-    applied: Arc<AtomicU64>,
-    slots: Arc<Slots>,
-    figures: Arc<Figures>,
-}
-
-impl Thread {
-    /// Packs and submits one entry; false when the node stops.
-    fn turn(&mut self, waiting: &mpsc::Receiver<Message>) -> bool {
-        let Ok(Message::Propose(first)) = waiting.recv() else {
-            return false;
-        };
-        if !self.slots.take() {
-            drop(first.answer.send(Err(stopping())));
-            return false;
-        }
-        if let Err(error) = self.ready() {
-            self.slots.free();
-            drop(first.answer.send(Err(error)));
-            return true;
-        }
-        let at_ms = self.stamps.now_ms();
-        let mut entry =
-            Entry { stamp: Stamp { at_ms, feature_level: FEATURE_LEVEL }, drafts: Vec::new() };
-        let mut answers = Vec::new();
-        let (mut size, mut next, mut stopping) = (0_usize, Some(first), false);
-        let began = self.clock.boot_us();
-        while let Some(one) = next.take() {
-            size = size.saturating_add(one.bytes.len());
-            if self.rehearse(at_ms, answers.len(), &one.draft) {
-                entry.drafts.push(one.bytes.to_vec());
-                answers.push(one.answer);
-            } else {
-                drop(one.answer.send(Err(Rejection::Poison.into())));
-            }
-            if entry.drafts.len() < DRAFTS_MAX && size < ENTRY_BYTES_MAX {
-                match waiting.try_recv() {
-                    Ok(Message::Propose(one)) => next = Some(one),
-                    Ok(Message::Stop) => stopping = true,
-                    Err(_) => {}
-                }
-            }
-        }
-        let took = self.clock.boot_us().saturating_sub(began);
-        self.figures.rehearsal_us.fetch_add(took, Ordering::Relaxed);
-        if answers.is_empty() {
-            self.slots.free();
-        } else {
-            self.submit(&entry, answers);
-        }
-        !stopping
-    }
-
-    /// Refuses unless this node leads and its own blank entry is applied; a new term begins with an
-    /// empty rehearsal.
-    fn ready(&mut self) -> Result<(), Error> {
-        let Some(term) = self.raft.leading_term() else {
-            return Err(Error::Unavailable("this node does not lead".into()));
-        };
-        let health = self.stamps.health();
-        if !health.ready() {
-            return Err(Error::Unavailable(format!("the clock is not ready: {health:?}")));
-        }
-        let pinned = self.raft.pin();
-        if term != self.term || !pinned.same_as(&self.pinned) {
-            self.pending = Pending::over(&pinned);
-            self.pinned = pinned;
-            self.term = term;
-            self.applied.store(self.sequence, Ordering::Release);
-            self.stamps.observe(self.raft.last_stamp_ms());
-        }
-        Ok(())
-    }
-
-    /// Runs a draft against what `apply` will see; false if that panicked or met a fault.
-    fn rehearse(&mut self, at_ms: u64, ordinal: usize, draft: &Draft) -> bool {
-        if ordinal == 0 {
-            self.pending.forget_through(self.applied.load(Ordering::Acquire));
-            self.sequence = self.sequence.saturating_add(1);
-            self.pending.begin_entry(self.sequence);
-        }
-        let place = (self.sequence, u16::try_from(ordinal).unwrap_or(u16::MAX));
-        let pending = &mut self.pending;
-        let ran = catch_unwind(AssertUnwindSafe(|| {
-            apply::apply_draft(pending, place, at_ms, draft, Mode::Rehearsal)
-        }));
-        match ran {
-            Ok(Ok(_)) => true,
-            // In the log it would be a fault of every node, at every start. What is wrong with this
-            // node's own disk is found by its apply loop.
-            Ok(Err(fault)) => {
-                self.pending.rollback();
-                self.figures.poisoned.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%fault, action = draft.command.name(), "rehearsal met a fault");
-                false
-            }
-            Err(_) => {
-                self.pending.rollback();
-                self.figures.poisoned.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(action = draft.command.name(), "a draft made the rules panic");
-                false
-            }
-        }
-    }
-
-    fn submit(&self, entry: &Entry, answers: Vec<oneshot::Sender<Result<Reply, Error>>>) {
-        self.figures.entries.fetch_add(1, Ordering::Relaxed);
-        self.figures.drafts.fetch_add(answers.len() as u64, Ordering::Relaxed);
-        let submitted = self.raft.submit(codec::encode(entry).into(), self.term);
-        let (slots, applied, sequence) =
-            (Arc::clone(&self.slots), Arc::clone(&self.applied), self.sequence);
-        self.runtime.spawn(async move {
-            let result = submitted.await;
-            applied.fetch_max(sequence, Ordering::AcqRel);
-            slots.free();
-            match result {
-                Ok(replies) => {
-                    for (answer, bytes) in answers.into_iter().zip(replies) {
-                        let reply = codec::decode::<Reply>(&bytes)
-                            .map_err(|error| Error::Internal(error.to_string()));
-                        drop(answer.send(reply));
-                    }
-                }
-                Err(error) => {
-                    let error = match error {
-                        raft::Error::NotLeader { .. } | raft::Error::NoQuorum => {
-                            Error::Unavailable(error.to_string())
-                        }
-                        _ => Error::Unknown,
-                    };
-                    for answer in answers {
-                        drop(answer.send(Err(error.clone())));
-                    }
-                }
-            }
-        });
-    }
 }

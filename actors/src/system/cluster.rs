@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use identity::changes::FEATURE_LEVEL;
+use identity::{changes::FEATURE_LEVEL, members};
 use raft::{JoinError, JoinRequest};
 
 use super::{Config, StartError, failed, open};
@@ -135,7 +135,10 @@ pub(super) async fn hand_over(ctx: &Context) {
     if !ctx.is_leader() {
         return;
     }
-    let Some(next) = membership::successor(&ctx.0.raft.cluster(), None) else { return };
+    let records = ctx.local().view().and_then(|view| Ok(members::all(&view)?));
+    let drained = membership::drained(&records.unwrap_or_default());
+    let next = membership::successor(&ctx.0.raft.cluster(), None, &drained);
+    let Some(next) = next else { return };
     match ctx.0.raft.transfer_leader(next).await {
         Ok(()) => tracing::info!(to = next, "the lead was handed over"),
         Err(error) => tracing::warn!(%error, to = next, "the lead was not handed over"),

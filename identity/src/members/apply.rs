@@ -38,6 +38,7 @@ impl Command {
             }
             Self::Announce { node, presence } => announce(at, *node, presence),
             Self::TransferLeader { node } => transfer_leader(at, *node),
+            Self::SetDrained { node, drained } => set_drained(at, *node, *drained),
         }
     }
 }
@@ -91,6 +92,7 @@ fn admit<T: TablesMut>(
         removed_at_ms: None,
         version: presence.version.clone(),
         feature_level: presence.feature_level,
+        drained_at_ms: None,
     })?;
     Ok(())
 }
@@ -191,6 +193,9 @@ fn set_role<T: TablesMut>(
 fn remove<T: TablesMut>(at: &mut Applying<'_, T>, node: u64) -> Result<Outcome, Stop> {
     let before: Member = at.find(WRITE, member_id(node), None)?;
     require_voters_without(at, &before)?;
+    if before.drained_at_ms.is_none() {
+        require_served_without(at, node)?;
+    }
     at.unlist(Member::TABLE, BY_ROLE, before.role.name(), before.key());
     at.detail(format!("node={node}"));
     Ok(at.update(&before, Member { removed_at_ms: Some(at.now_ms), ..before.clone() }))
@@ -212,6 +217,16 @@ fn require_voters_without<T: TablesMut>(at: &Applying<'_, T>, member: &Member) -
     } else {
         format!("{left} voters would be left, and the cluster is to have at least {least}")
     };
+    Err(Rejection::InUse(reason).into())
+}
+
+/// Refuses to lose the last node that gets traffic.
+fn require_served_without<T: TablesMut>(at: &Applying<'_, T>, node: u64) -> Result<(), Stop> {
+    let others = super::all(at.tables)?;
+    if others.iter().any(|other| other.node != node && other.drained_at_ms.is_none()) {
+        return Ok(());
+    }
+    let reason = "every other node is drained: nobody would get traffic".to_owned();
     Err(Rejection::InUse(reason).into())
 }
 
@@ -262,6 +277,25 @@ fn transfer_leader<T: TablesMut>(at: &mut Applying<'_, T>, node: u64) -> Result<
     if member.role != Role::Voter {
         return Err(Rejection::InUse("only a voter can lead".into()).into());
     }
+    if member.drained_at_ms.is_some() {
+        return Err(Rejection::InUse("it is drained, and such a node does not lead".into()).into());
+    }
     at.detail(format!("node={node}"));
+    at.lead = Some(node);
     Ok(Outcome::Done)
+}
+
+fn set_drained<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    node: u64,
+    drained: bool,
+) -> Result<Outcome, Stop> {
+    let before: Member = at.find(WRITE, member_id(node), None)?;
+    if drained {
+        require_served_without(at, node)?;
+    }
+    at.detail(format!("node={node}"));
+    let since = before.drained_at_ms.unwrap_or(at.now_ms);
+    let drained_at_ms = drained.then_some(since);
+    Ok(at.update(&before, Member { drained_at_ms, ..before.clone() }))
 }

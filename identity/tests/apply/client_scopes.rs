@@ -121,8 +121,8 @@ fn a_tenant_has_so_many_and_what_changes_one_makes_snapshots_old() {
     let delete = client_scopes::Command::Delete { id: id(7), expected: None };
     let draft = world.draft(operator(), ACME, Command::ClientScopes(delete));
     let position = (world.index, 0);
-    let applied =
-        apply_draft(&mut world.tables, position, world.now_ms, &draft, Mode::Full).unwrap();
+    let now = world.now();
+    let applied = apply_draft(&mut world.tables, position, now, &draft, Mode::Full).unwrap();
     assert!(applied.touched.snapshot);
     world.done(operator(), ACME, create(255, settings("more")));
 }

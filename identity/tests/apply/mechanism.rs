@@ -103,15 +103,16 @@ fn a_rejection_leaves_its_audit_event_and_request_row_and_nothing_else() {
 }
 
 #[test]
-fn an_entry_applies_its_drafts_in_order_and_time_never_goes_back() {
+fn an_entry_applies_its_drafts_in_order_and_neither_time_nor_level_goes_back() {
     let mut world = World::ready();
     let drafts = vec![
         world.draft(operator(), ACME, create(1, "carol")).encoded(),
         world.draft(operator(), ACME, create(2, "carol")).encoded(),
         world.draft(operator(), OTHER, create(3, "carol")).encoded(),
     ];
-    let (last, index) = (world.now_ms, world.index);
-    let entry = Entry { stamp: Stamp { at_ms: last - 5000, feature_level: 1 }, drafts };
+    let (last, index) = (world.now(), world.index);
+    let stamp = Stamp { at_ms: last.at_ms - 5000, feature_level: last.feature_level - 1 };
+    let entry = Entry { stamp, drafts };
     let mut replies: Vec<Reply> = Vec::new();
     let mut each = |applied: identity::apply::Applied| {
         assert!(!applied.touched.any(), "users are not kept in memory");
@@ -120,7 +121,7 @@ fn an_entry_applies_its_drafts_in_order_and_time_never_goes_back() {
     let tables = &mut world.tables;
     let now = apply_entry(tables, index, last, &entry, Mode::Full, &mut each).unwrap();
     assert_eq!(now, last);
-    assert!(replies.iter().all(|reply| (reply.index, reply.at_ms) == (index, last)));
+    assert!(replies.iter().all(|reply| (reply.index, reply.at_ms) == (index, last.at_ms)));
     let ordinals: Vec<u16> = replies.iter().map(|reply| reply.ordinal).collect();
     assert_eq!(ordinals, [0, 1, 2]);
     assert!(replies[0].result.is_ok() && replies[2].result.is_ok());
@@ -191,7 +192,7 @@ fn a_command_that_changes_what_nodes_keep_in_memory_says_so() {
     let mut touched = |command: Command| {
         let draft = world.draft(Principal::System, ACME, command);
         let position = (world.index, 0);
-        let now = world.now_ms;
+        let now = world.now();
         let mut tables = world.tables.clone();
         identity::apply::apply_draft(&mut tables, position, now, &draft, Mode::Full)
             .unwrap()

@@ -2,6 +2,7 @@
 
 use identity::{
     apply::AUDIT_CHAIN,
+    changes::FEATURE_LEVEL,
     codec,
     command::Command,
     event::AuditEvent,
@@ -21,17 +22,17 @@ use crate::world::{ACME, ALL, DEFAULT, OWN, ROOT, World, digest, operator, perso
 
 const CLUSTER: TenantId = TenantId::CLUSTER;
 
-fn presence(name: &str) -> Presence {
+pub(crate) fn presence(name: &str) -> Presence {
     Presence {
         name: name.into(),
         address: format!("{name}.example:7400"),
         zone: "a".into(),
         version: "1.0.0".into(),
-        feature_level: 1,
+        feature_level: FEATURE_LEVEL,
     }
 }
 
-fn found(key: u8) -> Command {
+pub(crate) fn found(key: u8) -> Command {
     Command::Members(members::Command::Found {
         certificate: vec![0x30, key],
         authority: Sealed { key: 1, nonce: [key; 12], bytes: vec![key] },
@@ -44,12 +45,12 @@ fn token_id(number: u8) -> JoinTokenId {
     JoinTokenId::from_bytes([number; 16])
 }
 
-fn create_token(number: u8, role: Role, lifetime_s: u32) -> Command {
+pub(crate) fn create_token(number: u8, role: Role, lifetime_s: u32) -> Command {
     let (id, digest) = (token_id(number), digest(number));
     Command::Members(members::Command::CreateToken { id, digest, role, lifetime_s })
 }
 
-fn join_as(token: u8, key: u8, presence: Presence) -> Command {
+pub(crate) fn join_as(token: u8, key: u8, presence: Presence) -> Command {
     let (token, key) = (digest(token), digest(key));
     Command::Members(members::Command::Join { token, key, presence })
 }
@@ -58,11 +59,11 @@ fn join(token: u8, key: u8) -> Command {
     join_as(token, key, presence(&format!("node{key}")))
 }
 
-fn set_role(node: u64, role: Role) -> Command {
+pub(crate) fn set_role(node: u64, role: Role) -> Command {
     Command::Members(members::Command::SetRole { node, role })
 }
 
-fn remove(node: u64) -> Command {
+pub(crate) fn remove(node: u64) -> Command {
     Command::Members(members::Command::Remove { node })
 }
 
@@ -79,7 +80,7 @@ fn operates(world: &mut World, command: Command) -> Result<Outcome, Rejection> {
     world.result(operator(), CLUSTER, command)
 }
 
-fn member(world: &World, node: u64) -> Member {
+pub(crate) fn member(world: &World, node: u64) -> Member {
     world.record(CLUSTER, member_id(node)).expect("the member is there")
 }
 
@@ -95,7 +96,7 @@ fn founded() -> World {
 }
 
 /// Founded, and joined by this many more voters.
-fn joined(more: u8) -> World {
+pub(crate) fn joined(more: u8) -> World {
     let mut world = founded();
     for number in 2..2 + more {
         world.done(operator(), CLUSTER, create_token(number, Role::Voter, 600));
@@ -105,7 +106,7 @@ fn joined(more: u8) -> World {
     world
 }
 
-fn in_use(result: Result<Outcome, Rejection>) -> String {
+pub(crate) fn in_use(result: Result<Outcome, Rejection>) -> String {
     match result {
         Err(Rejection::InUse(reason)) => reason,
         other => panic!("{other:?}"),

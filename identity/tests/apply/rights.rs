@@ -133,6 +133,7 @@ impl World {
 /// Applies a draft of before once more, whatever it came to.
 pub(crate) fn again(world: &mut World, draft: &identity::stamp::Draft) -> identity::outcome::Reply {
     let position = (world.index, 1);
-    let applied = apply_draft(&mut world.tables, position, world.now_ms, draft, world.mode);
+    let now = world.now();
+    let applied = apply_draft(&mut world.tables, position, now, draft, world.mode);
     identity::codec::decode(&applied.unwrap().reply).unwrap()
 }

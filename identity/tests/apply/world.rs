@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use identity::{
     apply::apply_draft,
     applying::Mode,
+    changes::FEATURE_LEVEL,
     clients::{self, Authentication, Client, GrantType},
     cluster, codec,
     command::Command,
@@ -16,7 +17,7 @@ use identity::{
     principal::{ApiScopes, Principal, Source},
     secret::{Digest, PasswordHash},
     setup,
-    stamp::{Draft, Idempotency, Placement},
+    stamp::{Draft, Idempotency, Placement, Stamp},
     table::{Record, Row},
     tenants::{self, Lifetimes, Saga, Seed, UserSeed, saga::SetupProof},
     users,
@@ -45,6 +46,7 @@ pub(crate) const OWN: ApiScopes = ApiScopes { read: true, write: true, platform:
 pub(crate) struct World {
     pub(crate) tables: Memory,
     pub(crate) now_ms: u64,
+    pub(crate) level: u16,
     pub(crate) index: u64,
     pub(crate) mode: Mode,
 }
@@ -145,8 +147,18 @@ pub(crate) fn setup_of(tenant: TenantId, body: u8) -> Command {
 impl World {
     /// Before setup, with a bootstrap secret.
     pub(crate) fn new() -> Self {
-        let tables = Memory::default();
-        let mut world = Self { tables, now_ms: 1_000_000, index: 0, mode: Mode::Full };
+        Self::new_at(FEATURE_LEVEL)
+    }
+
+    /// The time and feature level that drafts are applied at.
+    pub(crate) fn now(&self) -> Stamp {
+        Stamp { at_ms: self.now_ms, feature_level: self.level }
+    }
+
+    /// As [`World::new`], of a cluster that began at an earlier feature level.
+    pub(crate) fn new_at(level: u16) -> Self {
+        let (tables, mode) = (Memory::default(), Mode::Full);
+        let mut world = Self { tables, now_ms: 1_000_000, level, index: 0, mode };
         world.cluster(Command::Cluster(cluster::Command::Initialize {
             external_url: URL.into(),
             audit_key: vec![1; 32],
@@ -158,7 +170,12 @@ impl World {
 
     /// After setup, with two more tenants and people and clients in each.
     pub(crate) fn ready() -> Self {
-        let mut world = Self::new();
+        Self::ready_at(FEATURE_LEVEL)
+    }
+
+    /// As [`World::ready`], of a cluster that began at an earlier feature level.
+    pub(crate) fn ready_at(level: u16) -> Self {
+        let mut world = Self::new_at(level);
         let reply = world.run(Principal::Bootstrap, TenantId::CLUSTER, setup_of(DEFAULT, 1));
         reply.result.unwrap();
         world.finish(DEFAULT);
@@ -228,7 +245,8 @@ impl World {
 
     pub(crate) fn apply(&mut self, draft: &Draft) -> Reply {
         let position = (self.index, 0);
-        let applied = apply_draft(&mut self.tables, position, self.now_ms, draft, self.mode);
+        let now = self.now();
+        let applied = apply_draft(&mut self.tables, position, now, draft, self.mode);
         codec::decode(&applied.expect("no rule leaves its placement").reply).unwrap()
     }
 

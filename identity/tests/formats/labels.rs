@@ -117,6 +117,7 @@ labels!(label, LABELS, Command, {
     Command::Members(members::Command::SetSettings { .. }) => "members-set-settings",
     Command::Members(members::Command::Announce { .. }) => "members-announce",
     Command::Members(members::Command::TransferLeader { .. }) => "members-transfer-leader",
+    Command::Members(members::Command::SetDrained { .. }) => "members-set-drained",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",

@@ -1,7 +1,8 @@
 //! Samples of the cluster and its nodes.
 
 use identity::{
-    cluster,
+    changes::FIRST_LEVEL,
+    cluster, codec,
     command::Command,
     id::JoinTokenId,
     members::{self, Authority, JoinToken, Member, Presence, Role},
@@ -39,7 +40,18 @@ fn member(role: Role) -> Member {
         removed_at_ms: Some(AT + 9),
         version,
         feature_level,
+        drained_at_ms: None,
     }
+}
+
+/// A layout that is written as long as the cluster is at the level it came with.
+fn still_written(name: &str, value: Member) -> Sample {
+    let (bytes, shown) = (codec::encode_at(&value, FIRST_LEVEL), name.to_owned());
+    let check = move |bytes: &[u8]| {
+        assert_eq!(codec::decode::<Member>(bytes).unwrap(), value, "{shown}");
+        assert_eq!(codec::encode_at(&value, FIRST_LEVEL), bytes, "{shown} is written differently");
+    };
+    Sample { name: name.into(), bytes, check: Box::new(check) }
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
@@ -62,8 +74,10 @@ pub(crate) fn samples() -> Vec<Sample> {
         revoked_at_ms: Some(AT + 5),
     };
     vec![
-        sample("member-voter", member(Role::Voter)),
-        sample("member-learner", member(Role::Learner)),
+        still_written("member-voter", member(Role::Voter)),
+        still_written("member-learner", member(Role::Learner)),
+        sample("member-2", member(Role::Voter)),
+        sample("member-2-drained", Member { drained_at_ms: Some(AT + 7), ..member(Role::Learner) }),
         sample("member-authority", authority),
         sample("member-join-token", token),
     ]
@@ -95,6 +109,7 @@ pub(crate) fn commands() -> Vec<Command> {
         },
         members::Command::Announce { node, presence },
         members::Command::TransferLeader { node },
+        members::Command::SetDrained { node, drained: true },
     ];
     let cluster = [
         cluster::Command::Initialize {

@@ -77,13 +77,14 @@ pub(crate) async fn token_for(maker: &Api, operation: &Operation) -> String {
         let token = made.json()["token"].as_str().unwrap().to_owned();
         return joined(&maker.node, &token, "removed").await.to_string();
     }
-    // A node alone can only go on leading.
+    // A node alone can only go on leading, and is never drained.
     if operation.path.ends_with("/transfer-leader") { "1" } else { LEARNER }.to_owned()
 }
 
 const STATUS: &str = "/api/v1/cluster";
 const TOKENS: &str = "/api/v1/cluster/join-tokens";
 const MEMBERS: &str = "/api/v1/cluster/members";
+const FINALIZE: &str = "/api/v1/cluster/finalize-upgrade";
 const SETTINGS: &str = "/api/v1/cluster/settings";
 
 async fn platform() -> Api {
@@ -166,6 +167,18 @@ async fn nodes_are_promoted_demoted_and_removed_for_good() {
     let warnings = api.read(STATUS).await["warnings"].to_string();
     assert!(warnings.contains("zone a") && warnings.contains("2 voters"), "{warnings}");
 
+    let (refused, why) = act(&api, 1, "drain").await;
+    assert_eq!(refused, 200, "the others are not drained: {why}");
+    assert_eq!(api.read(STATUS).await["items"][0]["health"], "drained");
+    let (refused, why) = act(&api, 1, "transfer-leader").await;
+    assert_eq!(refused, 409);
+    assert!(why["detail"].as_str().unwrap().contains("drained"), "{why}");
+    let (_, node) = act(&api, 1, "undrain").await;
+    assert_eq!(node["drained_at"], json!(null));
+
+    let (refused, why) = act(&api, 1, "remove").await;
+    assert_eq!(refused, 409, "no voter that answers would be left");
+    assert!(why["detail"].as_str().unwrap().contains("do not answer"), "{why}");
     assert_eq!(act(&api, 3, "transfer-leader").await.0, 409, "a learner cannot lead");
     assert_eq!(act(&api, 1, "transfer-leader").await.0, 200, "it leads already");
     let (done, node) = act(&api, 3, "remove").await;
@@ -179,6 +192,21 @@ async fn nodes_are_promoted_demoted_and_removed_for_good() {
         let path = format!("{MEMBERS}/{odd}/promote");
         assert_eq!(problem(&api.post(&path, &json!({})).await), (404, "not_found".into()), "{odd}");
     }
+}
+
+#[tokio::test]
+async fn an_upgrade_is_finished_when_every_node_runs_the_new_version() {
+    let api = platform().await;
+    let alone = api.post(FINALIZE, &json!({})).await;
+    assert_eq!((alone.status, alone.json()), (200, json!({ "feature_level": FEATURE_LEVEL })));
+    founded(&api.node).await;
+    let next = Presence { feature_level: FEATURE_LEVEL + 1, ..presence("ahead") };
+    cluster::announce(&api.node.context, 2, next).await.unwrap();
+    let refused = api.post(FINALIZE, &json!({})).await;
+    assert_eq!(problem(&refused), (409, "conflict".into()));
+    let why = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(why.contains("upgrade or remove it first"), "{why}");
+    assert_eq!(api.read(STATUS).await["feature_level"], FEATURE_LEVEL);
 }
 
 #[tokio::test]

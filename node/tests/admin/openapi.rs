@@ -61,7 +61,9 @@ fn ids() -> BTreeSet<String> {
 #[test]
 fn the_cluster_s_operations_are_there() {
     let ids = ids();
-    for verb in ["status", "members", "promote", "demote", "remove", "transfer_leader"] {
+    for verb in
+        ["status", "members", "promote", "demote", "remove", "drain", "undrain", "transfer_leader"]
+    {
         assert!(ids.contains(&format!("cluster.{verb}")), "cluster.{verb}");
     }
     for verb in ["list", "create", "revoke"] {
@@ -141,7 +143,7 @@ fn every_operation_that_is_promised_is_there() {
     for kind in ["clients", "groups", "roles", "permissions", "client-scopes"] {
         assert!(ids.contains(format!("{kind}.restore").as_str()), "{kind}");
     }
-    assert_eq!(ids.len(), 153);
+    assert_eq!(ids.len(), 156);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use identity::codec;
+use identity::{apply::require_readable, codec};
 use openraft::alias::SnapshotOf;
 use storage::{Manifest, Store};
 use tokio::{
@@ -225,6 +225,7 @@ async fn parts(
 
 fn begin(store: &Store, manifest: &[u8]) -> io::Result<(Incoming, Vec<Option<u64>>)> {
     let manifest = Manifest::decode(manifest).map_err(failed)?;
+    require_readable(manifest.feature_level).map_err(failed)?;
     let dir = store.incoming_of(&manifest).map_err(failed)?;
     let mut wanted = Vec::with_capacity(manifest.files.len());
     for file in &manifest.files {

@@ -15,6 +15,7 @@ fn record(node: u64, role: Role) -> Member {
         removed_at_ms: None,
         version: "1".into(),
         feature_level: 1,
+        drained_at_ms: None,
     }
 }
 
@@ -145,9 +146,11 @@ fn clocks_are_compared_by_the_median_of_those_that_answer() {
 fn a_leader_whose_clock_is_off_hands_over_to_one_whose_is_not() {
     let ahead = |node, ms| MemberView { clock_ahead_ms: Some(ms), ..seen(node, true, 1) };
     let of_three = |second, third| view(vec![ahead(1, 0), ahead(2, second), ahead(3, third)]);
-    assert!(better_clock(&of_three(9_000, 9_010)).is_some());
-    assert_eq!(better_clock(&of_three(4_000, 4_010)), None, "near enough");
-    assert_eq!(better_clock(&view(vec![ahead(1, 0), ahead(2, 9_000)])), None, "one of two");
+    let none = BTreeSet::new();
+    assert!(better_clock(&of_three(9_000, 9_010), &none).is_some());
+    assert_eq!(better_clock(&of_three(4_000, 4_010), &none), None, "near enough");
+    let of_two = view(vec![ahead(1, 0), ahead(2, 9_000)]);
+    assert_eq!(better_clock(&of_two, &none), None, "one of two");
 }
 
 #[test]
@@ -159,7 +162,27 @@ fn the_next_leader_answers_votes_and_has_most_of_the_log() {
         silent(seen(4, true, 1_000)),
         seen(5, false, 1_000),
     ];
-    assert_eq!(successor(&view(members.clone()), None), Some(2));
-    assert_eq!(successor(&view(members.clone()), Some("b")), Some(3));
-    assert_eq!(successor(&view(members), Some("c")), None);
+    let none = BTreeSet::new();
+    assert_eq!(successor(&view(members.clone()), None, &none), Some(2));
+    assert_eq!(successor(&view(members.clone()), Some("b"), &none), Some(3));
+    assert_eq!(successor(&view(members.clone()), Some("c"), &none), None);
+    let lags = successor(&view(members), None, &[2].into());
+    assert_eq!(lags, Some(2), "node 3 is not drained, but it lacks too much");
+    let near = MemberView { matched: Some(990), ..seen(3, true, 990) };
+    let members = vec![seen(1, true, 1_000), seen(2, true, 1_000), near];
+    assert_eq!(successor(&view(members.clone()), None, &[2].into()), Some(3));
+    assert_eq!(successor(&view(members), None, &[2, 3].into()), Some(2), "somebody has to");
+}
+
+#[test]
+fn a_drained_leader_hands_over_while_somebody_else_can_lead() {
+    let drained = |node| Member { drained_at_ms: Some(5), ..record(node, Role::Voter) };
+    let three = || view(vec![seen(1, true, 1_000), seen(2, true, 1_000), seen(3, true, 999)]);
+    let (one, two, all) = (record(1, Role::Voter), record(2, Role::Voter), record(3, Role::Voter));
+    assert_eq!(leaves_drained(&three(), &[one.clone(), two.clone(), all.clone()]), None);
+    assert_eq!(leaves_drained(&three(), &[one, drained(2), all.clone()]), None, "it is another's");
+    let moved = leaves_drained(&three(), &[drained(1), two, all]);
+    assert_eq!(moved, Some(Change::HandOver(2)));
+    let nobody = leaves_drained(&three(), &[drained(1), drained(2), drained(3)]);
+    assert_eq!(nobody, None);
 }

@@ -7,6 +7,7 @@
 pub mod nodes;
 pub mod settings;
 pub mod tokens;
+pub mod upgrade;
 
 use actors::cluster::{self, Standing};
 use axum::{
@@ -62,6 +63,8 @@ pub struct View {
     term: u64,
     /// The log index up to which this node has applied entries.
     applied: u64,
+    /// What every node reads; raised by `finalize-upgrade`.
+    feature_level: u16,
     /// What an operator should change.
     warnings: Vec<String>,
     /// Every node that belongs to it.
@@ -82,7 +85,7 @@ pub struct Row {
     applied: Option<u64>,
     /// How many entries it lacks, as far as known here.
     lag: Option<u64>,
-    /// `good`, `behind`, `silent`, or `unknown` where nothing is known of it.
+    /// `good`, `drained`, `behind`, `silent`, or `unknown` where nothing is known of it.
     health: &'static str,
 }
 
@@ -113,6 +116,7 @@ async fn status(caller: Caller<Look>) -> Result<Response, Failure> {
         leader,
         term,
         applied: status.applied,
+        feature_level: status.feature_level,
         warnings: status.warnings.iter().map(ToString::to_string).collect(),
         items: status.members.iter().map(|standing| row(standing, leader, term)).collect(),
     };
@@ -135,6 +139,7 @@ pub fn routes() -> Routes {
     Routes::about("cluster", about)
         .on(operation, status)
         .merge(nodes::routes())
+        .merge(upgrade::routes())
         .merge(tokens::routes())
         .merge(document::routes::<ClusterSettings>())
 }

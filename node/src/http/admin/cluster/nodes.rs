@@ -55,6 +55,9 @@ pub struct NodeView {
     feature_level: u16,
     #[schema(format = DateTime)]
     joined_at: String,
+    /// Since when it is to get no traffic and not to lead.
+    #[schema(format = DateTime)]
+    drained_at: Option<String>,
     /// When it was removed, for good.
     #[schema(format = DateTime)]
     removed_at: Option<String>,
@@ -75,6 +78,7 @@ impl NodeView {
             version: member.version.clone(),
             feature_level: member.feature_level,
             joined_at: at(member.joined_at_ms),
+            drained_at: member.drained_at_ms.map(at),
             removed_at: member.removed_at_ms.map(at),
             revision: member.revision,
         }
@@ -140,7 +144,24 @@ async fn demote(caller: Caller<Change>, node: Node, attempt: Attempt) -> Result<
 
 /// `POST …/remove`.
 async fn remove(caller: Caller<Change>, node: Node, attempt: Attempt) -> Result<Response, Failure> {
-    let command = members::Command::Remove { node: node.0 };
+    let Asking { ctx, asker, .. } = attempt.asking(&caller, b"");
+    let reply = cluster::remove(&ctx, &asker, node.0).await?;
+    shown(&caller, node.0, &reply)
+}
+
+/// `POST …/drain`.
+async fn drain(caller: Caller<Change>, node: Node, attempt: Attempt) -> Result<Response, Failure> {
+    let command = members::Command::SetDrained { node: node.0, drained: true };
+    change(&caller, node, &attempt, command).await
+}
+
+/// `POST …/undrain`.
+async fn undrain(
+    caller: Caller<Change>,
+    node: Node,
+    attempt: Attempt,
+) -> Result<Response, Failure> {
+    let command = members::Command::SetDrained { node: node.0, drained: false };
     change(&caller, node, &attempt, command).await
 }
 
@@ -204,12 +225,16 @@ pub(super) fn routes() -> Routes {
     };
     let promoting = changing("promote", "Lets a node vote, once it has caught up");
     let demoting = changing("demote", "Lets a node follow without a vote");
-    let transferring = changing("transfer_leader", "Hands the lead over, as the node that leads");
+    let transferring = changing("transfer_leader", "Has a node lead");
+    let draining = changing("drain", "Takes traffic and lead away from a node");
+    let undraining = changing("undrain", "Gives a node traffic again");
     let removing = changing("remove", "Removes a node for good: it never comes back");
     Routes::default()
         .on(listing, list)
         .on(promoting, promote)
         .on(demoting, demote)
         .on(removing, remove)
+        .on(draining, drain)
+        .on(undraining, undrain)
         .on(transferring, transfer_leader)
 }

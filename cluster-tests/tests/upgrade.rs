@@ -1,0 +1,140 @@
+//! A cluster of the program before this one is upgraded node by node under writes, one node goes
+//! back, the upgrade is finished, and then none goes back any more.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test program"
+)]
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use vaultara_cluster_tests::{
+    api::Api,
+    cluster::Cluster,
+    writers::{Writers, differences},
+};
+
+const NEW: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+
+/// The program before this one, which another feature builds beside the tests' own.
+fn old() -> PathBuf {
+    let path = Path::new(NEW).with_file_name("vaultara-previous");
+    let how = "cargo build -p vaultara-cluster-tests --features previous --bin vaultara-previous";
+    assert!(path.exists(), "the old program is not built: {how}");
+    path
+}
+
+async fn act(api: &Api, what: &str) -> Result<Value, String> {
+    api.post(&format!("/api/v1/cluster/{what}"), &json!({})).await
+}
+
+/// Replaces the program of a node, in order, as an operator does.
+async fn replace(cluster: &mut Cluster, number: usize, program: &Path) {
+    cluster.stop(number).unwrap();
+    cluster.launches[number].program = program.to_path_buf();
+    cluster.start(number).await.unwrap();
+    cluster.whole(3).await.unwrap();
+}
+
+/// The feature level that each member's record says, once it says so of this node.
+async fn announced(cluster: &Cluster, number: usize, level: u64) {
+    let began = Instant::now();
+    loop {
+        let status = cluster.status(number).await.unwrap();
+        let said = status.pointer(&format!("/items/{number}/feature_level")).cloned();
+        if said == Some(json!(level)) {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{status}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn lead(cluster: &Cluster, by: usize, number: usize) {
+    let api = cluster.api(by).await.unwrap();
+    act(&api, &format!("members/{}/transfer-leader", number + 1)).await.unwrap();
+    assert_eq!(cluster.leader().await.unwrap(), number);
+}
+
+async fn more(writers: &mut Writers) {
+    let acknowledged =
+        |writers: &Writers| writers.shared.acknowledged.load(std::sync::atomic::Ordering::SeqCst);
+    let before = acknowledged(writers);
+    let began = Instant::now();
+    while acknowledged(writers) < before + 60 {
+        writers.check().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing is acknowledged any more");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn ready(cluster: &Cluster, number: usize) -> u16 {
+    let url = format!("http://127.0.0.1:{}/health/ready", cluster.launches[number].port);
+    reqwest::get(url).await.unwrap().status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_and_a_new_program_work_together_until_the_upgrade_is_finished() {
+    let (old, new, folder) = (old(), PathBuf::from(NEW), tempfile::tempdir().unwrap());
+    let mut cluster = Cluster::form(old.to_str().unwrap(), folder.path(), 3).await.unwrap();
+    let first = cluster.api(0).await.unwrap();
+    let apis: Vec<Api> = cluster.launches.iter().map(|launch| first.at(launch)).collect();
+    let mut writers = Writers::through(&apis, 6, 3);
+    more(&mut writers).await;
+
+    replace(&mut cluster, 1, &new).await;
+    announced(&cluster, 1, 2).await;
+    let refused = act(&apis[1], "finalize-upgrade").await.unwrap_err();
+    assert!(refused.contains("409") && refused.contains("upgrade or remove"), "{refused}");
+    // Led by the old program and by the new one: the new command comes into neither's log.
+    for leader in [0, 1] {
+        lead(&cluster, 2, leader).await;
+        more(&mut writers).await;
+        for asked in [0, 1] {
+            let refused = act(&apis[asked], "members/3/drain").await.unwrap_err();
+            assert!(refused.contains("409") || refused.contains("422"), "{refused}");
+        }
+    }
+    // Nothing stands there that the old program cannot read.
+    replace(&mut cluster, 1, &old).await;
+    announced(&cluster, 1, 1).await;
+    more(&mut writers).await;
+    for number in 0..3 {
+        replace(&mut cluster, number, &new).await;
+        announced(&cluster, number, 2).await;
+        more(&mut writers).await;
+    }
+    let status = cluster.status(0).await.unwrap();
+    assert_eq!(status["feature_level"], 1);
+    assert!(status["warnings"].to_string().contains("finalize-upgrade"), "{status}");
+    act(&apis[2], "finalize-upgrade").await.unwrap();
+    assert_eq!(cluster.status(2).await.unwrap()["feature_level"], 2);
+
+    let leader = cluster.leader().await.unwrap();
+    act(&apis[leader], &format!("members/{}/drain", leader + 1)).await.unwrap();
+    let began = Instant::now();
+    while ready(&cluster, leader).await != 503 || cluster.leader().await.unwrap() == leader {
+        assert!(began.elapsed() < Duration::from_secs(20), "the drained node goes on");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    act(&apis[leader], &format!("members/{}/undrain", leader + 1)).await.unwrap();
+    more(&mut writers).await;
+
+    let follower = (cluster.leader().await.unwrap() + 1) % 3;
+    cluster.stop(follower).unwrap();
+    cluster.launches[follower].program = old;
+    let (status, said) = cluster.launches[follower].refused().unwrap();
+    assert!(!status.success() && said.contains("start a newer version"), "{said}");
+    cluster.launches[follower].program = new;
+    cluster.start(follower).await.unwrap();
+    let ledger = writers.finish().await.unwrap().ledger();
+    for api in &apis {
+        let differ = differences(&ledger, &api.users().await.unwrap());
+        assert!(differ.is_empty(), "{differ:?}");
+    }
+}
