@@ -261,9 +261,10 @@ pub(crate) fn success(operation: &Operation) -> u16 {
     let rotates = operation.path.ends_with("/rotate");
     let many = operation.path.ends_with("/import");
     let installs = operation.path.ends_with("/license");
+    let raises = operation.path.ends_with("/finalize-upgrade");
     let of_one = operation.has("id") || operation.has("node");
     let makes = operation.method == Method::POST && !of_one;
-    let made = makes && !rotates && !many && !installs && !operation.is_read();
+    let made = makes && !rotates && !many && !installs && !raises && !operation.is_read();
     match operation.method {
         Method::DELETE => 204,
         // It was let in; the next key is not old enough.
