@@ -20,6 +20,8 @@ pub mod licenses;
 pub mod oauth;
 pub mod outbox;
 pub mod passwords;
+#[cfg(feature = "planted")]
+mod planted;
 pub mod proof;
 pub mod rates;
 pub mod runtime;

@@ -83,22 +83,6 @@ pub struct Config {
     pub cluster: Option<ClusterConfig>,
 }
 
-/// The fault of this process that a test wants to see noticed; set before [`System::start`].
-#[cfg(feature = "planted")]
-pub static PLANTED: std::sync::OnceLock<Planted> = std::sync::OnceLock::new();
-
-/// Faults planted on purpose; never in a release.
-#[cfg(feature = "planted")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Planted {
-    /// The log acknowledges before it is on disk.
-    AckBeforeSync,
-    /// A request that comes again is done again.
-    DedupOff,
-    /// The state's families are flushed one by one.
-    AtomicFlushOff,
-}
-
 /// Why a node does not start: one line that says what and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -157,8 +141,6 @@ impl System {
                 .unwrap_or_default(),
             ..raft::Options::default()
         };
-        #[cfg(feature = "planted")]
-        let options = plant(options);
         let raft = raft::Handle::start(options).await?;
         let context = services(&config, raft, clock, random, keyring, fetcher).await?;
         housekeeper::check_clock(&context);
@@ -249,19 +231,6 @@ fn fetcher(policy: &fetcher::Policy) -> Result<Option<Fetcher>, StartError> {
             Ok(None)
         }
     }
-}
-
-#[cfg(feature = "planted")]
-fn plant(mut options: raft::Options) -> raft::Options {
-    match PLANTED.get() {
-        Some(Planted::AckBeforeSync) => options.ack_before_sync = true,
-        Some(Planted::AtomicFlushOff) => options.tuning.atomic_flush = false,
-        Some(Planted::DedupOff) => {
-            identity::apply::DEDUP_OFF.store(true, std::sync::atomic::Ordering::Relaxed);
-        }
-        None => {}
-    }
-    options
 }
 
 fn key_checks(keyring: &Keyring) -> Vec<Vec<u8>> {

@@ -253,6 +253,11 @@ impl Api {
         if status.is_success() { Ok(()) } else { Err(format!("they were not ended: {status}")) }
     }
 
+    /// Where users are made, and the token that may.
+    pub fn creating(&self) -> (String, String) {
+        (self.users.clone(), self.token.clone())
+    }
+
     /// Where a session is ended, and the token that may.
     pub fn session(&self, id: &str) -> (String, &str) {
         (format!("{}/{id}", self.sessions), &self.token)

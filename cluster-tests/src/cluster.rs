@@ -1,9 +1,11 @@
 //! Several nodes of one cluster as child processes on loopback: formed with join tokens as an
 //! operator forms one, hurt one by one or all at once, healed.
 //!
-//! Nodes are numbered from 0 here; the ids that the cluster gives them start at 1. Invariant: a
-//! node that was hurt is healed on the same data, at the same addresses.
+//! Nodes are numbered from 0 here; the cluster gives them ids of its own. Invariant: a node that
+//! was hurt is healed on the same data, at the same addresses.
 #![allow(clippy::indexing_slicing, reason = "a wrong index is a bug of the test program")]
+
+mod state;
 
 use std::{
     path::Path,
@@ -11,10 +13,12 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::{
     Failure,
     api::Api,
+    network,
     process::{Launch, Node, free_port},
 };
 
@@ -30,18 +34,23 @@ pub struct Cluster {
     pub launches: Vec<Launch>,
     /// The processes; none while a node is down.
     pub nodes: Vec<Option<Node>>,
+    /// What the cluster calls each.
+    ids: Vec<u64>,
+    /// The administrator who looks.
+    api: OnceCell<Api>,
 }
 
 fn launch(program: &str, folder: &Path, number: usize) -> Result<Launch, Failure> {
     let work_dir = folder.join(format!("node-{number}"));
     std::fs::create_dir_all(&work_dir).map_err(|error| format!("make a folder: {error}"))?;
     let port = free_port()?;
+    let group = network::is_own().then(|| network::group(number));
     let launch = Launch::new(program, &work_dir)?
         .with("MASTER_KEY", MASTER_KEY)
         .with("NODE_NAME", &format!("node-{number}"))
         .with("CLUSTER_BIND", &format!("127.0.0.1:{port}"))
         .with("CLUSTER_ADVERTISE", &format!("127.0.0.1:{port}"));
-    Ok(launch)
+    Ok(Launch { group, ..launch })
 }
 
 impl Cluster {
@@ -68,38 +77,106 @@ impl Cluster {
         };
         let first = with(launch(program, folder, 0)?);
         let node = first.start().await?;
-        let mut cluster = Self { launches: vec![first], nodes: vec![Some(node)] };
+        let api = OnceCell::new();
+        let mut cluster =
+            Self { launches: vec![first], nodes: vec![Some(node)], ids: vec![1], api };
         for number in 1..size {
             let mut next = with(launch(program, folder, number)?);
             // One public address for all of them, as behind a load balancer.
             next.external_url.clone_from(&cluster.launches[0].external_url);
-            cluster.join(next).await?;
+            cluster.join(next, 0).await?;
         }
         cluster.whole(size).await?;
         Ok(cluster)
     }
 
-    async fn join(&mut self, mut launch: Launch) -> Result<(), Failure> {
-        let api = self.api(0).await?;
+    /// Adds a node through one that is there; its number.
+    ///
+    /// # Errors
+    /// It is not let in, or not ready in time.
+    pub async fn add(&mut self, through: usize) -> Result<usize, Failure> {
+        let (number, first) = (self.nodes.len(), &self.launches[0]);
+        let folder = first.work_dir.parent().ok_or("a node has no folder")?;
+        // A node that was removed never comes back, nor does its folder.
+        let folder = folder.join(format!("added-{}", crate::random()));
+        let mut next = launch(&first.program.to_string_lossy(), &folder, number)?;
+        next.external_url.clone_from(&first.external_url);
+        self.join(next, through).await?;
+        Ok(number)
+    }
+
+    async fn join(&mut self, mut launch: Launch, through: usize) -> Result<(), Failure> {
+        let api = self.api(through).await?;
         let made = api.post("/api/v1/cluster/join-tokens", &json!({ "role": "voter" })).await?;
         let token = made.get("token").and_then(Value::as_str);
         let token = token.ok_or_else(|| format!("no join token: {made}"))?;
-        let host = self.launches[0].variables.iter().find(|(name, _)| name == "CLUSTER_ADVERTISE");
-        let host = host.map(|(_, value)| value.clone()).unwrap_or_default();
-        launch.arguments = vec!["--join".into(), host];
+        let host = self.launches[through].variable("CLUSTER_ADVERTISE").unwrap_or_default();
+        launch.arguments = vec!["--join".into(), host.to_owned()];
         launch.variables.push(("JOIN_TOKEN".into(), token.to_owned()));
+        let own = launch.variable("CLUSTER_ADVERTISE").unwrap_or_default().to_owned();
         let node = launch.start().await?;
         self.launches.push(launch);
         self.nodes.push(Some(node));
+        let status = self.status(through).await?;
+        let members = status.get("items").and_then(Value::as_array);
+        let member = members
+            .into_iter()
+            .flatten()
+            .find(|one| one.get("address").and_then(Value::as_str) == Some(own.as_str()));
+        let id = member.and_then(|one| one.get("node")?.as_u64());
+        self.ids.push(id.ok_or_else(|| format!("the new node is no member: {status}"))?);
         Ok(())
     }
 
-    /// A client of one node.
+    /// What the cluster calls a node.
+    pub fn id_of(&self, number: usize) -> u64 {
+        self.ids[number]
+    }
+
+    /// The number of a node that the cluster calls so.
+    pub fn number_of(&self, id: u64) -> Option<usize> {
+        self.ids.iter().position(|known| *known == id)
+    }
+
+    /// Forgets the last node, which was removed; its process ends.
+    pub fn drop_last(&mut self) {
+        self.nodes.pop();
+        self.launches.pop();
+        self.ids.pop();
+    }
+
+    /// A client of one node; its token is taken from the first that is asked, and kept.
     ///
     /// # Errors
     /// As [`Api::open`].
     pub async fn api(&self, number: usize) -> Result<Api, Failure> {
-        Api::open(&self.launches[number]).await
+        let launch = &self.launches[number];
+        Ok(self.api.get_or_try_init(|| Api::open(launch)).await?.at(launch))
+    }
+
+    /// A client of each node.
+    ///
+    /// # Errors
+    /// As [`Api::open`].
+    pub async fn apis(&self) -> Result<Vec<Api>, Failure> {
+        let mut apis = Vec::new();
+        for number in 0..self.launches.len() {
+            apis.push(self.api(number).await?);
+        }
+        Ok(apis)
+    }
+
+    /// The cluster ports.
+    ///
+    /// # Errors
+    /// A node has none.
+    pub fn ports(&self) -> Result<Vec<u16>, Failure> {
+        let port = |launch: &Launch| {
+            let address = launch.variable("CLUSTER_ADVERTISE")?;
+            address.rsplit(':').next()?.parse().ok()
+        };
+        let ports = self.launches.iter().map(|launch| port(launch).ok_or("no cluster port"));
+        ports.collect::<Result<_, _>>().map_err(str::to_owned)
     }
 
     /// Numbers of the nodes that run.
@@ -126,6 +203,54 @@ impl Cluster {
     /// It does not end, or not with success.
     pub fn stop(&mut self, number: usize) -> Result<(), Failure> {
         self.nodes[number].take().ok_or_else(|| format!("node {number} is down already"))?.stop()
+    }
+
+    /// Sends a node a signal by name, as `STOP`.
+    ///
+    /// # Errors
+    /// It is down, or `kill` refuses.
+    pub fn signal(&self, number: usize, name: &str) -> Result<(), Failure> {
+        let node = self.nodes[number].as_ref();
+        node.ok_or_else(|| format!("node {number} is down"))?.signal(name)
+    }
+
+    /// The process of a node.
+    ///
+    /// # Errors
+    /// It is down.
+    pub fn pid(&self, number: usize) -> Result<u32, Failure> {
+        let node = self.nodes[number].as_ref();
+        node.map(Node::pid).ok_or_else(|| format!("node {number} is down"))
+    }
+
+    /// Waits for the end of a node that must end by itself.
+    ///
+    /// # Errors
+    /// It still runs, or says that all is well.
+    pub fn ended(&mut self, number: usize) -> Result<(), Failure> {
+        let mut node = self.nodes[number].take().ok_or("it is down already")?;
+        let status = node.ended(WHOLE_WITHIN)?;
+        if status.success() { Err("it ended as if all were well".to_owned()) } else { Ok(()) }
+    }
+
+    /// Hands the lead to a node and waits until it has it.
+    ///
+    /// # Errors
+    /// It does not come to lead.
+    pub async fn lead(&self, number: usize) -> Result<(), Failure> {
+        let began = Instant::now();
+        loop {
+            let leader = self.leader().await?;
+            if leader == number {
+                return Ok(());
+            }
+            let path = format!("/api/v1/cluster/members/{}/transfer-leader", self.id_of(number));
+            let asked = self.api(leader).await?.post(&path, &json!({})).await;
+            if began.elapsed() > WHOLE_WITHIN {
+                return Err(format!("node {number} does not lead: {asked:?}"));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Starts a node again and waits until it is ready.
@@ -156,7 +281,7 @@ impl Cluster {
             for number in self.up() {
                 let status = self.status(number).await;
                 let leader = status.as_ref().ok().and_then(|one| one.get("leader")?.as_u64());
-                let leader = leader.and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
+                let leader = leader.and_then(|id| self.number_of(id));
                 if let Some(leader) = leader.filter(|leader| self.up().contains(leader)) {
                     return Ok(leader);
                 }
@@ -176,6 +301,16 @@ impl Cluster {
         self.api(number).await?.read("/api/v1/cluster").await
     }
 
+    /// The last message of each node.
+    fn last_words(&self) -> String {
+        let last = |launch: &Launch| {
+            let messages = launch.messages();
+            let words: String = messages.lines().last().unwrap_or_default().into();
+            format!("; {}: {words}", launch.variable("NODE_NAME").unwrap_or_default())
+        };
+        self.launches.iter().map(last).collect()
+    }
+
     /// Waits until this many nodes vote, as each running one says.
     ///
     /// # Errors
@@ -185,7 +320,7 @@ impl Cluster {
         let mut last = Value::Null;
         'again: loop {
             if began.elapsed() > WHOLE_WITHIN {
-                return Err(format!("not {voters} nodes vote: {last}"));
+                return Err(format!("not {voters} nodes vote: {last}{}", self.last_words()));
             }
             for number in self.up() {
                 last = self.status(number).await.unwrap_or_else(Value::String);

@@ -1,17 +1,13 @@
 //! Whether an acknowledgement waits for the disk: `strace` makes every sync of a running node slow,
 //! and writes have to become slow by as much.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use crate::{
     Failure,
     api::{Api, Written},
-    during,
     process::Launch,
+    strace::Strace,
 };
 
 /// What every sync is delayed by.
@@ -35,55 +31,9 @@ impl Latencies {
     }
 }
 
-/// Whether `strace` can be run and may attach; the reason if not.
-pub fn unavailable() -> Option<String> {
-    let sleeper = match Command::new("sleep").arg("60").spawn() {
-        Ok(sleeper) => Slow(sleeper),
-        Err(error) => return Some(format!("sleep cannot be run: {error}")),
-    };
-    Slow::attach(sleeper.0.id()).err()
-}
-
-/// A child that ends with its holder.
-struct Slow(Child);
-
-impl Slow {
-    /// Attaches to every thread of a process.
-    fn attach(pid: u32) -> Result<Self, Failure> {
-        let inject = format!("inject=fdatasync,fsync:delay_enter={}", DELAY.as_micros());
-        let child = Command::new("strace")
-            .args(["-f", "-p", &pid.to_string(), "-e", "trace=fdatasync,fsync"])
-            .args(["-e", &inject])
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(during("start strace"))?;
-        let mut slow = Self(child);
-        let stderr = slow.0.stderr.take().ok_or("strace has no stderr")?;
-        let mut lines = BufReader::new(stderr).lines();
-        let first = lines.next().ok_or("strace ended")?.map_err(during("read strace"))?;
-        if !first.contains("attached") {
-            return Err(format!("strace: {first}"));
-        }
-        // Its pipe must not fill up.
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(slow)
-    }
-
-    fn detach(mut self) -> Result<(), Failure> {
-        // SIGINT lets it detach; SIGKILL would do as well, but not as cleanly.
-        let words = ["-INT".to_owned(), self.0.id().to_string()];
-        Command::new("kill").args(words).status().map_err(during("stop strace"))?;
-        self.0.wait().map_err(during("stop strace"))?;
-        Ok(())
-    }
-}
-
-impl Drop for Slow {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Every sync takes [`DELAY`] longer, in `strace`'s words.
+pub fn slowly() -> String {
+    format!("delay_enter={}", DELAY.as_micros())
 }
 
 struct Writer {
@@ -123,7 +73,7 @@ pub async fn measure(launch: &Launch) -> Result<Latencies, Failure> {
     let mut writer = Writer { api, id, step: 0 };
     writer.median(10).await?;
     let before = writer.median(31).await?;
-    let slow = Slow::attach(node.pid())?;
+    let slow = Strace::at_syncs(node.pid(), &slowly())?;
     let while_slow = writer.median(11).await?;
     slow.detach()?;
     writer.median(3).await?;

@@ -8,14 +8,22 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 pub mod api;
+pub mod checks;
 pub mod cluster;
 pub mod crash;
 pub mod delay;
 pub mod history;
+pub mod network;
 pub mod power;
 pub mod process;
 pub mod races;
+pub mod registers;
+pub mod rolling;
 pub mod sign_in;
+pub mod small_disk;
+pub mod strace;
+pub mod trace;
+pub mod work;
 pub mod writers;
 
 /// Why a run could not be made, or what it found.

@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File},
     net::TcpListener,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -35,6 +36,8 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// Further variables.
     pub variables: Vec<(String, String)>,
+    /// The group it runs as, if not this process's own.
+    pub group: Option<u32>,
 }
 
 /// A port that was free a moment ago, below those that the system gives to outgoing connections:
@@ -67,6 +70,7 @@ impl Launch {
             external_url: format!("http://localhost:{port}"),
             arguments: Vec::new(),
             variables: Vec::new(),
+            group: None,
         })
     }
 
@@ -74,6 +78,12 @@ impl Launch {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The value of a variable.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let found = self.variables.iter().rev().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
     }
 
     /// Where the last process wrote its messages and logs.
@@ -96,6 +106,9 @@ impl Launch {
         command.args(&self.arguments);
         command.current_dir(&self.work_dir).env_clear();
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        if let Some(group) = self.group {
+            command.gid(group);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(messages);
         let child = command.spawn().map_err(during("start the node"))?;
         Ok(Node { child, messages: self.messages_path(), ready_after: Duration::ZERO })

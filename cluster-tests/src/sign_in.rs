@@ -51,14 +51,34 @@ impl Web {
     /// # Errors
     /// The node does not answer as it should.
     pub async fn code(&self, scope: &str) -> Result<String, Failure> {
-        let ask = format!(
+        Ok(self.signed_in(scope).await?.0)
+    }
+
+    /// A further code of who is signed in; at any node.
+    ///
+    /// # Errors
+    /// The node does not answer as it should.
+    pub async fn next_code(&self, session: &str, scope: &str) -> Result<String, Failure> {
+        let asked = self.http.get(self.authorization(scope)).header(header::COOKIE, session);
+        code(&answered(asked).await?)
+    }
+
+    fn authorization(&self, scope: &str) -> String {
+        format!(
             "{}/oauth/authorize?response_type=code&client_id=web-demo&redirect_uri={REDIRECT}\
              &scope={}",
             self.base,
             scope.replace(' ', "+")
-        );
-        let page = answered(self.http.get(ask)).await?;
-        let cookies = cookies(&page);
+        )
+    }
+
+    /// Signs `alice` in; the code, and the cookies of her session.
+    ///
+    /// # Errors
+    /// The node does not answer as it should.
+    pub async fn signed_in(&self, scope: &str) -> Result<(String, String), Failure> {
+        let page = answered(self.http.get(self.authorization(scope))).await?;
+        let sent_back = cookies(&page);
         let text = page.text().await.map_err(during("read the page"))?;
         let csrf = between(&text, "name=\"csrf\" value=\"", "\"")
             .ok_or_else(|| format!("no form on the page: {text}"))?;
@@ -67,15 +87,12 @@ impl Web {
         let posted = self
             .http
             .post(format!("{}/login", self.base))
-            .header(header::COOKIE, cookies)
+            .header(header::COOKIE, sent_back)
             .header("sec-fetch-site", "same-origin")
             .header("origin", "null")
             .form(&form);
         let back = answered(posted).await?;
-        let to = back.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-        let code = to.and_then(|to| between(to, "code=", "&"));
-        let code = code.ok_or_else(|| format!("no code: {} {to:?}", back.status()))?;
-        Ok(code.to_owned())
+        Ok((code(&back)?, cookies(&back)))
     }
 
     /// Presents a code.
@@ -98,12 +115,16 @@ impl Web {
     /// # Errors
     /// No answer came.
     pub async fn as_service(&self) -> Result<u16, Failure> {
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", "service-demo"),
-            ("client_secret", actors::demo::SERVICE_SECRET),
-        ];
-        Ok(self.post("/oauth/token", &form).await?.0)
+        let asked = self
+            .http
+            .post(format!("{}/oauth/token", self.base))
+            .basic_auth("service-demo", Some(actors::demo::SERVICE_SECRET))
+            .form(&[("grant_type", "client_credentials")]);
+        let response = answered(asked).await?;
+        let status = response.status().as_u16();
+        // Whole or not at all: an answer cut short is no answer.
+        response.bytes().await.map_err(during("read the answer"))?;
+        Ok(status)
     }
 
     /// Presents a refresh token.
@@ -123,6 +144,17 @@ impl Web {
             self.post("/oauth/introspect", &[CLIENT[0], CLIENT[1], ("token", token)]).await?;
         let active = answer.get("active").and_then(Value::as_bool);
         active.ok_or_else(|| format!("no introspection: {status} {answer}"))
+    }
+
+    /// Ends a token.
+    ///
+    /// # Errors
+    /// No answer came, or another one than that it is ended.
+    pub async fn revoke(&self, token: &str) -> Result<(), Failure> {
+        let form = [CLIENT[0], CLIENT[1], ("token", token)];
+        let asked = self.http.post(format!("{}/oauth/revoke", self.base)).form(&form);
+        let status = answered(asked).await?.status();
+        if status.is_success() { Ok(()) } else { Err(format!("not revoked: {status}")) }
     }
 
     /// A refresh as the bytes of a request, for whoever does not wait for the answer.
@@ -154,6 +186,13 @@ fn refreshing(token: &str) -> [(&str, &str); 4] {
 
 async fn answered(request: RequestBuilder) -> Result<Response, Failure> {
     request.send().await.map_err(during("ask the node"))
+}
+
+/// The code that a browser is sent away with.
+fn code(back: &Response) -> Result<String, Failure> {
+    let to = back.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let code = to.and_then(|to| between(to, "code=", "&"));
+    Ok(code.ok_or_else(|| format!("no code: {} {to:?}", back.status()))?.to_owned())
 }
 
 /// What a browser would send back.

@@ -19,6 +19,7 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::{
     Failure,
     api::{Api, User, Written},
+    random,
 };
 
 /// What a changer knows of its user.
@@ -33,6 +34,8 @@ pub struct Owned {
 /// What was acknowledged, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
+    /// In the name of every user of these writers, and of no others.
+    pub run: String,
     /// Changed users by name.
     pub changed: BTreeMap<String, Owned>,
     /// Acknowledged creations by name.
@@ -173,7 +176,9 @@ impl Writers {
     /// The same, spread over the nodes of a cluster.
     pub fn through(apis: &[Api], changers: usize, makers: usize) -> Self {
         let (up, is_up) = watch::channel(true);
-        let shared = Arc::new(Shared::default());
+        let run = format!("{:x}", random());
+        let ledger = Mutex::new(Ledger { run: run.clone(), ..Ledger::default() });
+        let shared = Arc::new(Shared { ledger, ..Shared::default() });
         let mut tasks = JoinSet::new();
         for number in 0..changers + makers {
             let mut hand = Hand {
@@ -182,11 +187,12 @@ impl Writers {
                 shared: Arc::clone(&shared),
                 up: is_up.clone(),
             };
+            let run = run.clone();
             tasks.spawn(async move {
                 if number < changers {
-                    hand.change(&format!("changed-{number}")).await
+                    hand.change(&format!("changed-{run}-{number}")).await
                 } else {
-                    hand.make(&format!("made-{number}")).await
+                    hand.make(&format!("made-{run}-{number}")).await
                 }
             });
         }
@@ -263,11 +269,13 @@ pub fn differences(ledger: &Ledger, users: &[User]) -> Vec<String> {
     for (name, several) in &by_name {
         let known =
             ledger.changed.contains_key(*name) || ledger.asked.iter().any(|one| one == name);
-        let ours = name.starts_with("made-") || name.starts_with("changed-");
+        let of_this_run =
+            |kind: &str| name.strip_prefix(kind).is_some_and(|rest| rest.starts_with(&ledger.run));
+        let ours = of_this_run("made-") || of_this_run("changed-");
         if ours && several.len() > 1 {
             found.push(format!("{name} is there {} times", several.len()));
         }
-        if name.starts_with("made-") && !known {
+        if of_this_run("made-") && !known {
             found.push(format!("{name} is there and nobody asked for it"));
         }
     }

@@ -37,11 +37,18 @@ test)
   need npm npm
   need curl curl
   need strace strace
+  need nftables nft
+  need iproute2 ip
+  need faketime faketime
+  need haproxy haproxy
   python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
   ;;
 soak)
   need xfsprogs mkfs.xfs
   need strace strace
+  need nftables nft
+  need iproute2 ip
+  need haproxy haproxy
   ;;
 fresh)
   need debootstrap debootstrap

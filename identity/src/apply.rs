@@ -4,6 +4,8 @@
 //! that came too late is rejected; the command runs on a savepoint; a rejection rolls back and
 //! keeps only its audit event and its request row. A [`Fault`] is not a result: the node stops.
 
+#[cfg(feature = "planted")]
+use crate::planted::{self, Planted};
 use crate::{
     applying::{Applying, Mode},
     changes::FEATURE_LEVEL,
@@ -167,13 +169,9 @@ const fn dedup() -> bool {
     true
 }
 
-/// The planted fault "deduplication off": the crash test must notice it.
-#[cfg(feature = "planted")]
-pub static DEDUP_OFF: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
-
 #[cfg(feature = "planted")]
 fn dedup() -> bool {
-    !DEDUP_OFF.load(std::sync::atomic::Ordering::Relaxed)
+    !planted::shows(Planted::DedupOff)
 }
 
 fn run<T: TablesMut>(
@@ -300,6 +298,11 @@ fn record_event<T: TablesMut>(
     let outbox = OutboxEvent { tenant, audit_sequence: sequence, action: event.action, changed };
     let row = Row::Outbox { index: position.0, ordinal: position.1 };
     tables.put(TenantId::CLUSTER, row, codec::encode_at(&outbox, level));
+    #[cfg(feature = "planted")]
+    if planted::shows(Planted::OutboxDoubled) {
+        let again = Row::Outbox { index: position.0, ordinal: position.1 | 1 << 15 };
+        tables.put(TenantId::CLUSTER, again, codec::encode_at(&outbox, level));
+    }
     Ok(())
 }
 

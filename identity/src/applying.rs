@@ -8,6 +8,8 @@ use std::cell::OnceCell;
 
 use serde_json::Value;
 
+#[cfg(feature = "planted")]
+use crate::planted::{self, Planted};
 use crate::{
     authorize::{self, Held},
     codec::{self, Persisted},
@@ -175,6 +177,8 @@ impl<T: TablesMut> Applying<'_, T> {
     /// # Errors
     /// [`Rejection::NotFound`], [`Rejection::Stale`].
     pub(crate) fn live<R: Record>(&self, id: [u8; 16], expected: Option<u64>) -> Result<R, Stop> {
+        #[cfg(feature = "planted")]
+        let expected = expected.filter(|_| !planted::shows(Planted::CasSkipped));
         let found = self.record::<R>(id)?.filter(|record| record.deleted_at_ms().is_none());
         let record = found.ok_or(Rejection::NotFound)?;
         if expected.is_some_and(|revision| revision != record.revision()) {

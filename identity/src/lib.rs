@@ -35,6 +35,8 @@ pub mod outbox;
 pub mod outcome;
 pub mod passwords;
 pub mod permissions;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod principal;
 pub mod profiles;
 pub mod rates;

@@ -160,17 +160,13 @@ async fn ask(ctx: Context, told: watch::Sender<Condition>) {
 #[cfg(feature = "planted")]
 fn plant() -> Result<(), system::StartError> {
     #[expect(clippy::disallowed_methods, reason = "no setting: only builds for tests know it")]
-    let fault = match std::env::var("VAULTARA_PLANTED").as_deref() {
-        Ok("ack-before-sync") => system::Planted::AckBeforeSync,
-        Ok("dedup-off") => system::Planted::DedupOff,
-        Ok("atomic-flush-off") => system::Planted::AtomicFlushOff,
-        Ok(other) => {
-            return Err(system::StartError::Refused(format!("no fault is named {other}")));
+    let named = std::env::var("VAULTARA_PLANTED");
+    match named {
+        Ok(name) if !identity::planted::show(&name) => {
+            Err(system::StartError::Refused(format!("no fault is named {name}")))
         }
-        Err(_) => return Ok(()),
-    };
-    system::PLANTED.get_or_init(|| fault);
-    Ok(())
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Figures of the inside, as Prometheus reads them on the management listener.

@@ -6,6 +6,8 @@
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
+#[cfg(feature = "planted")]
+use identity::planted::{self, Planted};
 use openraft::{
     OptionalSend,
     alias::SnapshotOf,
@@ -111,6 +113,15 @@ impl RaftNetworkV2<Binding> for PeerClient {
         _option: RPCOption,
     ) -> Rpc<AppendEntriesResponse<Binding>> {
         let within = if self.class == Class::Control { CONTROL_WAIT } else { APPEND_WAIT };
+        #[cfg(feature = "planted")]
+        if self.class == Class::Entries && planted::shows(Planted::AckBeforeCommit) {
+            let request = translate::append(&request);
+            let answered = self.call(self.class, &request, Duration::from_millis(80)).await;
+            return match answered {
+                Ok(Response::Appended(appended)) => Ok(translate::to_appended(appended)),
+                _ => Ok(AppendEntriesResponse::Success),
+            };
+        }
         match self.call(self.class, &translate::append(&request), within).await? {
             Response::Appended(appended) => Ok(translate::to_appended(appended)),
             _ => Err(network("the answer is not one to an append")),

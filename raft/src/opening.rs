@@ -10,6 +10,8 @@ use std::{
 };
 
 use identity::apply::require_readable;
+#[cfg(feature = "planted")]
+use identity::planted::{self, Planted};
 use storage::{Store, log};
 
 use crate::{
@@ -50,7 +52,10 @@ pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError>
         shards: vec![SHARD],
         fatal: Box::new(move |error| alarm.raise(error.to_string())),
         #[cfg(feature = "planted")]
-        planted: log::planted::Planted { ack_before_sync: options.ack_before_sync },
+        planted: log::planted::Planted {
+            ack_before_sync: planted::shows(Planted::AckBeforeSync),
+            vote_unsynced: planted::shows(Planted::VoteUnsynced),
+        },
         ..log::Options::default()
     };
     let checked = log::Checked::new(&dir.join("log"), log_options)?;
@@ -95,8 +100,14 @@ fn state_options(
     identity: NodeIdentity,
     purged: Option<log::LogId>,
 ) -> (PathBuf, storage::Options) {
+    #[cfg_attr(not(feature = "planted"), allow(unused_mut))]
+    let mut tuning = options.tuning.clone();
+    #[cfg(feature = "planted")]
+    if planted::shows(Planted::AtomicFlushOff) {
+        tuning.atomic_flush = false;
+    }
     let wanted = storage::Options {
-        tuning: options.tuning.clone(),
+        tuning,
         shard: SHARD,
         cluster: Some(identity.cluster),
         node: Some(identity.node.to_be_bytes().to_vec()),

@@ -23,9 +23,6 @@ pub struct Options {
     pub address: (String, String),
     /// Memory and files the state may use.
     pub tuning: storage::Tuning,
-    /// Acknowledge before the log is on disk: a planted fault for the crash tests.
-    #[cfg(feature = "planted")]
-    pub ack_before_sync: bool,
 }
 
 /// Figures for metrics and the cluster API.

@@ -3,6 +3,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+#[cfg(feature = "planted")]
+use identity::planted::{self, Planted};
 use storage::{Manifest, Snapshot};
 
 use crate::{
@@ -30,5 +32,9 @@ pub(crate) fn meta(manifest: &Manifest) -> std::io::Result<SnapshotMeta> {
         Some(bytes) => encoding::decode_stored_membership(&bytes.0)?,
         None => StoredMembership::default(),
     };
+    #[cfg(feature = "planted")]
+    if planted::shows(Planted::MembershipDropped) {
+        return Ok(SnapshotMeta { last_log_id, last_membership: StoredMembership::default() });
+    }
     Ok(SnapshotMeta { last_log_id, last_membership })
 }

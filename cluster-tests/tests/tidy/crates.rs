@@ -169,7 +169,35 @@ fn planted_faults_stay_out_of_releases() {
             violations.push(format!("Makefile:{}: a release build plants faults", index + 1));
         }
     }
+    for file in tree::texts() {
+        if file.path.starts_with("deploy/") || file.path.starts_with(".ci/") {
+            violations.extend(planting(&file.path, &file.text));
+        } else if file.is("rs") && !file.is_tidy() {
+            violations.extend(unguarded(&file.path, &file.text));
+        }
+    }
     require(&violations, "Only a test that must fail may ask for planted faults, explicitly.");
+}
+
+/// Lines of a script that plant faults in more than a test.
+fn planting(path: &str, script: &str) -> Vec<String> {
+    let plants = |line: &&str| line.contains(PLANTED) && !line.contains("cargo test");
+    let lines = script.lines().filter(plants);
+    lines.map(|line| format!("{path}: more than a test plants faults: {}", line.trim())).collect()
+}
+
+/// Modules of planted faults that a build without the feature would have too. Whoever names such a
+/// module outside the feature does not compile without it.
+fn unguarded(path: &str, source: &str) -> Vec<String> {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let module = |line: &str| line.split("mod ").nth(1) == Some("planted;");
+    let guards = |line: &&&str| line.starts_with("#[cfg") && line.contains("\"planted\"");
+    let guarded = |at: usize| {
+        let attributes = lines.iter().take(at).rev().take_while(|line| line.starts_with("#["));
+        attributes.filter(guards).count() > 0
+    };
+    let found = lines.iter().enumerate().filter(|(at, line)| module(line) && !guarded(*at));
+    found.map(|(_, line)| format!("{path}: `{line}` is in every build")).collect()
 }
 
 /// Whether a feature enables the planted faults here or in a dependency, directly or through
@@ -197,4 +225,13 @@ fn a_planted_default_is_found() {
     let features = [("default", vec!["fast"]), ("fast", vec!["raft/planted"])];
     assert!(reaches_planted("default", &features));
     assert!(!reaches_planted("default", &[("planted", vec![]), ("default", vec!["x"])]));
+}
+
+#[test]
+fn planted_modules_in_every_build_and_scripts_that_plant_are_found() {
+    let guarded = "#[cfg(feature = \"planted\")]\npub mod planted;\n";
+    assert!(unguarded("a", guarded).is_empty());
+    assert_eq!(unguarded("a", "mod other;\npub(crate) mod planted;\n").len(), 1);
+    assert!(planting("a", "cargo test --features planted\n").is_empty());
+    assert_eq!(planting("a", "cargo build --features planted\n").len(), 1);
 }

@@ -12,6 +12,8 @@ pub(crate) mod join;
 pub(crate) mod local;
 pub(crate) mod message;
 pub(crate) mod pinger;
+#[cfg(feature = "planted")]
+mod planted;
 mod processes;
 pub(crate) mod roster;
 pub(crate) mod server;

@@ -88,6 +88,8 @@ impl Service {
                     Ok(request) => request,
                     Err(error) => return Response::Failed(error.to_string()),
                 };
+                #[cfg(feature = "planted")]
+                let request = super::planted::with_holes(request);
                 match self.raft.append_entries(request).await {
                     Ok(response) => Response::Appended(translate::appended(response)),
                     Err(error) => Response::Failed(error.to_string()),

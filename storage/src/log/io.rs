@@ -271,6 +271,8 @@ impl Writer {
             let waiting = std::mem::take(&mut batch.waiting);
             self.acknowledge(Batch { waiting, ..Batch::default() }, &Ok(()));
         }
-        Ok(!self.planted.ack_before_sync)
+        let only_votes = batch.entries == 0 && batch.waiting.iter().all(|one| one.vote.is_some());
+        let unsynced = self.planted.vote_unsynced && only_votes && !batch.waiting.is_empty();
+        Ok(!self.planted.ack_before_sync && !unsynced)
     }
 }

@@ -6,6 +6,8 @@
 pub struct Planted {
     /// Acknowledge before the write, and never sync: what a store does that forgets `sync`.
     pub ack_before_sync: bool,
+    /// Do not sync a vote.
+    pub vote_unsynced: bool,
     /// After so many good writes every write fails, as after a failed fsync.
     #[cfg(test)]
     pub(super) fail_after: Option<u64>,

@@ -6,9 +6,10 @@
 //! because the generator shares the cores. Never a timed test: nothing here fails for being slow.
 //!
 //! Usage: `bench [SECONDS] [PART…]`; parts are `core`, `http`, `logins`,
-//! `sessions`, `lists`, `scale`.
+//! `sessions`, `lists`, `scale`, `cluster`.
 
 mod browser;
+mod cluster;
 mod core;
 mod figures;
 mod hello;
@@ -85,6 +86,9 @@ fn run(seconds: f64, wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
     }
     if wanted("scale") {
         runtime.block_on(scale::measure(seconds))?;
+    }
+    if wanted("cluster") {
+        runtime.block_on(cluster::measure(seconds, &bounds.limits))?;
     }
     Ok(())
 }

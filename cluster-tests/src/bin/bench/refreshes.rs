@@ -82,7 +82,7 @@ fn successor(body: &[u8]) -> Result<String, Failure> {
     token.map(str::to_owned).ok_or_else(|| format!("no refresh token: {answer}"))
 }
 
-async fn run(
+pub(crate) async fn run(
     (pid, address): (u32, SocketAddr),
     tokens: Vec<String>,
     seconds: f64,

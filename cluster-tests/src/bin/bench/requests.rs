@@ -165,7 +165,7 @@ async fn userinfo(server: &Server) -> Result<Route, Failure> {
 }
 
 /// One request after the other, and again from the start.
-fn each(requests: Vec<Arc<Vec<u8>>>) -> Make {
+pub(crate) fn each(requests: Vec<Arc<Vec<u8>>>) -> Make {
     Arc::new(move |number| {
         let at = usize::try_from(number).unwrap_or(0) % requests.len().max(1);
         requests.get(at).map(Arc::clone).unwrap_or_default()

@@ -1,6 +1,5 @@
 //! `kill -9` between a rotation and its answer: the client that asks again with the token it still
 //! has gets the one successor that was made.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
 
 use std::{
     io::Write,
@@ -11,7 +10,8 @@ use std::{
 use serde_json::{Value, json};
 use vaultara_cluster_tests::{api::Api, process::Launch, sign_in::Web};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+use crate::{ALONE, PROGRAM};
+
 const KILLS: usize = 3;
 
 fn text(answer: &Value, name: &str) -> String {
@@ -20,6 +20,7 @@ fn text(answer: &Value, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_after_a_kill_gets_the_successor_that_was_made() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let launch = Launch::new(PROGRAM, folder.path()).unwrap();
     let mut node = launch.start().await.unwrap();

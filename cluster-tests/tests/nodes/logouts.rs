@@ -1,11 +1,5 @@
 //! `kill -9` while a client of ended sessions cannot be reached: the node that comes back tells it
 //! of every one.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test program"
-)]
 
 use std::{
     collections::BTreeSet,
@@ -21,7 +15,8 @@ use vaultara_cluster_tests::{
     sign_in::Web,
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+use crate::{ALONE, PROGRAM};
+
 const SESSIONS: usize = 10;
 
 fn claims(token: &str) -> Value {
@@ -49,6 +44,7 @@ fn hear(listener: &TcpListener) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_was_away_hears_of_every_end_after_a_kill() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let launch =
         Launch::new(PROGRAM, folder.path()).unwrap().with("EGRESS_NETWORKS", "127.0.0.0/8");

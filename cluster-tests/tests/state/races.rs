@@ -1,6 +1,5 @@
 //! Codes and refresh tokens under 64 who present them at the same moment; `make soak` does many
 //! more rounds.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
 
 use vaultara_cluster_tests::races::{self, Plan};
 

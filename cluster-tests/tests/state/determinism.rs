@@ -1,8 +1,5 @@
 //! One log, several stores: however one is fed, killed or restored, it ends as the others do.
 
-#![allow(clippy::indexing_slicing, reason = "a test that panics has failed, which is the point")]
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
-
 #[path = "determinism/log.rs"]
 mod log;
 

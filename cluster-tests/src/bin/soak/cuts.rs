@@ -1,13 +1,8 @@
-//! Races of many for one code or refresh token, then power cuts of a node in the middle of many
-//! writers: nothing forks, nothing acknowledged is lost.
-//!
-//! `soak [--rounds N] [--cuts N] [--program PATH] [--planted FAULT]`. The cuts are left out, with
+//! Power cuts of a node in the middle of many writers: nothing acknowledged is lost. Left out, with
 //! the reason, where this machine cannot make the rig.
-#![allow(clippy::print_stdout, reason = "a program that people run")]
 
 use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
+    path::Path,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
@@ -19,90 +14,26 @@ use vaultara_cluster_tests::{
     during,
     power::Rig,
     process::{Launch, Node, free_port},
-    races,
     writers::{Ledger, Writers, differences},
 };
+
+use crate::Arguments;
 
 const CHANGERS: usize = 32;
 const MAKERS: usize = 4;
 /// A cut counts only with so many acknowledged writes since the last.
 const ACKNOWLEDGED_MIN: u64 = 100;
 
-struct Arguments {
-    rounds: usize,
-    cuts: usize,
-    program: PathBuf,
-    planted: Option<String>,
-}
-
-fn arguments() -> Result<Arguments, Failure> {
-    let here = std::env::current_exe().map_err(during("find the binary"))?;
-    let program = here.with_file_name("vaultara");
-    let mut found = Arguments { rounds: 200, cuts: 20, program, planted: None };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
-        match word.as_str() {
-            "--rounds" => found.rounds = value.parse().map_err(during("--rounds"))?,
-            "--cuts" => found.cuts = value.parse().map_err(during("--cuts"))?,
-            "--program" => found.program = value.into(),
-            "--planted" => found.planted = Some(value),
-            _ => return Err(format!("{word} is not known")),
-        }
-    }
-    Ok(found)
-}
-
-fn main() -> ExitCode {
-    let arguments = match arguments() {
-        Ok(arguments) => arguments,
-        Err(problem) => {
-            println!("soak: {problem}");
-            return ExitCode::from(2);
-        }
-    };
-    let folder = match tempfile::tempdir() {
-        Ok(folder) => folder,
-        Err(error) => {
-            println!("soak: no folder: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            println!("soak: no runtime: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let plan = races::Plan { rounds: arguments.rounds, fold: 64 };
-    match runtime.block_on(races::run(folder.path(), plan)) {
-        Ok(report) => println!("soak: {report}"),
-        Err(problem) => {
-            println!("soak: FAILED: {problem}");
-            return ExitCode::FAILURE;
-        }
-    }
-    let rig = match Rig::new(folder.path()) {
+pub(crate) async fn run(arguments: &Arguments, folder: &Path) -> Result<String, Failure> {
+    let rig = match Rig::new(folder) {
         Ok(rig) => rig,
-        Err(reason) => {
-            println!("soak: power cuts skipped: {reason}");
-            return ExitCode::SUCCESS;
-        }
+        Err(reason) => return Ok(format!("power cuts skipped: {reason}")),
     };
-    match runtime.block_on(power_cuts(&arguments, &rig, folder.path())) {
-        Ok(report) => {
-            println!("soak: {report}");
-            ExitCode::SUCCESS
-        }
-        Err(problem) => {
-            println!("soak: FAILED: {problem}");
-            ExitCode::FAILURE
-        }
-    }
+    cuts(arguments, &rig, folder).await
 }
 
-async fn power_cuts(arguments: &Arguments, rig: &Rig, folder: &Path) -> Result<String, Failure> {
+async fn cuts(arguments: &Arguments, rig: &Rig, folder: &Path) -> Result<String, Failure> {
+    let count = arguments.count("cuts")?;
     let mut launch = Launch::new(&arguments.program, folder)?;
     launch.data_dir = rig.disk.at.join("data");
     if let Some(fault) = &arguments.planted {
@@ -112,7 +43,7 @@ async fn power_cuts(arguments: &Arguments, rig: &Rig, folder: &Path) -> Result<S
     let api = Api::open(&launch).await?;
     let mut writers = Writers::start(&api, CHANGERS, MAKERS);
     let (mut lost, mut at_last) = (0, 0);
-    for cut in 1..=arguments.cuts {
+    for cut in 1..=count {
         at_last = progress(&mut writers, at_last).await?;
         let ledger = freeze_and_cut(&node, &writers, rig)?;
         let (found, ready_after) = look(&launch, &api, rig, folder, &ledger).await?;
@@ -129,7 +60,7 @@ async fn power_cuts(arguments: &Arguments, rig: &Rig, folder: &Path) -> Result<S
     let shared = writers.finish().await?;
     node.stop()?;
     let acknowledged = shared.acknowledged.load(Ordering::SeqCst);
-    let words = format!("{} power cuts, {acknowledged} acknowledged writes", arguments.cuts);
+    let words = format!("{count} power cuts, {acknowledged} acknowledged writes");
     if lost > 0 { Err(format!("{words}, {lost} lost")) } else { Ok(format!("{words}, 0 lost")) }
 }
 

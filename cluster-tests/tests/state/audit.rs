@@ -1,6 +1,5 @@
 //! `audit verify` finds a flip, an insertion, a deletion, a reorder and a truncation in a real
 //! store.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
 
 use actors::{
     audit::{self, Anchor, Report},

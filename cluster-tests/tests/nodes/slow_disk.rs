@@ -1,13 +1,13 @@
 //! An acknowledgement waits for the disk: 300 ms more per sync are 300 ms more per write.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
 
-use vaultara_cluster_tests::{delay, process::Launch};
+use vaultara_cluster_tests::{delay, process::Launch, strace};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+use crate::{ALONE, PROGRAM};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_takes_as_much_longer_as_the_disk_does() {
-    if let Some(reason) = delay::unavailable() {
+    let _alone = ALONE.lock().await;
+    if let Some(reason) = strace::unavailable() {
         println!("skipped: {reason}");
         return;
     }

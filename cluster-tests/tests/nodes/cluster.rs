@@ -1,43 +1,25 @@
 //! Three real nodes on loopback: any of them is killed or stopped in the middle of work, and
 //! nothing acknowledged is lost, repeated or answered from the past.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test program"
-)]
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
 use serde_json::json;
-use tokio::task::JoinSet;
 use vaultara_cluster_tests::{
-    api::{Api, User, Written},
+    api::Written,
     cluster::Cluster,
-    history::{Answer, Call, Op, linearizable},
     random,
+    registers::Registers,
     sign_in::Web,
     writers::{Writers, differences},
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+use crate::{ALONE, PROGRAM};
+
 /// Two election timeouts, and what a busy machine adds.
 const REFUSED_WITHIN: Duration = Duration::from_millis(2_500);
-
-/// One cluster at a time: what is measured here must not be the other tests.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-async fn apis(cluster: &Cluster) -> Vec<Api> {
-    let first = cluster.api(0).await.unwrap();
-    cluster.launches.iter().map(|launch| first.at(launch)).collect()
-}
 
 /// Waits until so many more writes are acknowledged; how long the first of them took.
 async fn progress(writers: &mut Writers, more: u64) -> Duration {
@@ -68,7 +50,7 @@ async fn kills_of_any_node_and_of_all_lose_nothing_and_repeat_nothing() {
     let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
-    let apis = apis(&cluster).await;
+    let apis = cluster.apis().await.unwrap();
     let mut writers = Writers::through(&apis, 16, 3);
     let mut gaps = Vec::new();
     for round in 0..9 {
@@ -124,7 +106,7 @@ async fn a_code_is_redeemed_once_in_the_whole_cluster() {
         let asked = (0..12).map(|number| webs[number % 3].redeem(&code));
         let answers = futures::future::join_all(asked).await;
         let good = answers.iter().filter(|one| one.as_ref().is_ok_and(|(s, _)| *s == 200)).count();
-        assert!(good <= 1, "round {round}: {good} times");
+        assert_eq!(good, 1, "round {round}: {answers:?}");
     }
 }
 
@@ -133,12 +115,14 @@ async fn a_node_that_slept_through_a_change_answers_nothing_of_before() {
     let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
-    let apis = apis(&cluster).await;
+    let apis = cluster.apis().await.unwrap();
     for round in 0..3 {
         let leader = cluster.leader().await.unwrap();
         let other = (leader + 1) % 3;
         let web = Web::at(&cluster.launches[leader]).unwrap();
-        let before = web.as_service().await;
+        // Enabled in the first and the last round, disabled in between.
+        let before = if round == 1 { 401 } else { 200 };
+        assert_eq!(web.as_service().await.unwrap(), before, "round {round}");
         let asleep = cluster.nodes[leader].as_ref().unwrap();
         asleep.signal("STOP").unwrap();
         // The others go on without it.
@@ -150,8 +134,13 @@ async fn a_node_that_slept_through_a_change_answers_nothing_of_before() {
         }
         cluster.nodes[leader].as_ref().unwrap().signal("CONT").unwrap();
         let after = web.as_service().await;
-        assert!(enabled || !after.is_ok_and(|status| status == 200), "round {round}: {before:?}");
+        assert!(enabled || !after.is_ok_and(|status| status == 200), "round {round}");
         cluster.whole(3).await.unwrap();
+        let expected = if enabled { 200 } else { 401 };
+        for launch in &cluster.launches {
+            let web = Web::at(launch).unwrap();
+            assert_eq!(web.as_service().await.unwrap(), expected, "round {round}");
+        }
     }
     let number = cluster.leader().await.unwrap();
     cluster.stop(number).unwrap();
@@ -162,7 +151,7 @@ async fn a_node_alone_of_three_refuses_in_time_and_keeps_giving_public_keys() {
     let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
-    let apis = apis(&cluster).await;
+    let apis = cluster.apis().await.unwrap();
     let leader = cluster.leader().await.unwrap();
     for left in [leader, (leader + 1) % 3] {
         let gone: Vec<usize> = (0..3).filter(|number| *number != left).collect();
@@ -192,59 +181,13 @@ async fn a_node_alone_of_three_refuses_in_time_and_keeps_giving_public_keys() {
     }
 }
 
-const REGISTERS: usize = 6;
-const CLIENTS: usize = 8;
-
-/// One client of the registers: asks nodes and registers at random until it is told to stop.
-async fn client(
-    apis: Vec<Api>,
-    registers: Vec<User>,
-    began: Instant,
-    stopping: Arc<AtomicBool>,
-) -> Vec<(usize, Call)> {
-    let now = || u64::try_from(began.elapsed().as_micros()).unwrap();
-    let mut seen = [1; REGISTERS];
-    let mut calls = Vec::new();
-    while !stopping.load(Ordering::SeqCst) {
-        let number = random() as usize % REGISTERS;
-        let api = &apis[random() as usize % apis.len()];
-        let (user, at) = (&registers[number], now());
-        let (op, answer) = if random().is_multiple_of(2) {
-            (Op::Read, api.revision(&user.id).await)
-        } else {
-            let expected = seen[number];
-            // Never what is there already: that would be no change.
-            let answer = api.replace_if(user, &random().to_string(), expected).await;
-            (Op::Cas { expected, new: expected + 1 }, answer)
-        };
-        match answer {
-            Answer::Value(value) => seen[number] = value,
-            Answer::Done => seen[number] += 1,
-            Answer::Failed | Answer::Unknown => {}
-        }
-        calls.push((number, Call { op, answer, began: at, ended: now() }));
-    }
-    calls
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_are_linearizable_while_nodes_die_and_sleep() {
     let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
-    let apis = apis(&cluster).await;
-    for number in 0..REGISTERS {
-        let made = apis[0].create(&format!("register-{number}"), &format!("key-{number}")).await;
-        assert!(matches!(made, Written::Done { revision: 1, .. }), "{made:?}");
-    }
-    let mut registers = apis[0].users().await.unwrap();
-    registers.retain(|user| user.username.starts_with("register-"));
-    registers.sort_by(|one, other| one.username.cmp(&other.username));
-    let (stopping, began) = (Arc::new(AtomicBool::new(false)), Instant::now());
-    let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
-        clients.spawn(client(apis.clone(), registers.clone(), began, Arc::clone(&stopping)));
-    }
+    let apis = cluster.apis().await.unwrap();
+    let registers = Registers::start(&apis, 16, 8).await.unwrap();
     for round in 0..8 {
         tokio::time::sleep(Duration::from_millis(500 + random() % 1_000)).await;
         let leader = cluster.leader().await.unwrap();
@@ -261,14 +204,7 @@ async fn histories_are_linearizable_while_nodes_die_and_sleep() {
         }
         cluster.whole(3).await.unwrap();
     }
-    stopping.store(true, Ordering::SeqCst);
-    let calls: Vec<(usize, Call)> = clients.join_all().await.into_iter().flatten().collect();
-    let unknown = calls.iter().filter(|(_, call)| call.answer == Answer::Unknown).count();
-    println!("{} calls in histories, {unknown} of them without an answer", calls.len());
-    assert!(calls.len() > 2_000, "only {} calls", calls.len());
-    for number in 0..REGISTERS {
-        let own: Vec<Call> =
-            calls.iter().filter(|(of, _)| *of == number).map(|(_, call)| *call).collect();
-        assert!(linearizable(1, &own), "register {number}, {} calls", own.len());
-    }
+    let report = registers.judge().await.unwrap();
+    println!("{} calls in histories, {} of them without an answer", report.calls, report.unknown);
+    assert!(report.calls > 2_000, "only {} calls", report.calls);
 }

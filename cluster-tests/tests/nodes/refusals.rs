@@ -1,15 +1,10 @@
 //! Data that cannot be trusted is refused: one line that says what and what to do, an exit code, no
 //! byte changed, never a panic.
 
-#![allow(clippy::indexing_slicing, reason = "a test that panics has failed, which is the point")]
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
-
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
-    process::Command,
     sync::atomic::Ordering,
     time::Duration,
 };
@@ -17,10 +12,12 @@ use std::{
 use vaultara_cluster_tests::{
     api::{Api, Written},
     process::Launch,
+    small_disk::SmallDisk,
     writers::{Writers, differences},
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+use crate::{ALONE, PROGRAM};
+
 const SECRET: &str = "a root secret that only these tests know";
 
 /// Every file with its bytes, but for RocksDB's own diary and the empty file that a lock is held
@@ -177,6 +174,7 @@ const DAMAGES: &[(&str, &[&str], Damage)] = &[
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn data_that_cannot_be_trusted_is_refused_and_left_alone() {
+    let _alone = ALONE.lock().await;
     let home = tempfile::tempdir().unwrap();
     let good = made(&home.path().join("good")).await;
     let other = launch(&home.path().join("other"));
@@ -205,6 +203,7 @@ async fn data_that_cannot_be_trusted_is_refused_and_left_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_on_the_same_data_is_refused() {
+    let _alone = ALONE.lock().await;
     let home = tempfile::tempdir().unwrap();
     let first = launch(&home.path().join("first"));
     let node = first.start().await.unwrap();
@@ -220,46 +219,18 @@ async fn a_second_process_on_the_same_data_is_refused() {
     node.stop().unwrap();
 }
 
-/// A small file system of its own, gone when dropped.
-struct Disk(PathBuf);
-
-impl Disk {
-    /// None if this user or kernel cannot mount.
-    fn mount(at: PathBuf, size: &str) -> Option<Self> {
-        fs::create_dir_all(&at).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&at);
-        mount.output().ok().filter(|output| output.status.success()).map(|_| Self(at))
-    }
-
-    fn fill(&self) -> PathBuf {
-        let path = self.0.join("fill");
-        let mut file = fs::File::create(&path).unwrap();
-        for size in [1 << 20, 4096, 1] {
-            while file.write_all(&vec![1; size]).is_ok() {}
-        }
-        path
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // What is left mounted is only memory.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_refused_and_works_again_when_there_is_space() {
+    let _alone = ALONE.lock().await;
     let home = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(home.path().join("disk"), "512m") else {
-        println!("skipped: no tmpfs can be mounted here");
-        return;
+    let disk = match SmallDisk::mount(&home.path().join("disk"), "512m") {
+        Ok(disk) => disk,
+        Err(reason) => return println!("skipped: {reason}"),
     };
     let good = made(&home.path().join("good")).await;
-    let full = Launch { data_dir: disk.0.join("data"), ..good.clone() };
+    let full = Launch { data_dir: disk.at.join("data"), ..good.clone() };
     copy(&good.data_dir, &full.data_dir);
-    let fill = disk.fill();
+    let fill = disk.fill().unwrap();
     let objections = objections(&full, &["space"], true);
     println!("full disk: {}", full.messages().trim_end());
     assert!(objections.is_empty(), "\n  {}\n", objections.join("\n  "));
@@ -271,12 +242,13 @@ async fn a_full_disk_is_refused_and_works_again_when_there_is_space() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_fills_up_stops_the_node_and_loses_nothing() {
+    let _alone = ALONE.lock().await;
     let home = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(home.path().join("disk"), "512m") else {
-        println!("skipped: no tmpfs can be mounted here");
-        return;
+    let disk = match SmallDisk::mount(&home.path().join("disk"), "512m") {
+        Ok(disk) => disk,
+        Err(reason) => return println!("skipped: {reason}"),
     };
-    let full = Launch { data_dir: disk.0.join("data"), ..launch(&home.path().join("work")) };
+    let full = Launch { data_dir: disk.at.join("data"), ..launch(&home.path().join("work")) };
     let mut node = full.start().await.unwrap();
     let api = Api::open(&full).await.unwrap();
     let mut writers = Writers::start(&api, 32, 2);
@@ -284,7 +256,7 @@ async fn a_disk_that_fills_up_stops_the_node_and_loses_nothing() {
         writers.check().unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let fill = disk.fill();
+    let fill = disk.fill().unwrap();
     let ended = tokio::task::block_in_place(|| node.ended(Duration::from_secs(120)));
     let messages = full.messages();
     let status = ended.expect("a node that cannot write must stop");

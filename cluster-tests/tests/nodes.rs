@@ -1,0 +1,38 @@
+//! Whole nodes as processes: killed, robbed of their disk, cut off and stopped, alone and several.
+//!
+//! One program, because each one links the whole product. Invariant: its tests run one at a time;
+//! what one of them measures is not the load of another.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test program"
+)]
+
+#[path = "nodes/checks.rs"]
+mod checks;
+#[path = "nodes/cluster.rs"]
+mod cluster;
+#[path = "nodes/kills.rs"]
+mod kills;
+#[path = "nodes/logouts.rs"]
+mod logouts;
+#[path = "nodes/nemeses.rs"]
+mod nemeses;
+#[cfg(feature = "planted")]
+#[path = "nodes/planted.rs"]
+mod planted;
+#[path = "nodes/refreshes.rs"]
+mod refreshes;
+#[path = "nodes/refusals.rs"]
+mod refusals;
+#[path = "nodes/rolling.rs"]
+mod rolling;
+#[path = "nodes/slow_disk.rs"]
+mod slow_disk;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+
+/// Held by each test from its beginning to its end.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
