@@ -129,6 +129,8 @@ pub struct Touched {
     pub snapshot: bool,
     /// Clients.
     pub clients: bool,
+    /// What roles and groups confer.
+    pub rights: bool,
     /// Which tenant an address names.
     pub directory: bool,
     /// What clients are still to be told of ended sessions; nobody keeps it, but who tells them
@@ -143,7 +145,7 @@ pub struct Touched {
 impl Touched {
     /// Whether anything kept in memory changed.
     pub const fn any(self) -> bool {
-        self.snapshot || self.clients || self.directory
+        self.snapshot || self.clients || self.rights || self.directory
     }
 
     fn of(changed: &[([u8; 2], [u8; 16], u64)]) -> Self {
@@ -153,6 +155,7 @@ impl Touched {
                 *b"tn", *b"sk", *b"cs", *b"rl", *b"sc", *b"br", *b"lg", *b"la", *b"li",
             ]),
             clients: has(&[*b"cl"]),
+            rights: has(&[*b"ro", *b"gp"]),
             directory: has(&[*b"td", *b"cs"]),
             // What is written again is looked at by who wrote it.
             notices: changed

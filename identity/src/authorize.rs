@@ -124,6 +124,44 @@ pub fn require_of(
 /// # Errors
 /// Faults only.
 pub fn held(tables: &impl Tables, principal: &Principal) -> Result<Held, Fault> {
+    match standing(tables, principal)? {
+        Some(standing) => standing.held(tables),
+        None => Ok(Held::default()),
+    }
+}
+
+/// What a principal's rights come of, but for what roles and groups confer: whoever stands alike
+/// holds the same, until a role or a group of their tenant changes ([`Touched::rights`]).
+///
+/// [`Touched::rights`]: crate::apply::Touched::rights
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Standing {
+    home: TenantId,
+    assigned: Assigned,
+    platform: bool,
+}
+
+impl Standing {
+    /// The tenant whose roles and groups count.
+    pub const fn home(&self) -> TenantId {
+        self.home
+    }
+
+    /// What comes of it.
+    ///
+    /// # Errors
+    /// Faults only.
+    pub fn held(&self, tables: &impl Tables) -> Result<Held, Fault> {
+        let held = effective::held(tables, self.home, &self.assigned)?;
+        Ok(if self.platform { held } else { held.without_platform() })
+    }
+}
+
+/// How a principal stands; none if it may not act at all.
+///
+/// # Errors
+/// Faults only.
+pub fn standing(tables: &impl Tables, principal: &Principal) -> Result<Option<Standing>, Fault> {
     let (home, scopes, assigned) = match *principal {
         Principal::User { tenant, user, client, scopes } => {
             let user = peek::<User>(tables, tenant, user.bytes())?.filter(User::live);
@@ -139,14 +177,13 @@ pub fn held(tables: &impl Tables, principal: &Principal) -> Result<Held, Fault> 
         Principal::Anonymous
         | Principal::System
         | Principal::Bootstrap
-        | Principal::Person { .. } => return Ok(Held::default()),
+        | Principal::Person { .. } => return Ok(None),
     };
     match assigned {
         Some(assigned) if tenant_is_live(tables, home)? => {
-            let held = effective::held(tables, home, &assigned)?;
-            Ok(if scopes.platform { held } else { held.without_platform() })
+            Ok(Some(Standing { home, assigned, platform: scopes.platform }))
         }
-        Some(_) | None => Ok(Held::default()),
+        Some(_) | None => Ok(None),
     }
 }
 

@@ -21,6 +21,7 @@ const TENANTS_MAX: usize = 100_000;
 struct Marks {
     snapshot: u64,
     clients: u64,
+    rights: u64,
 }
 
 /// See the module.
@@ -45,6 +46,15 @@ impl Freshness {
     /// not found.
     pub fn required_of_clients(&self, tenant: TenantId) -> u64 {
         self.marks(tenant).clients.max(self.floor.load(Ordering::Acquire))
+    }
+
+    /// The least applied index at which what roles and groups of this tenant confer must have been
+    /// looked up. Which tenant is the operator's is a setting of the cluster.
+    pub fn required_of_rights(&self, tenant: TenantId) -> u64 {
+        self.marks(tenant)
+            .rights
+            .max(self.cluster.load(Ordering::Acquire))
+            .max(self.floor.load(Ordering::Acquire))
     }
 
     /// The least applied index at which an address must have been looked up.
@@ -80,6 +90,9 @@ impl Freshness {
         if touched.clients {
             marks.clients = index;
         }
+        if touched.rights {
+            marks.rights = index;
+        }
     }
 
     /// Everything below this index is too old: after a start and after a snapshot install.
@@ -95,6 +108,7 @@ mod tests {
     const NOTHING: Touched = Touched {
         snapshot: false,
         clients: false,
+        rights: false,
         directory: false,
         notices: false,
         outbox_before: None,
@@ -102,6 +116,7 @@ mod tests {
     };
     const SNAPSHOT: Touched = Touched { snapshot: true, ..NOTHING };
     const CLIENTS: Touched = Touched { clients: true, ..NOTHING };
+    const RIGHTS: Touched = Touched { rights: true, ..NOTHING };
     const DIRECTORY: Touched = Touched { directory: true, ..NOTHING };
 
     #[test]
@@ -114,8 +129,13 @@ mod tests {
         freshness.mark(a, CLIENTS, 8);
         let clients = |tenant| freshness.required_of_clients(tenant);
         assert_eq!((freshness.required(a), clients(a), clients(b)), (7, 8, 5));
+        let rights = |tenant| freshness.required_of_rights(tenant);
+        assert_eq!((rights(a), rights(b)), (5, 5));
+        freshness.mark(a, RIGHTS, 8);
+        assert_eq!((freshness.required(a), rights(a), rights(b)), (7, 8, 5));
         freshness.mark(TenantId::CLUSTER, SNAPSHOT, 9);
         assert_eq!((freshness.required(a), freshness.required(b)), (9, 9));
+        assert_eq!((rights(a), rights(b)), (9, 9));
         assert_eq!((clients(a), freshness.required_of_directory()), (8, 5));
         freshness.mark(TenantId::CLUSTER, DIRECTORY, 10);
         assert_eq!((freshness.required(a), freshness.required_of_directory()), (9, 10));

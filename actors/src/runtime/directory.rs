@@ -4,6 +4,7 @@
 //! idle one go through this actor, which supervises them. Invariant: at most one live actor per
 //! tenant.
 
+mod rights;
 mod sessions;
 
 use std::{sync::Arc, time::Duration};

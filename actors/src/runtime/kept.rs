@@ -28,8 +28,16 @@ impl<K: Hash + Eq, V: Clone> Kept<K, V> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
-        values.get(key).filter(|(as_of, _)| *as_of >= required).map(|(_, value)| value.clone())
+        self.newest(key).filter(|(as_of, _)| *as_of >= required).map(|(_, value)| value)
+    }
+
+    /// A value whenever it was read, and when that was.
+    pub(crate) fn newest<Q>(&self, key: &Q) -> Option<(u64, V)>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.values.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     /// Keeps a value unless a newer one is there.

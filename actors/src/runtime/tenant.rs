@@ -15,6 +15,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use identity::{
+    authorize::{Held, Standing},
     branding::{self, Branding, Logo, Look, Shown},
     client_scopes::{self, ClientScope},
     clients::Client,
@@ -51,6 +52,10 @@ const CLIENTS_MAX: usize = 4096;
 
 /// Most origins of clients kept in memory per tenant.
 const ORIGINS_MAX: usize = 1024;
+
+/// Most different sets of roles and groups, of those that anybody asks with, whose rights are kept
+/// in memory per tenant.
+const RIGHTS_MAX: usize = 256;
 
 /// What a request needs of a tenant all the time.
 pub struct TenantSnapshot {
@@ -98,6 +103,8 @@ pub struct TenantCell {
     pub(super) clients: Kept<String, Arc<Client>>,
     /// Origins at which live clients run.
     pub(super) origins: Kept<String, ()>,
+    /// What whoever stands so holds.
+    pub(super) rights: Kept<Standing, Arc<Held>>,
     /// Sessions in use.
     sessions: Alive<SessionId, SessionCell, session::Message>,
     used_boot_ms: AtomicU64,
@@ -111,6 +118,7 @@ impl TenantCell {
             published: ArcSwapOption::empty(),
             clients: Kept::new(CLIENTS_MAX),
             origins: Kept::new(ORIGINS_MAX),
+            rights: Kept::new(RIGHTS_MAX),
             sessions: Alive::default(),
             used_boot_ms: AtomicU64::new(0),
             entrance: Semaphore::new(MAILBOX_MAX),

@@ -23,7 +23,7 @@ pub const ROLES_MAX: usize = roles::ROLES_MAX + roles::BUILT_IN.len();
 pub const GROUPS_MAX: usize = groups::PER_USER_MAX * groups::DEPTH_MAX;
 
 /// What is assigned to somebody or something, before it is followed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Assigned {
     /// Permissions of its own (roles have some).
     pub permissions: BTreeSet<PermissionId>,

@@ -1,5 +1,5 @@
-//! Random graphs of roles: what is effective is what a naive model says, and whatever somebody with
-//! some rights does, nobody ends up with more than they had and the other holds.
+//! Random graphs of roles and groups: what is effective is what a naive model says, and whatever
+//! somebody with some rights does, nobody ends up with more than they had and the other holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,8 @@ use identity::{
     authorize::{self, Holder as _, Permission, effective},
     clients, command,
     command::Command,
-    id::{PermissionId, RoleId, UserId},
+    groups::{self, Group},
+    id::{GroupId, PermissionId, RoleId, UserId},
     keys,
     principal::Principal,
     roles::{self, Change, Role},
@@ -21,29 +22,45 @@ use crate::{
     world::{ACME, OWN, World, person, user},
 };
 
-/// What the graphs are made of; who acts needs the first four to do anything.
+/// What the graphs are made of; who acts needs the first three to do anything.
 const POOL: [Permission; 7] = [
     users::WRITE,
     roles::WRITE,
+    groups::WRITE,
     users::READ,
-    roles::READ,
     keys::WRITE,
     sessions::WRITE,
     clients::WRITE,
 ];
 const ROLES: u8 = 6;
+const GROUPS: u8 = 4;
 const USERS: u8 = 4;
 
 fn person_of(number: u8) -> UserId {
     UserId::from_bytes([0x80 + number; 16])
 }
 
-/// A role in the model: permissions and roles it names.
-type Graph = BTreeMap<RoleId, (BTreeSet<PermissionId>, BTreeSet<RoleId>)>;
+fn group(number: u8) -> GroupId {
+    GroupId::from_bytes([0xa0 + number; 16])
+}
+
+/// The model: permissions and roles that a role names, roles of a group and what is above it.
+#[derive(Default)]
+struct Graph {
+    roles: BTreeMap<RoleId, (BTreeSet<PermissionId>, BTreeSet<RoleId>)>,
+    groups: BTreeMap<GroupId, (BTreeSet<RoleId>, Option<GroupId>)>,
+}
 
 /// Everything reachable, with no thought for speed or bounds.
-fn naive(graph: &Graph, assigned: &BTreeSet<RoleId>) -> BTreeSet<PermissionId> {
-    let mut reached = assigned.clone();
+fn naive(Graph { roles: graph, groups }: &Graph, user: &User) -> BTreeSet<PermissionId> {
+    let mut around = user.groups.clone();
+    for _ in 0..=GROUPS {
+        let above = around.iter().filter_map(|id| groups.get(id)).filter_map(|(_, above)| *above);
+        let above: Vec<GroupId> = above.collect();
+        around.extend(above);
+    }
+    let mut reached = user.roles.clone();
+    reached.extend(around.iter().filter_map(|id| groups.get(id)).flat_map(|(roles, _)| roles));
     loop {
         let inner = reached.iter().filter_map(|id| graph.get(id)).flat_map(|(_, inner)| inner);
         let more: BTreeSet<RoleId> = inner.copied().collect();
@@ -61,7 +78,13 @@ fn graph(world: &World) -> Graph {
         let found: Option<Role> = world.record(ACME, role(byte + 1).bytes());
         found.filter(|role| role.deleted_at_ms.is_none())
     });
-    roles.map(|role| (role.id, (role.permissions, role.composites))).collect()
+    let roles = roles.map(|role| (role.id, (role.permissions, role.composites))).collect();
+    let groups = (0..=GROUPS).filter_map(|number| {
+        let found: Option<Group> = world.record(ACME, group(number).bytes());
+        found.filter(|group| group.deleted_at_ms.is_none())
+    });
+    let groups = groups.map(|group| (group.id, (group.roles, group.parent))).collect();
+    Graph { roles, groups }
 }
 
 /// What everybody may do, after it was compared with the model.
@@ -71,7 +94,7 @@ fn everybody(world: &World) -> Vec<BTreeSet<PermissionId>> {
         .map(|number| {
             let user: User = world.record(ACME, person_of(number).bytes()).unwrap();
             let held = effective::held(&world.tables, ACME, &user.assigned()).unwrap();
-            let expected = naive(&graph, &user.roles);
+            let expected = naive(&graph, &user);
             assert_eq!(*held.permissions(), expected);
             let who = person(ACME, user.id, OWN);
             for permission in command::PERMISSIONS {
@@ -98,6 +121,9 @@ fn attempt((kind, one, two, mask): (u8, u8, u8, u8)) -> Command {
     let user_id = person_of(one % USERS);
     let permissions = ids(&some_of(mask));
     let composites = set_of(mask >> 2);
+    if kind % 16 >= 8 {
+        return on_groups(kind, one, two, composites);
+    }
     match kind % 8 {
         0 => Command::Roles(roles::Command::OfUser {
             user: user_id,
@@ -135,6 +161,27 @@ fn attempt((kind, one, two, mask): (u8, u8, u8, u8)) -> Command {
     }
 }
 
+/// One attempt at the groups.
+fn on_groups(kind: u8, one: u8, two: u8, roles: BTreeSet<RoleId>) -> Command {
+    let (id, other) = (group(one % GROUPS), role(two % ROLES + 1));
+    let member = person_of(two % USERS);
+    let settings = |number: u8| groups::Settings {
+        name: format!("group {number}"),
+        description: String::new(),
+        parent: Some(group(two % (GROUPS + 2))).filter(|_| two % (GROUPS + 2) <= GROUPS),
+        roles: roles.clone(),
+    };
+    Command::Groups(match kind % 8 {
+        0 => groups::Command::Members { id, change: Change::Add([member].into()) },
+        1 => groups::Command::Members { id, change: Change::Remove(member) },
+        2 => groups::Command::Roles { id, change: Change::Add([other].into()) },
+        3 => groups::Command::Roles { id, change: Change::Remove(other) },
+        4 => groups::Command::Update { id, expected: None, settings: settings(one % GROUPS) },
+        5 => groups::Command::Delete { id, expected: None },
+        _ => groups::Command::Create { id: group(GROUPS), settings: settings(GROUPS) },
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
@@ -147,7 +194,8 @@ proptest! {
         masks in proptest::collection::vec(any::<u8>(), usize::from(ROLES)),
         inner in proptest::collection::vec(any::<u8>(), usize::from(ROLES)),
         held in proptest::collection::vec(any::<u8>(), usize::from(USERS)),
-        attempts in proptest::collection::vec(any::<(u8, u8, u8, u8)>(), 1..24),
+        tree in proptest::collection::vec(any::<(u8, u8, u8)>(), usize::from(GROUPS)),
+        attempts in proptest::collection::vec(any::<(u8, u8, u8, u8)>(), 1..32),
     ) {
         let mut world = World::ready();
         for (place, (mask, inner)) in (0..ROLES).zip(masks.iter().zip(&inner)) {
@@ -161,6 +209,21 @@ proptest! {
                 users::Settings { roles: set_of(*held), ..user(&format!("person-{number}")) };
             let id = person_of(number);
             world.in_acme(Command::Users(users::Command::Create { id, settings, password: None }));
+        }
+        for (number, (roles, above, members)) in (0..GROUPS).zip(&tree) {
+            // Below one that is made already, or none.
+            let parent = above.checked_rem(number).map(group).filter(|_| above % 3 != 0);
+            let settings = groups::Settings {
+                name: format!("group {number}"),
+                description: String::new(),
+                parent,
+                roles: set_of(roles & above),
+            };
+            let id = group(number);
+            world.in_acme(Command::Groups(groups::Command::Create { id, settings }));
+            let members = (0..USERS).filter(|place| members & 0x11 << place == 0x11 << place);
+            let change = Change::Add(members.map(person_of).collect());
+            world.in_acme(Command::Groups(groups::Command::Members { id, change }));
         }
         let who: Principal = person(ACME, person_of(0), OWN);
         let mut before = everybody(&world);

@@ -81,7 +81,27 @@ async fn rights_that_are_taken_end_with_the_next_request() {
     assert_eq!(problem(&helper.get(&users).await), (403, "denied".into()));
     change(json!(["users:read"])).await;
     assert_eq!(helper.get(&users).await.status, 200);
-    let taken = platform.delete(&format!("{users}/{}/roles/{role}", id_of(&oneself))).await;
-    assert_eq!(taken.status, 204, "{taken:?}");
+    let take = async |path: String| {
+        let taken = platform.delete(&path).await;
+        assert_eq!(taken.status, 204, "{taken:?}");
+    };
+    take(format!("{users}/{}/roles/{role}", id_of(&oneself))).await;
+    assert_eq!(problem(&helper.get(&users).await), (403, "denied".into()));
+
+    let group = platform.made(&format!("{demo}/groups"), &json!({ "name": unique("group") })).await;
+    let group = format!("{demo}/groups/{}", id_of(&group));
+    let give = async |what: &str, body: Value| {
+        let given = platform.post(&format!("{group}/{what}"), &body).await;
+        assert_eq!(given.status, 200, "{given:?}");
+    };
+    give("members", json!({ "users": [oneself["id"]] })).await;
+    assert_eq!(problem(&helper.get(&users).await), (403, "denied".into()));
+    give("roles", json!({ "roles": [role] })).await;
+    assert_eq!(helper.get(&users).await.status, 200);
+    take(format!("{group}/members/{}", id_of(&oneself))).await;
+    assert_eq!(problem(&helper.get(&users).await), (403, "denied".into()));
+    give("members", json!({ "users": [oneself["id"]] })).await;
+    assert_eq!(helper.get(&users).await.status, 200);
+    take(format!("{group}/roles/{role}")).await;
     assert_eq!(problem(&helper.get(&users).await), (403, "denied".into()));
 }

@@ -27,7 +27,7 @@ use crate::{
 pub(crate) struct Node {
     system: System,
     pub(crate) clock: Clock,
-    tenant: TenantId,
+    pub(crate) tenant: TenantId,
     _folder: TempDir,
 }
 
@@ -69,7 +69,7 @@ impl Node {
         self.system.context()
     }
 
-    fn unique(&self, table: table::Table, index: u8, name: &str) -> [u8; 16] {
+    pub(crate) fn unique(&self, table: table::Table, index: u8, name: &str) -> [u8; 16] {
         let reading = self.ctx().local();
         let view = reading.view().unwrap();
         table::unique(&view, self.tenant, table, index, name.as_bytes()).unwrap().unwrap()
@@ -99,7 +99,7 @@ impl Node {
         session
     }
 
-    async fn write(&self, command: Command) {
+    pub(crate) async fn write(&self, command: Command) {
         let placement = Placement::Tenant(self.tenant);
         self.ctx().write(&Asker::system(), placement, command).await.unwrap();
     }

@@ -198,7 +198,7 @@ async fn list<N: Needs>(caller: Caller<N>, paging: Paging) -> Result<Response, F
         Some(cursor) => sequence_in(&Position::open(ctx, &scope, &cursor)?)?,
         None => to,
     };
-    let showing = Showing::to(&view, &caller);
+    let showing = Showing::to(&caller)?;
     let (mut items, mut looked) = (Vec::new(), 0);
     'page: while before > from {
         let events = trail::before(&view, tenant, before, STRIDE).map_err(Error::from)?;
@@ -256,7 +256,7 @@ async fn read<N: Needs>(
     let view = reading.view()?;
     let event = trail::event(&view, caller.tenant(), sequence).map_err(Error::from)?;
     let event = event.ok_or(Class::NOT_FOUND)?;
-    Ok(axum::Json(Showing::to(&view, &caller).view(&view, event)?).into_response())
+    Ok(axum::Json(Showing::to(&caller)?.view(&view, event)?).into_response())
 }
 
 fn query(name: &str, schema: ObjectBuilder, about: &str) -> Parameter {

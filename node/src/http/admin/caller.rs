@@ -17,7 +17,7 @@ use axum::{
     http::request::Parts,
 };
 use identity::{
-    authorize::{self, Permission},
+    authorize::Permission,
     id::TenantId,
     outcome::Rejection,
     principal::{Principal, Source},
@@ -207,7 +207,7 @@ fn allow(
 ) -> Result<(), Error> {
     let reading = ctx.local();
     let view = reading.view()?;
-    authorize::require(&view, principal, permission, tenant)?;
+    ctx.require(&view, principal, permission, tenant)?;
     if tenant != TenantId::CLUSTER {
         tenants::exists(&view, tenant)?;
     }

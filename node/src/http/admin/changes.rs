@@ -19,12 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::stream;
-use identity::{
-    authorize::{self, Permission},
-    event,
-    id::TenantId,
-    principal::Principal,
-};
+use identity::{authorize::Permission, event, id::TenantId, principal::Principal};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use utoipa::{
@@ -270,8 +265,8 @@ impl Stream {
         }
         // Rights may have gone meanwhile, and nothing is shown that came after.
         let reading = self.ctx.local();
-        let allowed =
-            authorize::require(&reading.view()?, &self.principal, self.permission, self.tenant);
+        let view = reading.view()?;
+        let allowed = self.ctx.require(&view, &self.principal, self.permission, self.tenant);
         if allowed.is_err() {
             return Ok(None);
         }

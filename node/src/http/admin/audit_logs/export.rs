@@ -74,7 +74,7 @@ pub async fn export<N: Needs>(caller: Caller<N>, asked: Asked) -> Result<Respons
         let reading = caller.reading();
         let view = reading.view()?;
         let (next, end) = asked.stretch(&view, tenant)?;
-        let showing = Showing::to(&view, &caller);
+        let showing = Showing::to(&caller)?;
         Export { ctx, tenant, asked, showing, next, end }
     };
     let lines = stream::unfold(Some(export), |export| async move {

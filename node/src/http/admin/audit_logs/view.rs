@@ -2,7 +2,6 @@
 
 use actors::{Error, audit::trail};
 use identity::{
-    authorize,
     event::{self, AuditEvent, Verdict},
     id::TenantId,
     table::Tables,
@@ -103,10 +102,14 @@ pub struct Showing {
 
 impl Showing {
     /// Whether the caller may see where requests came from is looked up once.
-    pub(super) fn to<N: Needs>(tables: &impl Tables, caller: &Caller<N>) -> Self {
-        let tenant = caller.tenant();
-        let personal = authorize::require(tables, caller.principal(), event::PERSONAL, tenant);
-        Self { tenant, personal: personal.is_ok() }
+    ///
+    /// # Errors
+    /// Faults only.
+    pub(super) fn to<N: Needs>(caller: &Caller<N>) -> Result<Self, Error> {
+        let (tenant, reading) = (caller.tenant(), caller.reading());
+        let (who, view) = (caller.principal(), reading.view()?);
+        let personal = caller.ctx().require(&view, who, event::PERSONAL, tenant);
+        Ok(Self { tenant, personal: personal.is_ok() })
     }
 
     /// An event as this caller sees it.
