@@ -116,6 +116,17 @@ fn walk(
     if let Err(problem) = beginning(tables, tenant, key, report)? {
         return Ok(Err(problem));
     }
+    // Events up to the beginning are gone, the last of them is vouched for: it alone can be
+    // compared.
+    if let Some(anchor) = anchor.filter(|anchor| anchor.sequence <= report.removed) {
+        let last = Anchor { sequence: report.end.sequence, hash: report.end.hash };
+        if anchor.sequence < report.removed {
+            return problem(anchor.sequence, "it was removed, so the anchor cannot be compared");
+        }
+        if report.end.sequence == report.removed && anchor != last {
+            return problem(anchor.sequence, "it is not the event that was written down elsewhere");
+        }
+    }
     let until = report.events.saturating_add(most);
     loop {
         if report.events >= until {

@@ -86,17 +86,22 @@ pub async fn shown(
     audience: Option<&str>,
 ) -> Result<(AccessToken, introspect::Live), Error> {
     let (token, live) = live(ctx, tenant, presented.token, audience).await?;
-    match (&token.cnf, presented.possession) {
-        (None, None) => {}
-        (Some(bound), Some(possession)) => possession.check(ctx, presented.token, &bound.jkt)?,
+    let proven = match (&token.cnf, presented.possession) {
+        (None, None) => None,
+        (Some(bound), Some(possession)) => {
+            Some(possession.check(ctx, presented.token, &bound.jkt)?)
+        }
         (Some(_), None) | (None, Some(_)) => return Err(Error::Unauthenticated),
-    }
+    };
     if let Some(user) = &live.user {
         rates::acts(ctx, tenant, (Kind::User, user.id.bytes()))?;
     }
     // What many people share without a secret, none of them may use up for the others.
     if live.user.is_none() || !live.client.public() {
         rates::acts(ctx, tenant, (Kind::Client, live.client.id.bytes()))?;
+    }
+    if let Some(proven) = proven {
+        proven.spend(ctx)?;
     }
     Ok((token, live))
 }

@@ -63,11 +63,11 @@ pub struct Possession<'a> {
 }
 
 impl Possession<'_> {
-    /// Whether it shows the key that the access token is bound to.
+    /// Whether it shows the key that the access token is bound to; it is not used up yet.
     ///
     /// # Errors
-    /// [`Error::Proof`], [`Error::Unauthenticated`] for another key, [`Error::Overloaded`].
-    pub(crate) fn check(&self, ctx: &Context, token: &str, jkt: &str) -> Result<(), Error> {
+    /// [`Error::Proof`], [`Error::Unauthenticated`] for another key.
+    pub(crate) fn check(&self, ctx: &Context, token: &str, jkt: &str) -> Result<Proven, Error> {
         let now_ms = ctx.now_ms();
         let Self { proof, method, path } = *self;
         let address = &format!("{}{path}", ctx.settings().external_url);
@@ -76,7 +76,21 @@ impl Possession<'_> {
         if proof.thumbprint != jkt {
             return Err(Error::Unauthenticated);
         }
-        match ctx.0.seen.show(spent(&proof).used, now_ms) {
+        Ok(Proven(proof))
+    }
+}
+
+/// A good proof that is still to be used up.
+pub(crate) struct Proven(Proof);
+
+impl Proven {
+    /// Uses it up; once everything else lets the request in, so that who is to try again later may
+    /// do so with the same proof.
+    ///
+    /// # Errors
+    /// [`Error::Proof`] for one that was shown before, [`Error::Overloaded`].
+    pub(crate) fn spend(&self, ctx: &Context) -> Result<(), Error> {
+        match ctx.0.seen.show(spent(&self.0).used, ctx.now_ms()) {
             Shown::First => Ok(()),
             Shown::Again => Err(Error::Proof(ProofRefused::Used)),
             Shown::Full => Err(Error::Overloaded { retry_after_s: 1 }),

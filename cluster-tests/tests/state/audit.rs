@@ -295,6 +295,12 @@ fn a_trail_that_retention_made_shorter_holds_by_its_statement_and_not_without() 
     assert_eq!(report.problem, None);
     assert_eq!((report.removed, report.events), (8, trail.head().sequence - 8));
 
+    // What retention removed cannot be compared any more, but for the last event of it.
+    let anchor = |sequence, hash| trail.verify(Some(Anchor { sequence, hash })).problem;
+    assert_eq!(anchor(8, hash), None);
+    assert_eq!(anchor(8, [7; 32]).expect("another event").sequence, 8);
+    assert_eq!(anchor(5, [7; 32]).expect("nothing to compare with").sequence, 5);
+
     // A piece at a time it is the same.
     let pinned = trail.store.pin();
     let (view, key) = (pinned.view().unwrap(), trail.keyring.checkpoint_public_key());

@@ -1,11 +1,14 @@
 //! Clients with a key (DPoP, RFC 9449), as they and the thieves of their tokens see it.
 
-use actors::demo::{ADMIN_SECRET, SERVICE_SECRET, WEB_SECRET};
+use actors::{
+    demo::{ADMIN_SECRET, SERVICE_SECRET, WEB_SECRET},
+    runtime::clock::Clock,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    self, Answer, TestNode, Visitor,
+    self, Answer, Content, TestNode, Visitor,
     login::{self, Ask, VERIFIER},
     prover::{self, Prover},
     visitor::basic,
@@ -315,4 +318,27 @@ async fn metadata_and_challenges_say_so() {
     assert_eq!(challenges[0], "Bearer realm=\"vaultara\"");
     assert_eq!(challenges.len(), 2);
     assert!(challenges[1].starts_with("DPoP ") && !challenges[1].contains("error"));
+}
+
+#[tokio::test]
+async fn a_proof_is_not_used_up_by_a_request_that_a_limit_refuses() {
+    let clock = Clock::manual(1_790_000_000_000);
+    let node = support::start_at(Content::Demo, clock.clone());
+    let key = Prover::new(&node);
+    let token = native(&node, &key).await.text("access_token");
+    let limits = json!({ "user": { "per_s": 1, "burst": 1 } });
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let put = http.put(node.at("/api/v1/admin/rate-limits")).json(&limits);
+    let put = put.bearer_auth(node.admin_token().await).send().await.unwrap();
+    assert_eq!(put.status().as_u16(), 200);
+
+    let url = node.demo_at("/oauth/userinfo");
+    let (first, second) =
+        (key.beside(&node, "GET", &url, &token), key.beside(&node, "GET", &url, &token));
+    let ask = async |proof: &str| prover::userinfo(&node, "DPoP", &token, &[proof]).await.status;
+    assert_eq!((ask(&first).await, ask(&second).await), (200, 429));
+    node.pass_ms(&clock, 2_000);
+    assert_eq!(ask(&second).await, 200, "it may be shown again");
+    node.pass_ms(&clock, 2_000);
+    assert_eq!(ask(&second).await, 401, "and then never more");
 }
