@@ -62,6 +62,19 @@ impl Kind {
     }
 }
 
+/// What a limit leaves of a bucket after a request that it let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// What was counted.
+    pub kind: Kind,
+    /// The limit.
+    pub rate: Rate,
+    /// So many more may come at once.
+    pub requests: u32,
+    /// When the bucket is empty again, seconds.
+    pub reset_s: u32,
+}
+
 /// Too many requests of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests of one {}", kind.name())]
@@ -99,6 +112,7 @@ impl Default for Limiter {
 
 impl Limiter {
     /// Lets a request in, or not: first by its source, which then takes nothing from the others.
+    /// Says what is left of both.
     ///
     /// # Errors
     /// [`Limited`].
@@ -108,12 +122,13 @@ impl Limiter {
         tenant: TenantId,
         source: IpAddr,
         now_us: u64,
-    ) -> Result<(), Limited> {
-        self.acts(limits, tenant, (Kind::Source, network(source)), now_us)?;
-        self.acts(limits, tenant, (Kind::Tenant, EVERYBODY), now_us)
+    ) -> Result<[Option<Left>; 2], Limited> {
+        let of_source = self.acts(limits, tenant, (Kind::Source, network(source)), now_us)?;
+        let of_all = self.acts(limits, tenant, (Kind::Tenant, EVERYBODY), now_us)?;
+        Ok([of_source, of_all])
     }
 
-    /// Lets a request on that is counted by one kind.
+    /// Lets a request on that is counted by one kind, and says what is left if there is a limit.
     ///
     /// # Errors
     /// [`Limited`].
@@ -123,7 +138,7 @@ impl Limiter {
         tenant: TenantId,
         (kind, id): (Kind, [u8; 16]),
         now_us: u64,
-    ) -> Result<(), Limited> {
+    ) -> Result<Option<Left>, Limited> {
         let rate = match kind {
             Kind::Source => limits.source,
             Kind::Client => limits.client,
@@ -131,8 +146,8 @@ impl Limiter {
             Kind::Tenant => limits.tenant,
         };
         match rate {
-            Some(rate) => self.count((kind, tenant, id), rate, now_us),
-            None => Ok(()),
+            Some(rate) => self.count((kind, tenant, id), rate, now_us).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -141,18 +156,20 @@ impl Limiter {
         what: (Kind, TenantId, [u8; 16]),
         rate: Rate,
         now_us: u64,
-    ) -> Result<(), Limited> {
+    ) -> Result<Left, Limited> {
+        let (kind, ..) = what;
+        let uncounted = Left { kind, rate, requests: rate.burst, reset_s: 0 };
         // A bucket of another size is another bucket.
         let key = self.hash.hash_one((what, rate.per_s, rate.burst));
         let set = usize::try_from(key).unwrap_or_default() % SETS;
-        let Some(set) = self.sets.get(set) else { return Ok(()) };
+        let Some(set) = self.sets.get(set) else { return Ok(uncounted) };
         let now_ns = now_us.saturating_mul(1_000);
         let mut places = set.lock().unwrap_or_else(PoisonError::into_inner);
         let place = match places.iter().position(|place| place.key == key) {
             Some(own) => places.get_mut(own),
             None => places.iter_mut().min_by_key(|place| place.until_ns.max(now_ns)),
         };
-        let Some(place) = place else { return Ok(()) };
+        let Some(place) = place else { return Ok(uncounted) };
         if place.key != key {
             *place = Place { key, until_ns: 0 };
         }
@@ -162,10 +179,15 @@ impl Limiter {
         let room_from_ns = until_ns.saturating_sub(holds_ns);
         if room_from_ns <= now_ns {
             place.until_ns = until_ns;
-            return Ok(());
+            let (full_ns, free_ns) = (until_ns - now_ns, now_ns - room_from_ns);
+            let requests = free_ns.checked_div(each_ns).unwrap_or_default();
+            return Ok(Left {
+                requests: u32::try_from(requests).unwrap_or(u32::MAX).min(rate.burst),
+                reset_s: u32::try_from(full_ns.div_ceil(SECOND_NS)).unwrap_or(u32::MAX),
+                ..uncounted
+            });
         }
         drop(places);
-        let (kind, ..) = what;
         metrics::counter!(REFUSED, "kind" => kind.name()).increment(1);
         let wait_s = (room_from_ns - now_ns).div_ceil(SECOND_NS);
         Err(Limited { kind, rate, retry_after_s: u32::try_from(wait_s).unwrap_or(u32::MAX) })
@@ -213,19 +235,35 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_let_in_is_told_how_many_more_may_come_and_when_all_may_again() {
+        let limiter = Limiter::default();
+        let limits = Limits { source: rate(10, 50), ..Limits::default() };
+        let from = "192.0.2.1".parse().unwrap();
+        let at = |now_us| {
+            let left = limiter.arrives(&limits, ONE, from, now_us).unwrap();
+            assert_eq!(left[1], None, "nothing is said of what has no limit");
+            left[0].map(|left| (left.requests, left.reset_s)).unwrap()
+        };
+        let told: Vec<u32> = (0..50).map(|_| at(SECOND_US).0).collect();
+        assert_eq!(told, (0..50).rev().collect::<Vec<u32>>());
+        assert_eq!(at(SECOND_US + 300_000), (2, 5));
+        assert_eq!(at(100 * SECOND_US), (49, 1));
+    }
+
+    #[test]
     fn a_refusal_says_when_to_come_again() {
         let limiter = Limiter::default();
         let limits = Limits { tenant: rate(1, 2), ..Limits::default() };
         let from = "192.0.2.1".parse().unwrap();
-        let mut last = Ok(());
+        let mut last = Ok([None; 2]);
         for _ in 0..3 {
             last = limiter.arrives(&limits, ONE, from, SECOND_US);
         }
         let limited =
             Limited { kind: Kind::Tenant, rate: Rate { per_s: 1, burst: 2 }, retry_after_s: 1 };
         assert_eq!(last, Err(limited));
-        assert_eq!(limiter.arrives(&limits, OTHER, from, SECOND_US), Ok(()));
-        assert_eq!(limiter.arrives(&limits, ONE, from, 2 * SECOND_US), Ok(()));
+        assert!(limiter.arrives(&limits, OTHER, from, SECOND_US).is_ok());
+        assert!(limiter.arrives(&limits, ONE, from, 2 * SECOND_US).is_ok());
     }
 
     #[test]

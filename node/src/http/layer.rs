@@ -8,6 +8,7 @@ pub mod body;
 pub mod envelope;
 pub mod headers;
 pub mod meter;
+pub(crate) mod rates;
 pub mod screen;
 pub mod sharing;
 

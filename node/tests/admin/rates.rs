@@ -66,6 +66,26 @@ async fn a_flooded_tenant_takes_nothing_from_another() {
     let body: Value = refused.json().await.unwrap();
     assert_eq!(body["error"], "slow_down", "{body}");
 
+    // Whoever is let in is told what is left, and where nothing is counted nothing is said.
+    let own =
+        json!({ "source": { "per_s": 5, "burst": 20 }, "tenant": { "per_s": 100, "burst": 200 } });
+    still.put("/api/v1/tenants/demo/rate-limits", &own).await;
+    let told = async |path: &str| {
+        let answer = still.http.get(still.node.demo_at(path)).send().await.unwrap();
+        let header =
+            |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        (header("ratelimit"), header("ratelimit-policy"))
+    };
+    let (left, policy) = told("/oauth/authorize").await;
+    assert_eq!(left.as_deref(), Some("\"source\";r=19;t=1, \"tenant\";r=199;t=1"));
+    assert_eq!(policy.as_deref(), Some("\"source\";q=20;w=4, \"tenant\";q=200;w=2"));
+    assert_eq!(
+        told("/oauth/authorize").await.0.unwrap(),
+        "\"source\";r=18;t=1, \"tenant\";r=198;t=1"
+    );
+    assert_eq!(told("/.well-known/jwks.json").await, (None, None));
+    still.put("/api/v1/tenants/demo/rate-limits", &limits).await;
+
     // A person is told in a page, and a limit of its own replaces the cluster's.
     let login = still.http.get(still.node.demo_at("/oauth/authorize")).send().await.unwrap();
     assert_eq!(login.status().as_u16(), 429);

@@ -57,8 +57,10 @@ fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-const EXPOSED: (&str, &str) =
-    ("access-control-expose-headers", "WWW-Authenticate, Retry-After, X-Request-Id");
+const EXPOSED: (&str, &str) = (
+    "access-control-expose-headers",
+    "WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id",
+);
 
 /// What an answer to the client's own page carries.
 fn shared() -> BTreeMap<String, String> {

@@ -3,8 +3,11 @@
 //! The text of an inner error never reaches the caller: it goes to the log under the request id.
 //! Invariant: `outcome_unknown` is said only where a write may have happened.
 
-use actors::{Error, runtime::limiter::Limited};
-use axum::http::{HeaderName, HeaderValue, header};
+use actors::{
+    Error,
+    runtime::limiter::{Left, Limited},
+};
+use axum::http::header;
 use identity::{
     oauth::error::{Code, Error as OAuthError},
     outcome::{LicenseRefusal, Rejection},
@@ -13,7 +16,7 @@ use identity::{
 use crate::http::{
     error::{Class, Failure},
     extract::{bearer::challenge, dpop},
-    layer::Arrival,
+    layer::{self, Arrival},
 };
 
 /// When another attempt makes sense while there is no leader, seconds.
@@ -60,19 +63,11 @@ impl From<Error> for Failure {
 
 impl From<Limited> for Failure {
     fn from(Limited { kind, rate, retry_after_s }: Limited) -> Self {
-        let (kind, window_s) = (kind.name(), rate.burst.div_ceil(rate.per_s.max(1)));
-        // Fields of draft-ietf-httpapi-ratelimit-headers.
-        let policy = format!("\"{kind}\";q={};w={window_s}", rate.burst);
-        let state = format!("\"{kind}\";r=0;t={retry_after_s}");
-        let mut failure = Self::new(Class::RATE_LIMITED)
-            .detail(format!("the limit of requests of one {kind} is reached"))
-            .retry_after_s(retry_after_s);
-        for (name, text) in [("ratelimit-policy", policy), ("ratelimit", state)] {
-            if let Ok(value) = HeaderValue::from_str(&text) {
-                failure = failure.header(HeaderName::from_static(name), value);
-            }
-        }
-        failure
+        let detail = format!("the limit of requests of one {} is reached", kind.name());
+        let failure = Self::new(Class::RATE_LIMITED).detail(detail).retry_after_s(retry_after_s);
+        let none = Left { kind, rate, requests: 0, reset_s: retry_after_s };
+        let fields = layer::rates::fields([none].iter()).into_iter().flatten();
+        fields.fold(failure, |failure, (name, value)| failure.header(name, value))
     }
 }
 

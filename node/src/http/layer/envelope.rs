@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use actors::rates::{self, Tally};
 use axum::{
     body::{Body, HttpBody as _},
     extract::MatchedPath,
@@ -28,6 +29,7 @@ use crate::{
     http::{
         error::{Class, Dialect, Failure, render},
         layer::{
+            self,
             arrival::{self, Arrival, REQUEST_ID},
             body::{self, BodyLimits},
             headers::{self, Transport},
@@ -159,20 +161,24 @@ impl Exchange {
             status = Empty,
             duration_us = Empty,
         );
-        let guarded = AssertUnwindSafe(self.arrival.clone().during(handler)).catch_unwind();
+        let counted = rates::counted(self.arrival.clone().during(handler));
+        let guarded = AssertUnwindSafe(counted).catch_unwind();
         let outcome = timeout(self.settings.answer_max, guarded.instrument(span.clone())).await;
-        let response = match outcome {
-            Ok(Ok(Ok(response))) => response,
+        let (response, tally) = match outcome {
+            Ok(Ok((Ok(response), tally))) => (response, tally),
             // The panic hook has logged the place and the request id.
             Ok(Err(_)) => {
-                axum::response::IntoResponse::into_response(Failure::new(Class::INTERNAL))
+                let failure = Failure::new(Class::INTERNAL);
+                (axum::response::IntoResponse::into_response(failure), Tally::default())
             }
             Err(_) => {
                 let failure = Failure::new(Class::TIMED_OUT).retry_after_s(1);
-                axum::response::IntoResponse::into_response(failure)
+                (axum::response::IntoResponse::into_response(failure), Tally::default())
             }
         };
-        Ok(self.finish(response, &span))
+        let mut response = self.finish(response, &span);
+        layer::rates::write(response.headers_mut(), &tally);
+        Ok(response)
     }
 
     /// Answers a request that no handler sees.

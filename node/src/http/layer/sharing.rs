@@ -11,8 +11,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 const EVERYONE: HeaderValue = HeaderValue::from_static("*");
 const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 /// What scripts may see besides the headers that they always may.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("WWW-Authenticate, Retry-After, X-Request-Id");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id",
+);
 
 /// Who may read an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
