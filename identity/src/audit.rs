@@ -1,4 +1,4 @@
-//! How long a tenant keeps its audit trail, and the end of what is older.
+//! How long a tenant, or the cluster, keeps its audit trail, and the end of what is older.
 //!
 //! The oldest events go in chunks, and what is left begins after a signed statement of the last one
 //! that went: from there it is verified. An ordinary checkpoint is no such statement, so whoever
@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     applying::Applying,
     authorize::Permission,
+    changes,
     codec::{self, Persisted},
-    event::{AuditEvent, TrimPoint},
+    event::{self, AuditEvent, TrimPoint},
     fault::Fault,
     id::TenantId,
+    members,
     outcome::{Outcome, Rejection, Stop},
     table::{FoundRow, Record, Row, Span, TablesMut},
 };
@@ -28,6 +30,10 @@ pub const KEEP_S_MAX: u32 = 3_155_760_000;
 pub const READ: Permission = Permission::read("audit-rules");
 /// Changing the rules.
 pub const WRITE: Permission = Permission::write("audit-rules");
+/// Reading the rules of the cluster's own trail.
+pub const READ_CLUSTER: Permission = event::READ_CLUSTER;
+/// Changing the rules of the cluster's own trail.
+pub const WRITE_CLUSTER: Permission = members::WRITE;
 
 /// Part number of audit rows: where the trail begins, if not at its first event.
 pub const AUDIT_TRIM: u8 = 4;
@@ -108,7 +114,11 @@ fn set<T: TablesMut>(
     keep_s: Option<u32>,
 ) -> Result<Outcome, Stop> {
     at.target(Rules::TABLE, at.tenant.bytes());
-    at.require(WRITE)?;
+    let of_cluster = at.tenant == TenantId::CLUSTER;
+    if of_cluster && at.level < changes::CLUSTER_AUDIT_RULES {
+        return Err(Rejection::FeatureLevel.into());
+    }
+    at.require(if of_cluster { WRITE_CLUSTER } else { WRITE })?;
     if keep_s.is_some_and(|keep_s| !(KEEP_S_MIN..=KEEP_S_MAX).contains(&keep_s)) {
         return Err(Rejection::invalid("/keep_s", "must be 86400 to 3155760000, or null").into());
     }

@@ -113,6 +113,10 @@ pub const CHANGES: &[Change] = &[
 pub const FIRST_LEVEL: u16 = 1;
 /// The level from which on nodes can be drained.
 pub const DRAINING: u16 = 2;
+/// The level from which on a role is given by who holds it.
+pub const HOLDERS_GIVE: u16 = 2;
+/// The level from which on the cluster's own audit trail has rules.
+pub const CLUSTER_AUDIT_RULES: u16 = 2;
 
 /// The highest feature level this program reads.
 #[cfg(not(feature = "previous"))]

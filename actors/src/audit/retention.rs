@@ -1,7 +1,7 @@
 //! Retention: the leader signs up to where the oldest events of a trail may go, and proposes it.
 //!
-//! What a tenant keeps is decided in `apply` again. One turn removes a bounded number of chunks;
-//! the next one goes on.
+//! What a tenant, or the cluster, keeps is decided in `apply` again. One turn removes a bounded
+//! number of chunks; the next one goes on.
 
 use identity::{
     audit::{Command as Retention, Rules, TRIM_MAX},
@@ -21,7 +21,7 @@ use crate::{
 /// Chunks of one trail in one turn.
 const CHUNKS_MAX: usize = 20;
 
-/// Removes what a tenant does not keep any more.
+/// Removes what a tenant, or the cluster, does not keep any more.
 ///
 /// # Errors
 /// As [`Context::write`].
@@ -31,7 +31,11 @@ pub async fn keep(ctx: &Context, tenant: TenantId) -> Result<(), Error> {
             return Ok(());
         };
         let command = Command::Audit(Retention::Trim(point));
-        ctx.write(&Asker::system(), Placement::Tenant(tenant), command).await?;
+        let placement = match tenant {
+            TenantId::CLUSTER => Placement::Cluster,
+            tenant => Placement::Tenant(tenant),
+        };
+        ctx.write(&Asker::system(), placement, command).await?;
     }
     Ok(())
 }

@@ -194,7 +194,7 @@ async fn keep_keys(ctx: &Context) -> Result<(), Error> {
 }
 
 async fn keep_trails(ctx: &Context) -> Result<(), Error> {
-    for tenant in placements(ctx)?.into_iter().filter(|tenant| *tenant != TenantId::CLUSTER) {
+    for tenant in placements(ctx)? {
         retention::keep(ctx, tenant).await?;
     }
     Ok(())

@@ -6,12 +6,13 @@ use identity::{
     codec,
     command::Command,
     event::{AuditEvent, TrimPoint},
+    id::TenantId,
     outcome::{Outcome, Rejection},
     principal::Principal,
     table::{FoundRow, Row, Span, Tables as _},
 };
 
-use crate::world::{ACME, ALL, BOB, OTHER, ROOT, World, person};
+use crate::world::{ACME, ALL, BOB, OTHER, OWN, ROOT, World, operator, person};
 
 fn keep(keep_s: Option<u32>) -> Command {
     Command::Audit(audit::Command::SetRules { expected: None, keep_s })
@@ -108,4 +109,24 @@ fn the_rules_are_the_administrators_and_checked() {
     assert_eq!(world.result(by, ACME, Command::Audit(stale)), Err(Rejection::Stale));
     world.done(by, ACME, keep(None));
     assert_eq!(world.record::<Rules>(ACME, ACME.bytes()).unwrap().keep_s, None);
+}
+
+#[test]
+fn the_clusters_own_trail_is_kept_as_long_as_the_platform_says() {
+    let (mut world, cluster) = (World::ready(), TenantId::CLUSTER);
+    for who in [person(ACME, ROOT, ALL), person(crate::world::DEFAULT, ROOT, OWN)] {
+        let denied = world.would(who, cluster, keep(Some(KEEP_S_MIN)));
+        assert!(matches!(denied, Err(Rejection::Denied(_))), "{denied:?}");
+    }
+    world.done(operator(), cluster, keep(Some(KEEP_S_MIN)));
+    let rules: Rules = world.record(cluster, cluster.bytes()).unwrap();
+    assert_eq!(rules.keep_s, Some(KEEP_S_MIN));
+    world.now_ms += u64::from(KEEP_S_MIN) * 1000 + 1_000_000;
+    let row = Row::Audit { part: AUDIT_CHAIN, sequence: 2 };
+    let last: AuditEvent = codec::decode(&world.tables.peek(cluster, row).unwrap()).unwrap();
+    let (hash, at_ms) = (last.hash, world.now_ms);
+    let point = TrimPoint { tenant: cluster, sequence: 2, hash, at_ms, signature: vec![1; 64] };
+    let trim = Command::Audit(audit::Command::Trim(point));
+    assert_eq!(world.result(Principal::System, cluster, trim), Ok(Outcome::Swept(2)));
+    assert!(world.tables.peek(cluster, row).is_none());
 }

@@ -135,15 +135,15 @@ fn every_operation_that_is_promised_is_there() {
     }
     assert!(ids.contains("changes.list") && ids.contains("all-changes.list"));
     assert!(ids.contains("users.restore"));
-    for settings in ["branding", "logo", "languages", "attempt-rules", "profile-schema"] {
+    let of_tenant = ["branding", "logo", "languages", "attempt-rules", "profile-schema"];
+    for settings in of_tenant.iter().chain(&["audit-rules", "cluster-audit-rules"]) {
         assert!(ids.contains(&format!("{settings}.read")), "{settings}");
         assert!(ids.contains(&format!("{settings}.replace")), "{settings}");
     }
-    assert!(ids.contains("audit-rules.read") && ids.contains("audit-rules.replace"));
     for kind in ["clients", "groups", "roles", "permissions", "client-scopes"] {
         assert!(ids.contains(format!("{kind}.restore").as_str()), "{kind}");
     }
-    assert_eq!(ids.len(), 156);
+    assert_eq!(ids.len(), 158);
 }
 
 #[test]

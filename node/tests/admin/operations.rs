@@ -101,6 +101,9 @@ impl Operation {
         if self.path.ends_with("/cluster/settings") {
             return "cluster-settings";
         }
+        if self.path == "/api/v1/audit-rules" {
+            return "cluster-audit-rules";
+        }
         if self.path.starts_with("/api/v1/cluster") {
             return "cluster";
         }
@@ -153,7 +156,7 @@ pub(crate) fn whole(resource: &str, name: &str) -> Value {
         "users" => user(name),
         "keys" | "consents" | "sessions" | "audit-logs" | "changes" | "cluster" => json!({}),
         "cluster-settings" => json!({ "voters_min": 1 }),
-        "audit-rules" => json!({ "keep_s": 86_400_000 }),
+        "audit-rules" | "cluster-audit-rules" => json!({ "keep_s": 86_400_000 }),
         "session-rules" => json!({ "idle_s": 7200, "per_user_max": 200 }),
         "password-rules" => json!({ "length_min": 15 }),
         "profile-rules" => json!({ "editable": ["name"] }),
@@ -248,6 +251,11 @@ impl Example {
             }
         }
         Self { path: operation.at_both(tenant, &id, &second), body }
+    }
+
+    /// The roles that it gives to somebody, who gives them must hold them.
+    pub(crate) fn given(&self) -> Option<&Value> {
+        self.body.get("roles").filter(|roles| roles.as_array().is_some_and(|all| !all.is_empty()))
     }
 
     /// Sends it.

@@ -27,7 +27,7 @@ pub(crate) fn fields<'a>(
 
 /// Writes what limits leave, unless a refusal says which of them is used up.
 pub(super) fn write(headers: &mut HeaderMap, tally: &Tally) {
-    if tally[0].is_none() || headers.contains_key(&STATE) {
+    if tally.iter().all(Option::is_none) || headers.contains_key(&STATE) {
         return;
     }
     for (name, value) in fields(tally.iter().flatten()).into_iter().flatten() {

@@ -1,4 +1,5 @@
-//! `/api/v1/tenants/{tenant_id}/audit-rules`: how long the trail is kept.
+//! `/api/v1/tenants/{tenant_id}/audit-rules`, and `/api/v1/audit-rules` for the cluster's own
+//! trail: how long it is kept.
 
 use actors::Error;
 use axum::{
@@ -40,7 +41,21 @@ impl Needs for Change {
     const PLACE: Place = Place::Tenant;
 }
 
-/// How long a tenant keeps its audit trail.
+struct LookAtCluster;
+
+impl Needs for LookAtCluster {
+    const PERMISSION: Permission = audit::READ_CLUSTER;
+    const PLACE: Place = Place::Cluster;
+}
+
+struct ChangeOfCluster;
+
+impl Needs for ChangeOfCluster {
+    const PERMISSION: Permission = audit::WRITE_CLUSTER;
+    const PLACE: Place = Place::Cluster;
+}
+
+/// How long an audit trail is kept.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct AuditRules {
@@ -61,12 +76,12 @@ fn shown(rules: &Rules) -> Response {
     ([(header::ETAG, etag::tag(rules.revision()))], axum::Json(view)).into_response()
 }
 
-async fn read(caller: Caller<Look>) -> Result<Response, Failure> {
+async fn read<N: Needs>(caller: Caller<N>) -> Result<Response, Failure> {
     Ok(shown(&rules(&caller)?))
 }
 
-async fn replace(
-    caller: Caller<Change>,
+async fn replace<N: Needs>(
+    caller: Caller<N>,
     headers: HeaderMap,
     body: JsonText,
 ) -> Result<Response, Failure> {
@@ -75,14 +90,28 @@ async fn replace(
     let expected = IfMatch::parse(&headers).expected(before.revision, false)?;
     let Asking { ctx, asker, tenant } = caller.asking(None);
     let command = Command::Audit(audit::Command::SetRules { expected, keep_s });
-    ctx.write(&asker, Placement::Tenant(tenant), command).await?;
+    let placement = match N::PLACE {
+        Place::Cluster => Placement::Cluster,
+        Place::Tenant => Placement::Tenant(tenant),
+    };
+    ctx.write(&asker, placement, command).await?;
     Ok(shown(&rules(&caller)?))
 }
 
 /// The routes.
 pub(super) fn routes() -> Routes {
-    let path = "/api/v1/tenants/{tenant_id}/audit-rules";
-    let mut reading = Operation::get(path, "audit-rules.read");
+    let of_tenant = described("/api/v1/tenants/{tenant_id}/audit-rules", "audit-rules");
+    let of_cluster = described("/api/v1/audit-rules", "cluster-audit-rules");
+    let ([reading, replacing], [looking, changing]) = (of_tenant, of_cluster);
+    Routes::default()
+        .on(reading, read::<Look>)
+        .on(replacing, replace::<Change>)
+        .on(looking, read::<LookAtCluster>)
+        .on(changing, replace::<ChangeOfCluster>)
+}
+
+fn described(path: &str, name: &str) -> [Operation; 2] {
+    let mut reading = Operation::get(path, &format!("{name}.read"));
     let view = reading.named::<AuditRules>();
     let headers = &[describe::ETAG, describe::INDEX];
     let reading = reading.summary("Reads how long the audit trail is kept").answers(
@@ -91,11 +120,11 @@ pub(super) fn routes() -> Routes {
         view.clone(),
         headers,
     );
-    let replacing = Operation::new(HttpMethod::Put, path, "audit-rules.replace")
+    let replacing = Operation::new(HttpMethod::Put, path, &format!("{name}.replace"))
         .summary("Says how long the audit trail is kept")
         .parameter(describe::if_match())
         .body::<AuditRules>()
         .answers("200", "The rules.", view, headers)
         .problems(&["412", "413", "415", "422"]);
-    Routes::default().on(reading, read).on(replacing, replace)
+    [reading, replacing]
 }
