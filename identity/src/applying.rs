@@ -4,20 +4,21 @@
 //! Slices never touch the audit trail, history or outbox: whatever they write through here is
 //! recorded. Invariant: a record's revision moves by one with every write.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use serde_json::Value;
 
 #[cfg(feature = "planted")]
 use crate::planted::{self, Planted};
 use crate::{
-    authorize::{self, Held},
+    authorize::{self, Held, delegation::Seen},
     codec::{self, Persisted},
     event::{HistoryRow, Target},
     fault::Fault,
     id::TenantId,
     outcome::{Outcome, Rejection, Stop},
     principal::Principal,
+    roles::Role,
     stamp::{Draft, Stamp},
     table::{self, BY_DELETION, Record, Row, Table, TablesMut},
 };
@@ -55,6 +56,8 @@ pub struct Applying<'a, T> {
     pub(crate) lead: Option<u64>,
     /// What who asks held when the command began, once somebody asked for it.
     pub(crate) held: OnceCell<Held>,
+    /// Live roles that this command looked at to compare rights.
+    pub(crate) roles: RefCell<Seen>,
 }
 
 impl<'a, T> Applying<'a, T> {
@@ -79,6 +82,7 @@ impl<'a, T> Applying<'a, T> {
             outbox_before: None,
             lead: None,
             held: OnceCell::new(),
+            roles: RefCell::default(),
         }
     }
 }
@@ -271,6 +275,9 @@ impl<T: TablesMut> Applying<'_, T> {
 
     fn write<R: Record>(&mut self, before: Option<&R>, after: &R) -> Outcome {
         let (id, revision) = (after.key(), after.revision());
+        if R::TABLE == Role::TABLE {
+            self.roles.get_mut().clear();
+        }
         let bytes = codec::encode_at(after, self.level);
         self.tables.put(self.tenant, Row::Record { table: R::TABLE, id }, bytes);
         self.changed.push((R::TABLE.0, id, revision));

@@ -4,14 +4,22 @@
 //! by the rights of who asks. Every command that changes a user, a client, or what confers rights
 //! on them goes through here.
 
+use std::{collections::BTreeMap, rc::Rc};
+
 use super::{Held, Holder, effective, held, is_default};
 use crate::{
     applying::Applying,
+    changes,
     fault::Fault,
+    id::RoleId,
     outcome::{Rejection, Stop},
     principal::Principal,
+    roles::{self, Role},
     table::TablesMut,
 };
+
+/// Roles that a command looked at; none for one that is not live.
+pub(crate) type Seen = BTreeMap<RoleId, Option<Rc<Role>>>;
 
 impl<T: TablesMut> Applying<'_, T> {
     /// Refuses unless who asks holds everything that is assigned to `holder`.
@@ -37,16 +45,24 @@ impl<T: TablesMut> Applying<'_, T> {
         if before.assigned() == after.assigned() {
             return Ok(());
         }
-        let theirs = self.held_by(after)?;
+        let (had, theirs) = (self.held_by(before)?, self.held_by(after)?);
         // Taking something away from what is too much already is no way to more of it.
-        if theirs.unknown() && !self.held_by(before)?.unknown() {
+        if theirs.unknown() && !had.unknown() {
             return Err(Rejection::invalid(
                 field,
                 "would lead to more roles or groups than there can be",
             )
             .into());
         }
-        self.require_covered(&theirs)
+        self.require_covered(&theirs)?;
+        let of_system = self.draft.principal == Principal::System;
+        if of_system || self.level < changes::HOLDERS_GIVE || theirs == Held::default() {
+            return Ok(());
+        }
+        match self.own()?.withholds(&had, &theirs) {
+            Some(role) => Err(Rejection::Denied(format!("role {role}")).into()),
+            None => Ok(()),
+        }
     }
 
     /// Whether platform permissions can be held here.
@@ -55,7 +71,18 @@ impl<T: TablesMut> Applying<'_, T> {
     }
 
     fn held_by(&self, holder: &impl Holder) -> Result<Held, Fault> {
-        effective::held(self.tables, self.tenant, &holder.assigned())
+        effective::held_of(self.tables, self.tenant, &holder.assigned(), |id| self.role(id))
+    }
+
+    /// A live role as it was when the command first looked at it: one command may compare many who
+    /// hold the same. What it writes itself is looked at anew.
+    fn role(&self, id: RoleId) -> Result<Option<Rc<Role>>, Fault> {
+        if let Some(seen) = self.roles.borrow().get(&id) {
+            return Ok(seen.clone());
+        }
+        let role = roles::authority(self.tables, self.tenant, id)?.map(Rc::new);
+        self.roles.borrow_mut().insert(id, role.clone());
+        Ok(role)
     }
 
     fn require_covered(&self, theirs: &Held) -> Result<(), Stop> {

@@ -5,7 +5,10 @@
 //! confer nothing. Rows are read through [`Tables::authority`], because a principal may act outside
 //! its own tenant.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
+};
 
 use super::{Held, is_default};
 use crate::{
@@ -69,6 +72,18 @@ pub fn walk(
     tables: &impl Tables,
     tenant: TenantId,
     assigned: &Assigned,
+    each: impl FnMut(&Origin, &Role),
+) -> Result<bool, Fault> {
+    let find = |id| Ok(roles::authority(tables, tenant, id)?.map(Rc::new));
+    walk_of(tables, tenant, assigned, find, each)
+}
+
+/// As [`walk`], of roles that `find` knows.
+fn walk_of(
+    tables: &impl Tables,
+    tenant: TenantId,
+    assigned: &Assigned,
+    find: impl Fn(RoleId) -> Result<Option<Rc<Role>>, Fault>,
     mut each: impl FnMut(&Origin, &Role),
 ) -> Result<bool, Fault> {
     let mut seen: BTreeSet<RoleId> = BTreeSet::new();
@@ -80,7 +95,7 @@ pub fn walk(
         if !seen.insert(id) {
             continue;
         }
-        if let Some(role) = roles::authority(tables, tenant, id)? {
+        if let Some(role) = find(id)? {
             if live == ROLES_MAX {
                 return Ok(false);
             }
@@ -123,6 +138,17 @@ fn climb(
 /// # Errors
 /// Faults only.
 pub fn held(tables: &impl Tables, tenant: TenantId, assigned: &Assigned) -> Result<Held, Fault> {
+    let find = |id| Ok(roles::authority(tables, tenant, id)?.map(Rc::new));
+    held_of(tables, tenant, assigned, find)
+}
+
+/// As [`held`], of roles that `find` knows.
+pub(super) fn held_of(
+    tables: &impl Tables,
+    tenant: TenantId,
+    assigned: &Assigned,
+    find: impl Fn(RoleId) -> Result<Option<Rc<Role>>, Fault>,
+) -> Result<Held, Fault> {
     if assigned.is_empty() {
         return Ok(Held::default());
     }
@@ -131,7 +157,7 @@ pub fn held(tables: &impl Tables, tenant: TenantId, assigned: &Assigned) -> Resu
         held.permit_everything();
     }
     held.permit(&assigned.permissions);
-    if !walk(tables, tenant, assigned, |_, role| held.add(role))? {
+    if !walk_of(tables, tenant, assigned, find, |_, role| held.add(role))? {
         held.leave_unknown();
     }
     Ok(held)

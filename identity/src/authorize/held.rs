@@ -10,7 +10,7 @@ use super::Permission;
 use crate::{
     id::{PermissionId, RoleId},
     permissions,
-    roles::Role,
+    roles::{self, Role},
 };
 
 /// What a holder holds in its tenant.
@@ -19,6 +19,7 @@ pub struct Held {
     everything: bool,
     platform: bool,
     permissions: BTreeSet<PermissionId>,
+    roles: BTreeSet<RoleId>,
     unknown: bool,
 }
 
@@ -31,6 +32,7 @@ impl Held {
     /// And what a role confers by itself.
     pub(super) fn add(&mut self, role: &Role) {
         self.everything |= role.id == RoleId::ADMINISTRATOR;
+        self.roles.insert(role.id);
         self.permit(&role.permissions);
     }
 
@@ -85,6 +87,17 @@ impl Held {
             return false;
         }
         self.everything || self.permissions.contains(&permissions::id_of(permission))
+    }
+
+    /// The role that somebody would come to hold who held `before` and is to hold `after`, and that
+    /// is not this one's to give; none if there is none. A role is more than its permissions:
+    /// applications are told its name. Whoever may change roles says what names mean.
+    pub fn withholds(&self, before: &Self, after: &Self) -> Option<RoleId> {
+        if self.everything || self.holds(roles::WRITE) {
+            return None;
+        }
+        let new = |id: &&RoleId| !before.roles.contains(id) && !self.roles.contains(id);
+        after.roles.iter().find(new).copied()
     }
 
     /// What `other` is more than this, as the name of one thing; none if it is nothing more.

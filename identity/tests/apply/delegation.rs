@@ -4,7 +4,8 @@
 use identity::{
     clients::{self, GrantType},
     command::Command,
-    id::{ClientId, RoleId, UserId},
+    groups,
+    id::{ClientId, GroupId, RoleId, UserId},
     keys,
     outcome::Rejection,
     principal::Principal,
@@ -15,6 +16,7 @@ use identity::{
 };
 
 use crate::{
+    groups::{join, make},
     rights::{
         AROUND_KEYS, BOSS, HELPDESK, KEEPER, KEYS, NESTED, READS_USERS, VICTIM, again, assign,
         contain, create, delegate, of, permit, role, unassign, update,
@@ -266,6 +268,8 @@ fn a_delegate_of_the_operator_hands_on_in_other_tenants_what_they_hold_at_home()
     world.done(operator(), DEFAULT, create(role(9), held));
     world.done(operator(), DEFAULT, assign(BOB, role(9)));
     let who = person(DEFAULT, BOB, ALL);
+    denied(&world, who, "a role, of which they hold none there", assign(VICTIM, READS_USERS));
+    world.done(operator(), DEFAULT, permit(role(9), roles::WRITE));
     assert!(world.would(who, ACME, assign(VICTIM, READS_USERS)).is_ok());
     denied(&world, who, "what they do not hold", assign(VICTIM, KEYS));
     denied(&world, who, "everything there", assign(VICTIM, RoleId::ADMINISTRATOR));
@@ -302,4 +306,51 @@ fn a_repeated_request_does_again_what_it_did_and_no_more() {
     draft.request = identity::id::RequestId::from_bytes([0xef; 16]);
     let fresh = again(&mut world, &draft);
     assert!(matches!(fresh.result, Err(Rejection::Denied(_))), "{fresh:?}");
+}
+
+#[test]
+fn a_role_whose_name_applications_are_told_is_given_by_who_holds_it() {
+    let mut world = World::delegated();
+    let [small, named, around, own] = [0x51, 0x52, 0x53, 0x54].map(role);
+    let helper = UserId::from_bytes([0x3a; 16]);
+    let [theirs, empty] = [0x71, 0x72].map(|byte| GroupId::from_bytes([byte; 16]));
+    for id in [named, own] {
+        world.in_acme(create(id, of(&[], &[])));
+    }
+    world.in_acme(create(around, of(&[], &[named])));
+    let may = [users::READ, users::WRITE, groups::WRITE];
+    world.in_acme(create(small, of(&may, &[own])));
+    world.in_acme(make(theirs, None, Some(around)));
+    let settings = users::Settings { roles: [small].into(), ..user("helper") };
+    let made_helper = users::Command::Create { id: helper, settings, password: None };
+    world.in_acme(Command::Users(made_helper));
+    let who = person(ACME, helper, OWN);
+    for (what, command) in [
+        ("a role", assign(VICTIM, named)),
+        ("a role around it", assign(VICTIM, around)),
+        ("to oneself", assign(helper, named)),
+        ("by putting", put(VICTIM, "victim", Some(named))),
+        ("with a new user", made("new", named)),
+        ("with a new group", make(empty, None, Some(named))),
+        ("by a group", join(theirs, VICTIM)),
+    ] {
+        denied(&world, who, what, command.clone());
+        // Whoever may change roles says what their names mean.
+        world.in_acme(permit(HELPDESK, groups::WRITE));
+        let namer = world.would(delegate(), ACME, command);
+        assert!(namer.is_ok(), "{what}: {namer:?}");
+    }
+    let allowed = |world: &World, what: &str, command: Command| {
+        let result = world.would(who, ACME, command);
+        assert!(result.is_ok(), "{what}: {result:?}");
+    };
+    allowed(&world, "one of their own, inside another", assign(VICTIM, own));
+    allowed(&world, "a group without one", make(empty, None, None));
+    // Who holds more names than they do is still helped, and may lose one.
+    world.in_acme(assign(VICTIM, named));
+    allowed(&world, "a new name", put(VICTIM, "renamed", Some(named)));
+    allowed(&world, "taking it", unassign(VICTIM, named));
+    world.in_acme(unassign(VICTIM, named));
+    world.in_acme(assign(helper, around));
+    allowed(&world, "what they hold by now", assign(VICTIM, named));
 }
