@@ -9,9 +9,9 @@
 use std::{ffi::c_int, path::Path};
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRawIterator, FlushOptions, Options, ReadOptions, Snapshot, WriteBatch, WriteBufferManager,
-    WriteOptions, checkpoint::Checkpoint,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB,
+    DBCompressionType, DBRawIterator, FlushOptions, Options, ReadOptions, Snapshot, WriteBatch,
+    WriteBufferManager, WriteOptions, checkpoint::Checkpoint,
 };
 
 use identity::fault::Fault;
@@ -111,6 +111,12 @@ fn family_options(family: Family, tuning: &Tuning) -> Options {
     table.set_block_size(8 << 10);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    // In small parts: those of a file of millions of rows are larger than a shard of the cache, and
+    // would be read from the file for every row that is looked up.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(4 << 10);
+    table.set_pin_top_level_index_and_filter(true);
     let mut options = Options::default();
     options.set_write_buffer_size(write_buffer_bytes(family));
     options.set_arena_block_size(256 << 10);
