@@ -21,7 +21,7 @@ use vaultara_cluster_tests::{Failure, during};
 use crate::figures::{Sample, cpu_seconds};
 
 /// Largest answer that is understood, bytes.
-const ANSWER_MAX: usize = 256 << 10;
+const ANSWER_MAX: usize = 1 << 20;
 
 /// Gives the bytes of the request of a given number.
 pub(crate) type Make = Arc<dyn Fn(u64) -> Arc<Vec<u8>> + Send + Sync>;
@@ -39,6 +39,16 @@ pub(crate) fn get_as(path: &str, token: &str) -> Vec<u8> {
 /// A `DELETE` request with a bearer token.
 pub(crate) fn delete_as(path: &str, token: &str) -> Vec<u8> {
     bare("DELETE", path, token)
+}
+
+/// A `POST` of JSON with a bearer token.
+pub(crate) fn post_as(path: &str, token: &str, body: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 fn bare(method: &str, path: &str, token: &str) -> Vec<u8> {

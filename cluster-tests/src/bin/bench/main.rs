@@ -22,6 +22,7 @@ mod people;
 mod refreshes;
 mod requests;
 mod rig;
+mod rights;
 mod scale;
 mod server;
 mod signed_in;
@@ -85,7 +86,7 @@ fn run(seconds: f64, wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
         runtime.block_on(lists::measure())?;
     }
     if wanted("scale") {
-        runtime.block_on(scale::measure(seconds))?;
+        runtime.block_on(scale::measure(seconds, bounds.limits.sync_us))?;
     }
     if wanted("cluster") {
         runtime.block_on(cluster::measure(seconds, &bounds.limits))?;

@@ -1,4 +1,4 @@
-//! 10,000 tenants and 100,000 users: start, memory, and that only tenants in use are alive. Also
+//! 20,000 tenants and 100,000 users: start, memory, and that only tenants in use are alive. Also
 //! the start and the memory of an empty node.
 
 use std::time::{Duration, Instant};
@@ -15,18 +15,18 @@ use zeroize::Zeroizing;
 use crate::{
     core::{self, create_user},
     figures::{line, resident_mib},
-    load, requests,
+    lists, load, requests,
     server::{Launch, Server},
 };
 
-const TENANTS: u64 = 10_000;
+const TENANTS: u64 = 20_000;
 const USERS: u64 = 100_000;
 /// Tenants that are asked for something.
 const USED: usize = 10;
 /// When memory is read, after a start.
 const SETTLED: Duration = Duration::from_secs(60);
 
-pub(crate) async fn measure(seconds: f64) -> Result<(), Failure> {
+pub(crate) async fn measure(seconds: f64, sync_us: f64) -> Result<(), Failure> {
     line("starts and memory");
     let dir = tempfile::tempdir_in(".").map_err(during("make a folder"))?;
     let root = fresh_root_secret();
@@ -53,6 +53,9 @@ pub(crate) async fn measure(seconds: f64) -> Result<(), Failure> {
          {:.1} MiB resident",
         resident_mib(server.pid())
     ));
+    line(&format!("  of {TENANTS} tenants, p50 and p99 in ms"));
+    lists::of_tenants(&server, sync_us).await?;
+    line(&format!("  {:.1} MiB resident afterwards", resident_mib(server.pid())));
     loaded(&server, seconds).await?;
     drop(server);
     let (server, ready) = launch.start().await?;
