@@ -39,7 +39,6 @@ test)
   need strace strace
   need nftables nft
   need iproute2 ip
-  need faketime faketime
   need haproxy haproxy
   python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
   ;;

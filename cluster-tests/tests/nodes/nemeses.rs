@@ -1,9 +1,8 @@
-//! Links, disks and clocks that fail under work; afterwards nothing is lost, repeated, answered
+//! Links and disks that fail under work; afterwards nothing is lost, repeated, answered
 //! from the past or different between nodes.
 
 use std::{
     fs,
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -139,42 +138,5 @@ async fn disks_that_fail_fill_or_turn_slow_cost_their_node_alone() {
     let slow = Strace::at_syncs(cluster.pid(slow_one).unwrap(), &delay::slowly()).unwrap();
     work.progress(60).await.unwrap();
     slow.detach().unwrap();
-    println!("{}", work.verdict(&mut cluster).await.unwrap());
-}
-
-/// Turns the clock of a node whose process reads this file.
-fn turn(file: &Path, to: &str) {
-    fs::write(file, to).unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clocks_that_jump_change_nothing_that_was_agreed() {
-    const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-    let _alone = ALONE.lock().await;
-    if !Path::new(LIBRARY).exists() {
-        return println!("skipped: no {LIBRARY}");
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
-    let file = folder.path().join("clock");
-    turn(&file, "+0");
-    cluster.stop(1).unwrap();
-    for (name, value) in [
-        ("LD_PRELOAD", LIBRARY),
-        ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ("FAKETIME_NO_CACHE", "1"),
-    ] {
-        cluster.launches[1].variables.push((name.into(), value.into()));
-    }
-    cluster.start(1).await.unwrap();
-    cluster.whole(3).await.unwrap();
-    cluster.lead(1).await.unwrap();
-    let mut work = Work::begin(&cluster.apis().await.unwrap()).await.unwrap();
-    for jump in ["+1h", "+0", "-1h", "+1d", "-1d", "+0"] {
-        turn(&file, jump);
-        sleep(Duration::from_millis(1_500)).await;
-        work.progress(40).await.unwrap();
-    }
     println!("{}", work.verdict(&mut cluster).await.unwrap());
 }
