@@ -16,7 +16,7 @@ use identity::{
     cluster as replicated,
     command::Command,
     id::{JoinTokenId, TenantId},
-    members::{self, AUTHORITY_ID, Authority, Presence, Role, admits},
+    members::{self, AUTHORITY_ID, Authority, Founding, Presence, Role, admits},
     outcome::{Outcome, Rejection, Reply},
     principal::{Principal, Source},
     secret::Digest,
@@ -62,28 +62,43 @@ pub async fn found(
     presence: Presence,
     keep: impl FnOnce(&Credentials) -> Result<(), Error>,
 ) -> Result<bool, Error> {
-    let cluster = {
-        let reading = ctx.fresh().await?;
-        let view = reading.view()?;
-        if members::authority(&view)?.is_some() {
-            return Ok(false);
-        }
-        cluster_id(&view)?
-    };
+    drop(ctx.fresh().await?);
+    if is_founded(ctx)? {
+        return Ok(false);
+    }
+    let (credentials, founding) = make(ctx, members::FIRST_NODE, presence)?;
+    keep(&credentials)?;
+    let Founding { certificate, authority, key, presence } = founding;
+    let found = members::Command::Found { certificate, authority, key, presence };
+    ctx.write(&Asker::system(), Placement::Cluster, Command::Members(found)).await?;
+    Ok(true)
+}
+
+/// Whether the cluster has an authority, as far as this node knows.
+pub(crate) fn is_founded(ctx: &Context) -> Result<bool, Error> {
+    let reading = ctx.local();
+    Ok(members::authority(&reading.view()?)?.is_some())
+}
+
+/// Draws a new authority of this cluster, and the credentials of a node that it vouches for.
+pub(crate) fn make(
+    ctx: &Context,
+    node: u64,
+    presence: Presence,
+) -> Result<(Credentials, Founding), Error> {
+    let cluster = ctx.0.raft.cluster_id();
     let (random, wall_ms) = (ctx.random(), ctx.0.clock.wall_ms());
     let made = authority::new_authority(cluster, random, wall_ms).map_err(internal)?;
     let (key, point) = authority::new_node_key(random).map_err(internal)?;
-    let subject = Subject { cluster, node: members::FIRST_NODE, point: &point };
+    let subject = Subject { cluster, node, point: &point };
     let certificate = authority::issue(&made, subject, random, wall_ms).map_err(internal)?;
-    keep(&Credentials { authority: made.certificate.clone(), certificate, key })?;
-    let found = members::Command::Found {
+    let founding = Founding {
         authority: ctx.keyring().seal(&FIELD, &made.key).map_err(internal)?,
-        certificate: made.certificate,
+        certificate: made.certificate.clone(),
         key: Digest::of(&point),
         presence,
     };
-    ctx.write(&Asker::system(), Placement::Cluster, Command::Members(found)).await?;
-    Ok(true)
+    Ok((Credentials { authority: made.certificate, certificate, key }, founding))
 }
 
 /// Has it written down if a node started as something else than its record says.

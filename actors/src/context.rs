@@ -62,6 +62,8 @@ pub struct Settings {
     pub license_issuers: Vec<licenses::key::PublicKey>,
     /// What this node says of itself to the others; nothing if it has no cluster port.
     pub node: Option<OwnNode>,
+    /// What this node does about backups.
+    pub backups: crate::backup::Settings,
 }
 
 /// What a node says of itself to the others.
@@ -99,6 +101,7 @@ pub(crate) struct Services {
     pub(crate) pictures: Pictures,
     pub(crate) feeds: Feeds,
     pub(crate) skew: Skew,
+    pub(crate) backups: crate::backup::Backups,
     /// One read index of this process was applied.
     pub(crate) open: AtomicBool,
 }
@@ -362,13 +365,10 @@ impl Context {
         reasons.extend(cluster::drained(self).map(|why| ("drained", why)));
         let skew_ms = self.0.skew.get();
         if skew_ms.unsigned_abs() > membership::SKEW_MAX_MS {
-            let what = format!("the clock is {skew_ms} ms ahead of the other nodes'");
-            reasons.push(("skew", what));
+            reasons.push(("skew", format!("the clock is {skew_ms} ms ahead of the other nodes'")));
         }
         let health = self.0.stamps.health();
-        if !health.ready() {
-            reasons.push(("clock", format!("{health:?}")));
-        }
+        reasons.extend((!health.ready()).then(|| ("clock", format!("{health:?}"))));
         reasons
     }
 

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod attempts;
 pub mod audit;
+pub mod backup;
 pub mod bearer;
 pub mod branding;
 pub mod changes;
@@ -15,9 +16,11 @@ pub mod cluster;
 pub mod context;
 pub mod demo;
 pub mod error;
+mod incarnation;
 pub mod keys;
 pub mod licenses;
 pub mod oauth;
+pub mod offline;
 pub mod outbox;
 pub mod passwords;
 #[cfg(feature = "planted")]

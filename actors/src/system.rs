@@ -26,9 +26,11 @@ use ractor::{Actor, ActorRef};
 use zeroize::Zeroizing;
 
 use crate::{
+    backup::Backups,
     changes::Feeds,
     context::{Asker, Context, Services, Settings, Skew},
     error::Error,
+    incarnation,
     runtime::{
         clock::{Clock, stamps::Stamps},
         denials::Denials,
@@ -145,6 +147,10 @@ impl System {
         let context = services(&config, raft, clock, random, keyring, fetcher).await?;
         housekeeper::check_clock(&context);
         let bootstrap = if context.0.raft.is_alone() {
+            incarnation::begin(&context).await.map_err(|error| match error {
+                Error::Unavailable(why) => StartError::Refused(why),
+                other => failed(other),
+            })?;
             open(&context).await?;
             let bootstrap = renew_bootstrap(&context).await.map_err(failed)?;
             cluster::listen(&context, config.cluster.as_ref()).await?;
@@ -282,6 +288,7 @@ async fn services(
         pictures: Pictures::default(),
         feeds: Feeds::default(),
         skew: Skew::default(),
+        backups: Backups::default(),
         open: AtomicBool::new(false),
     })))
 }

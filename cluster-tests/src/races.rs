@@ -105,6 +105,7 @@ fn config(folder: &Path) -> Config {
             refresh_token_lifetime_s: 86_400,
             license_issuers: Vec::new(),
             node: None,
+            backups: Default::default(),
         },
         root_secret: b"a root secret that only races know".to_vec().into(),
         previous_root_secret: None,

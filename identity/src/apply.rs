@@ -140,6 +140,8 @@ pub struct Touched {
     pub outbox_before: Option<u64>,
     /// Which node somebody wants to lead.
     pub lead: Option<u64>,
+    /// The incarnation that begins behind this entry.
+    pub incarnation: Option<u32>,
 }
 
 impl Touched {
@@ -163,6 +165,7 @@ impl Touched {
                 .any(|(table, _, revision)| [*b"ln", *b"le"].contains(table) && *revision == 1),
             outbox_before: None,
             lead: None,
+            incarnation: None,
         }
     }
 }
@@ -215,9 +218,9 @@ fn run<T: TablesMut>(
     } else {
         draft.command.apply(&mut applying)
     };
-    let Applying { changed, target, detail, outbox_before, lead, .. } = applying;
+    let Applying { changed, target, detail, outbox_before, lead, incarnation, .. } = applying;
     let touched = match result {
-        Ok(_) => Touched { outbox_before, lead, ..Touched::of(&changed) },
+        Ok(_) => Touched { outbox_before, lead, incarnation, ..Touched::of(&changed) },
         Err(_) => Touched::default(),
     };
     let result = match result {

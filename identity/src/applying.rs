@@ -54,6 +54,8 @@ pub struct Applying<'a, T> {
     pub(crate) outbox_before: Option<u64>,
     /// Which node somebody wants to lead.
     pub(crate) lead: Option<u64>,
+    /// The incarnation that begins behind this entry.
+    pub(crate) incarnation: Option<u32>,
     /// What who asks held when the command began, once somebody asked for it.
     pub(crate) held: OnceCell<Held>,
     /// Live roles that this command looked at to compare rights.
@@ -81,6 +83,7 @@ impl<'a, T> Applying<'a, T> {
             detail: String::new(),
             outbox_before: None,
             lead: None,
+            incarnation: None,
             held: OnceCell::new(),
             roles: RefCell::default(),
         }
@@ -390,12 +393,7 @@ fn changed_fields<R: Record>(
     };
     let (old, new) = (before.map(object).unwrap_or_default(), object(after));
     let null = Value::Null;
-    let mut fields = Vec::new();
-    for (name, value) in &new {
-        let was = old.get(name).unwrap_or(&null);
-        if was != value {
-            fields.push((name.clone(), was.to_string(), value.to_string()));
-        }
-    }
-    fields
+    let was = |name: &String| old.get(name).unwrap_or(&null);
+    let changed = new.iter().filter(|&(name, value)| was(name) != value);
+    changed.map(|(name, value)| (name.clone(), was(name).to_string(), value.to_string())).collect()
 }

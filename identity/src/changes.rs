@@ -107,6 +107,12 @@ pub const CHANGES: &[Change] = &[
     },
     Change { number: 23, date: "2026-11-26", what: "handing the lead over", feature_level: 1 },
     Change { number: 24, date: "2026-11-26", what: "nodes that get no traffic", feature_level: 2 },
+    Change {
+        number: 25,
+        date: "2026-11-26",
+        what: "incarnations of a cluster; backups",
+        feature_level: 2,
+    },
 ];
 
 /// The level of a cluster that was never upgraded from the first formats.
@@ -117,6 +123,8 @@ pub const DRAINING: u16 = 2;
 pub const HOLDERS_GIVE: u16 = 2;
 /// The level from which on the cluster's own audit trail has rules.
 pub const CLUSTER_AUDIT_RULES: u16 = 2;
+/// The level from which on clusters have incarnations and backups.
+pub const INCARNATIONS: u16 = 2;
 
 /// The highest feature level this program reads.
 #[cfg(not(feature = "previous"))]

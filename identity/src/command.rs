@@ -8,9 +8,9 @@ use crate::{
     applying::Applying,
     attempts, audit,
     authorize::Permission,
-    branding, changes, client_scopes, clients, cluster, codec, consents,
+    backups, branding, changes, client_scopes, clients, cluster, codec, consents,
     event::{self, Checkpoint, Target},
-    groups, keys, languages, licenses, logout, members, oauth, outbox,
+    groups, incarnation, keys, languages, licenses, logout, members, oauth, outbox,
     outcome::{Outcome, Rejection, Stop},
     passwords, permissions, profiles, rates, restore, roles, sessions, setup,
     sweep::Sweep,
@@ -81,6 +81,10 @@ pub enum Command {
     Branding(branding::Command),
     /// The languages of pages.
     Languages(languages::Command),
+    /// The lives of the cluster.
+    Incarnation(incarnation::Command),
+    /// Backups.
+    Backups(backups::Command),
 }
 
 /// The permissions that commands and reads of the administration API ask for. Their ids are made of
@@ -132,6 +136,8 @@ pub const PERMISSIONS: &[Permission] = &[
     attempts::WRITE,
     profiles::schema::READ,
     profiles::schema::WRITE,
+    backups::READ,
+    backups::WRITE,
 ];
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -181,6 +187,8 @@ impl Command {
             Self::Outbox(command) => command.name(),
             Self::Branding(command) => command.name(),
             Self::Languages(command) => command.name(),
+            Self::Incarnation(command) => command.name(),
+            Self::Backups(command) => command.name(),
         }
     }
 
@@ -189,6 +197,7 @@ impl Command {
     pub const fn feature_level(&self) -> u16 {
         match self {
             Self::Members(command) => command.feature_level(),
+            Self::Backups(_) => changes::INCARNATIONS,
             _ => changes::FIRST_LEVEL,
         }
     }
@@ -258,6 +267,8 @@ impl Command {
             Self::Outbox(command) => command.apply(at),
             Self::Branding(command) => command.apply(at),
             Self::Languages(command) => command.apply(at),
+            Self::Incarnation(command) => command.apply(at),
+            Self::Backups(command) => command.apply(at),
         }
     }
 }

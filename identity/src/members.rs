@@ -5,6 +5,7 @@
 //! out in `apply` and never again, and neither a removed node nor its key ever comes back.
 //! Invariant: there are never fewer wanted voters than the cluster's least, and at least one.
 
+mod anew;
 mod apply;
 pub mod old;
 mod tokens;
@@ -23,6 +24,7 @@ use crate::{
     table::{self, FoundRow, Record, Span, Tables},
 };
 
+pub(crate) use anew::alone;
 pub use tokens::{BY_DIGEST, JoinToken, TOKEN_LIFETIME_MAX_S, TOKENS, TOKENS_MAX, token};
 
 /// Seeing the cluster's nodes.
@@ -241,6 +243,19 @@ impl Record for Authority {
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
+}
+
+/// What a cluster is founded with anew, on a node that goes on alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Founding {
+    /// The new authority's certificate, DER.
+    pub certificate: Vec<u8>,
+    /// Its private key, sealed.
+    pub authority: Sealed,
+    /// SHA-256 of the node's new public key.
+    pub key: Digest,
+    /// What the node says of itself.
+    pub presence: Presence,
 }
 
 /// Changes of who belongs to the cluster. Variants are only ever appended.

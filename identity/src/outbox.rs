@@ -85,6 +85,13 @@ impl Command {
     }
 }
 
+/// The outbox begins with this entry: what was before goes with the incarnation it stands in.
+pub(crate) fn begin_anew<T: TablesMut>(at: &mut Applying<'_, T>) -> Result<(), Stop> {
+    let first = at.position.0;
+    at.settle(None, Bound { revision: 0, first })?;
+    Ok(())
+}
+
 fn trim<T: TablesMut>(at: &mut Applying<'_, T>, before: u64) -> Result<Outcome, Stop> {
     at.require_placement(TenantId::CLUSTER)?;
     at.require_system()?;

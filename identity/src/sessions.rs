@@ -153,6 +153,10 @@ impl Record for Session {
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
+
+    fn issued_at_ms(&self) -> Option<u64> {
+        Some(self.began_at_ms)
+    }
 }
 
 /// The table of sessions.

@@ -8,6 +8,7 @@ use crate::{
     codec::{self, Persisted},
     fault::Fault,
     id::TenantId,
+    incarnation,
 };
 
 /// A table code: two ASCII letters, readable in a dump, never reused.
@@ -112,8 +113,9 @@ pub trait Tables {
     ) -> Result<Vec<Found>, Fault>;
 
     /// Reads a principal's rows or a cluster setting outside the placement; only
-    /// [`authorize`](crate::authorize) and [`feature_level`](crate::cluster::feature_level) may
-    /// call it, and a later sharding replaces it.
+    /// [`authorize`](crate::authorize), [`incarnation`] and
+    /// [`feature_level`](crate::cluster::feature_level) may call it, and a later sharding replaces
+    /// it.
     ///
     /// # Errors
     /// A [`Fault`] of the bytes below.
@@ -158,9 +160,14 @@ pub trait Record: Persisted + Clone {
     /// Called by the mechanism when a write changes something, so that an equal write changes
     /// nothing.
     fn touch(&mut self, _now_ms: u64) {}
+    /// Since when it lets somebody do something, state time in milliseconds, if it ends with the
+    /// [`incarnation`] in which it was given.
+    fn issued_at_ms(&self) -> Option<u64> {
+        None
+    }
 }
 
-/// Reads a record.
+/// Reads a record; one that ended with an earlier [`incarnation`] is as if it were not there.
 ///
 /// # Errors
 /// A [`Fault`], also for bytes that cannot be read.
@@ -169,9 +176,13 @@ pub fn record<R: Record>(
     tenant: TenantId,
     id: [u8; 16],
 ) -> Result<Option<R>, Fault> {
-    match tables.get(tenant, Row::Record { table: R::TABLE, id })? {
-        Some(bytes) => Ok(Some(codec::decode(&bytes)?)),
-        None => Ok(None),
+    let Some(bytes) = tables.get(tenant, Row::Record { table: R::TABLE, id })? else {
+        return Ok(None);
+    };
+    let record: R = codec::decode(&bytes)?;
+    match record.issued_at_ms() {
+        Some(at_ms) if incarnation::outlived(tables, at_ms)? => Ok(None),
+        Some(_) | None => Ok(Some(record)),
     }
 }
 

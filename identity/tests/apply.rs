@@ -32,6 +32,8 @@ mod effective;
 mod groups;
 #[path = "apply/idempotency.rs"]
 mod idempotency;
+#[path = "apply/incarnation.rs"]
+mod incarnation;
 #[path = "apply/keys.rs"]
 mod keys;
 #[path = "apply/languages.rs"]

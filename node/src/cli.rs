@@ -6,10 +6,12 @@
 
 pub mod api;
 pub mod audit;
+pub mod backup;
 pub mod configuration;
 pub mod exit;
 pub mod greeting;
 pub mod output;
+pub mod recover;
 pub mod server;
 pub mod settings;
 pub mod setup;
@@ -56,6 +58,12 @@ enum Command {
     /// Reads and verifies the audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Makes, verifies and restores backups.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Looks after the nodes of a cluster.
+    #[command(subcommand)]
+    Cluster(recover::ClusterCommand),
     /// Checks and shows the configuration.
     #[command(subcommand)]
     Config(ConfigurationCommand),
@@ -97,6 +105,8 @@ pub fn run(around: &Surroundings) -> Exit {
         Command::Login(arguments) => login::run(&arguments, around),
         Command::Logout(arguments) => login::end(&arguments, around),
         Command::Audit(command) => audit::run(&command),
+        Command::Backup(command) => backup::run(command, around),
+        Command::Cluster(command) => recover::run(command, around),
         Command::Config(command) => configuration::run(command, around),
         Command::Version { json } => version_of_build(json),
         Command::Completions { shell } => completions(&api, shell),

@@ -78,10 +78,25 @@ pub struct Config {
     pub license_issuers: Vec<PublicKey>,
     /// PostgreSQL archive, if any.
     pub archive: Option<Archive>,
+    /// Where backups go and when they are made.
+    pub backups: Backups,
     /// What is logged and how.
     pub logs: Logs,
     /// How the node stops.
     pub shutdown: Shutdown,
+}
+
+/// Where backups go and when they are made.
+#[derive(Debug, Clone)]
+pub struct Backups {
+    /// Their folder.
+    pub dir: Option<PathBuf>,
+    /// File with a recipient on each line.
+    pub recipients_file: Option<PathBuf>,
+    /// How old the newest may get.
+    pub every: Duration,
+    /// How many stay.
+    pub keep: usize,
 }
 
 /// The public address, and whether somebody chose it.

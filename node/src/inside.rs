@@ -13,7 +13,7 @@ use std::{
 };
 
 use actors::{
-    Context,
+    Context, backup,
     context::{OwnNode, Settings},
     demo,
     runtime::{fetcher, secret::Token},
@@ -62,6 +62,7 @@ impl Inside {
                     .unwrap_or(u32::MAX),
                 license_issuers: config.license_issuers.clone(),
                 node: own_node(config),
+                backups: backups(config),
             },
             root_secret,
             previous_root_secret: None,
@@ -125,6 +126,17 @@ fn own_node(config: &Config) -> Option<OwnNode> {
         zone: cluster.zone.clone(),
         version: VERSION.to_owned(),
     })
+}
+
+fn backups(config: &Config) -> backup::Settings {
+    let given = &config.backups;
+    backup::Settings {
+        dir: given.dir.clone(),
+        recipients_file: given.recipients_file.clone(),
+        every_ms: u64::try_from(given.every.as_millis()).unwrap_or(u64::MAX),
+        keep: given.keep,
+        version: VERSION.to_owned(),
+    }
 }
 
 fn cluster(given: &config::Cluster) -> system::ClusterConfig {
@@ -203,7 +215,11 @@ fn egress(config: &Config) -> Result<fetcher::Policy, system::StartError> {
     })
 }
 
-fn root_secret(config: &Config) -> Result<Zeroizing<Vec<u8>>, system::StartError> {
+/// What seals everything at rest; in development mode it is made where it is missing.
+///
+/// # Errors
+/// It cannot be read or made.
+pub(crate) fn root_secret(config: &Config) -> Result<Zeroizing<Vec<u8>>, system::StartError> {
     match &config.root_secret {
         RootSecret::Given(secret) => Ok(Zeroizing::new(secret.expose().as_bytes().to_vec())),
         RootSecret::DevelopmentFile(path) => development_secret(path).map_err(|error| {

@@ -113,6 +113,7 @@ mod tests {
         notices: false,
         outbox_before: None,
         lead: None,
+        incarnation: None,
     };
     const SNAPSHOT: Touched = Touched { snapshot: true, ..NOTHING };
     const CLIENTS: Touched = Touched { clients: true, ..NOTHING };

@@ -192,7 +192,13 @@ impl Handle {
             state.membership_state.effective().membership().voter_ids().eq([own])
         });
         if !alone.await.map_err(failed)? {
-            return Ok(());
+            return match identity.reborn {
+                None => Ok(()),
+                Some(_) => Err(StartError::Identity(
+                    "the recovery of this node was cut short: run `vaultara cluster recover` again"
+                        .into(),
+                )),
+            };
         }
         if known {
             // A sole voter need not wait for anybody to time out.

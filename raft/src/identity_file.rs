@@ -10,6 +10,8 @@ use std::{
     path::Path,
 };
 
+use identity::incarnation::Cause;
+
 use crate::error::StartError;
 
 const FILE: &str = "node";
@@ -28,6 +30,8 @@ pub(crate) struct NodeIdentity {
     pub(crate) joined: bool,
     /// Whether it has never run.
     pub(crate) fresh: bool,
+    /// Why its cluster's next incarnation is to begin on it.
+    pub(crate) reborn: Option<Cause>,
 }
 
 fn refused(dir: &Path, what: &str) -> StartError {
@@ -72,6 +76,19 @@ pub(crate) fn exists(dir: &Path) -> bool {
     [FILE, "log", "state"].iter().any(|name| dir.join(name).exists())
 }
 
+/// The identity of a directory that has one, as it stands.
+pub(crate) fn present(dir: &Path) -> Result<NodeIdentity, StartError> {
+    let path = dir.join(FILE);
+    let text = fs::read_to_string(&path);
+    let text = text.map_err(|error| refused(&path, &format!("cannot be read ({error})")))?;
+    parse(&text).ok_or_else(|| refused(&path, "is not a node's identity"))
+}
+
+/// Writes down why the next incarnation is to begin on a node, or that it has begun.
+pub(crate) fn bear(dir: &Path, identity: NodeIdentity) -> Result<(), StartError> {
+    write(dir, identity).map_err(|error| unwritable(dir, &error))
+}
+
 /// From now on there must be a log beside the file.
 pub(crate) fn settle(dir: &Path, identity: NodeIdentity) -> Result<(), StartError> {
     let settled = NodeIdentity { fresh: false, ..identity };
@@ -80,7 +97,7 @@ pub(crate) fn settle(dir: &Path, identity: NodeIdentity) -> Result<(), StartErro
 
 /// Writes the identity of a node that was admitted to a cluster.
 pub(crate) fn admit(dir: &Path, cluster: [u8; 16], node: u64) -> std::io::Result<()> {
-    write(dir, NodeIdentity { cluster, node, joined: true, fresh: true })
+    write(dir, NodeIdentity { cluster, node, joined: true, fresh: true, reborn: None })
 }
 
 fn parse(text: &str) -> Option<NodeIdentity> {
@@ -93,7 +110,8 @@ fn parse(text: &str) -> Option<NodeIdentity> {
     let cluster = u128::from_str_radix(cluster, 16).ok()?.to_be_bytes();
     let marks: Vec<&str> = lines.collect();
     let has = |mark| marks.contains(&mark);
-    Some(NodeIdentity { cluster, node, joined: has(JOINED), fresh: has(FRESH) })
+    let reborn = [Cause::Restored, Cause::Recovered].into_iter().find(|cause| has(cause.name()));
+    Some(NodeIdentity { cluster, node, joined: has(JOINED), fresh: has(FRESH), reborn })
 }
 
 fn write(dir: &Path, identity: NodeIdentity) -> std::io::Result<()> {
@@ -102,10 +120,9 @@ fn write(dir: &Path, identity: NodeIdentity) -> std::io::Result<()> {
     let mut file = File::create(&unnamed)?;
     let cluster = u128::from_be_bytes(identity.cluster);
     writeln!(file, "{MAGIC}\ncluster {cluster:032x}\nnode {}", identity.node)?;
-    for (mark, is_set) in [(JOINED, identity.joined), (FRESH, identity.fresh)] {
-        if is_set {
-            writeln!(file, "{mark}")?;
-        }
+    let marks = [identity.joined.then_some(JOINED), identity.fresh.then_some(FRESH)];
+    for mark in marks.into_iter().flatten().chain(identity.reborn.map(Cause::name)) {
+        writeln!(file, "{mark}")?;
     }
     file.sync_all()?;
     fs::rename(unnamed, dir.join(FILE))?;
@@ -117,7 +134,7 @@ mod tests {
     use super::*;
 
     const FOUNDING: NodeIdentity =
-        NodeIdentity { cluster: [7; 16], node: 1, joined: false, fresh: true };
+        NodeIdentity { cluster: [7; 16], node: 1, joined: false, fresh: true, reborn: None };
 
     #[test]
     fn an_identity_is_made_once_read_back_and_settled() {
@@ -130,8 +147,13 @@ mod tests {
         let settled = NodeIdentity { fresh: false, ..FOUNDING };
         assert_eq!(load(dir.path(), other).unwrap(), settled);
         admit(dir.path(), [9; 16], 3).unwrap();
-        let joined = NodeIdentity { cluster: [9; 16], node: 3, joined: true, fresh: true };
+        let joined =
+            NodeIdentity { cluster: [9; 16], node: 3, joined: true, fresh: true, reborn: None };
         assert_eq!(load(dir.path(), other).unwrap(), joined);
+        for reborn in [Some(Cause::Restored), Some(Cause::Recovered), None] {
+            bear(dir.path(), NodeIdentity { reborn, ..settled }).unwrap();
+            assert_eq!(present(dir.path()).unwrap(), NodeIdentity { reborn, ..settled });
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod leading;
 mod log_store;
 mod machine;
 mod network;
+mod offline;
 mod opening;
 mod options;
 mod peers;
@@ -33,6 +34,7 @@ pub use error::{Error, StartError};
 pub use freshness::Freshness;
 pub use handle::Handle;
 pub use leading::{PATIENCE_MS, Undelivered, Way};
+pub use offline::{STAGE, Staged, Survivor};
 pub use options::{Observed, Options};
 pub use peers::{
     credentials::Credentials,
@@ -42,4 +44,5 @@ pub use peers::{
     service::Inbound,
     tls::{fingerprint, node_name},
 };
+pub use snapshot::Checkpoint;
 pub use wakes::Wakes;

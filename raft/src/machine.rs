@@ -93,26 +93,33 @@ impl Machine {
         Ok(())
     }
 
-    /// Applies entries as one batch and returns one answer list per entry. After an error the
-    /// machine must not be used again.
+    /// Applies entries and returns one answer list per entry: as one batch, but that one ends with
+    /// an entry behind which another incarnation begins. After an error the machine must not be
+    /// used again.
     pub(crate) fn apply(&mut self, items: &[Item]) -> Result<Vec<Vec<Bytes>>, Fault> {
-        let Some(last) = items.last() else {
-            return Ok(Vec::new());
-        };
         self.continues(items)?;
+        let mut answers = Vec::with_capacity(items.len());
+        while let Some(rest) = items.get(answers.len()..).filter(|rest| !rest.is_empty()) {
+            self.batch(rest, &mut answers)?;
+        }
+        Ok(answers)
+    }
+
+    fn batch(&mut self, items: &[Item], answers: &mut Vec<Vec<Bytes>>) -> Result<(), Fault> {
         let mut overlay = match self.overlay.take() {
             Some(overlay) => overlay,
             None => Overlay::new(self.store.pin().live()),
         };
         let before_ms = self.last_stamp_ms.load(Ordering::Acquire);
         let mut now = Stamp { at_ms: before_ms, feature_level: self.feature_level };
-        let (mut answers, mut membership, mut marks) = (Vec::new(), None, Vec::new());
-        let (mut woken, mut outbox_before, mut lead) = (BTreeSet::new(), None, None);
+        let mut mark = Mark::default();
+        let (mut marks, mut woken) = (Vec::new(), BTreeSet::new());
+        let (mut outbox_before, mut lead) = (None, None);
         for item in items {
             let mut replies = Vec::new();
             match &item.body {
                 Body::Blank => {}
-                Body::Membership(bytes) => membership = Some(bytes.clone()),
+                Body::Membership(bytes) => mark.membership = Some(bytes.clone()),
                 Body::Drafts(bytes) => {
                     let entry: Entry = codec::decode(bytes)?;
                     let (applied, stamp) = run(&mut overlay, item.index, now, &entry)?;
@@ -126,31 +133,37 @@ impl Machine {
                         }
                         outbox_before = outbox_before.max(one.touched.outbox_before);
                         lead = one.touched.lead.map(|node| (node, now.at_ms)).or(lead);
+                        mark.incarnation = mark.incarnation.max(one.touched.incarnation);
                         replies.push(Bytes::from(one.reply));
                     }
                 }
             }
             answers.push(replies);
+            mark.applied = storage::Applied { index: item.index, log_id: item.log_id.clone() };
+            if mark.incarnation.is_some() {
+                break;
+            }
         }
         let mut batch = Batch::new();
         overlay.drain_into(&mut batch)?;
         self.trim_requests(&mut batch, before_ms, now.at_ms);
+        // What stands in an earlier incarnation is out of every reader's sight.
+        let outbox_before = mark.incarnation.map(|_| u64::MAX).or(outbox_before);
         self.trim_outbox(&mut batch, outbox_before);
         for (tenant, touched, index) in marks {
             self.freshness.mark(tenant, touched, index);
         }
-        let applied = storage::Applied { index: last.index, log_id: last.log_id.clone() };
-        let Stamp { at_ms, feature_level } = now;
-        let mark = Mark { applied, last_stamp_ms: at_ms, feature_level, membership };
+        (mark.last_stamp_ms, mark.feature_level) = (now.at_ms, now.feature_level);
         self.store.commit(batch, &mark)?;
-        self.feature_level = feature_level;
+        self.feature_level = now.feature_level;
         self.wakes.add(woken);
         self.wakes.lead(lead);
-        self.wakes.reached(last.index);
-        self.last_stamp_ms.store(at_ms, Ordering::Release);
-        self.overlay = Some(overlay);
-        self.next = last.index.saturating_add(1);
-        Ok(answers)
+        self.wakes.reached(mark.applied.index);
+        self.last_stamp_ms.store(now.at_ms, Ordering::Release);
+        // Where the mechanism's rows stand is asked of the base when an overlay is made.
+        self.overlay = mark.incarnation.is_none().then_some(overlay);
+        self.next = mark.applied.index.saturating_add(1);
+        Ok(())
     }
 
     /// A draft whose `not_after` has passed is rejected for that, so its request row cannot be

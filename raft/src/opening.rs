@@ -46,7 +46,7 @@ pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError>
     std::fs::create_dir_all(dir)
         .map_err(|error| StartError::Identity(format!("{}: {error}", dir.display())))?;
     let cluster = options.fresh_cluster_id;
-    let founding = NodeIdentity { cluster, node: 1, joined: false, fresh: true };
+    let founding = NodeIdentity { cluster, node: 1, joined: false, fresh: true, reborn: None };
     let identity = identity_file::load(dir, founding)?;
     let log_options = log::Options {
         shards: vec![SHARD],

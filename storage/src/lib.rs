@@ -4,6 +4,7 @@
 //! [`Overlay`] is what commands write to, [`Pending`] what the leader rehearses on. Only `keys`
 //! knows the order of bytes. What rows mean is in `identity`, who agrees on them in `raft`.
 
+mod adopting;
 mod checksum;
 mod disk;
 pub mod engine;
@@ -25,6 +26,7 @@ mod store;
 mod tests;
 mod view;
 
+pub use adopting::adopt;
 pub use checksum::{FamilySum, StateSum, checksum};
 pub use engine::{Batch, Kind, Tuning};
 pub use generation::Pinned;

@@ -35,6 +35,8 @@ pub struct Mark {
     pub feature_level: u16,
     /// The membership, as `raft` encodes it, when the batch changes it.
     pub membership: Option<Vec<u8>>,
+    /// The incarnation that begins behind the batch, when one does.
+    pub incarnation: Option<u32>,
 }
 
 /// All values together.
@@ -48,7 +50,7 @@ pub struct Meta {
     pub last_stamp_ms: u64,
     /// The cluster's feature level; 0 before the first entry.
     pub feature_level: u16,
-    /// Raised when a cluster is recovered from lost quorum.
+    /// Raised when a cluster is recovered from lost quorum or restored from a backup.
     pub incarnation: u32,
     /// The cluster this state belongs to.
     pub cluster: Option<[u8; 16]>,
@@ -121,6 +123,9 @@ pub(crate) fn write_mark(batch: &mut Batch, shard: u32, mark: &Mark) {
     if let Some(membership) = &mark.membership {
         put(batch, shard, &Membership(membership.clone()));
     }
+    if let Some(incarnation) = mark.incarnation {
+        put(batch, shard, &Incarnation(incarnation));
+    }
 }
 
 /// Writes the layout's number into a new state.
@@ -141,11 +146,6 @@ pub(crate) fn write_identity(
     if let Some(key_check) = key_check {
         put(batch, shard, &KeyCheck(key_check.to_vec()));
     }
-}
-
-/// Writes the incarnation.
-pub(crate) fn write_incarnation(batch: &mut Batch, shard: u32, incarnation: u32) {
-    put(batch, shard, &Incarnation(incarnation));
 }
 
 /// Whether a row of this family is the same on every replica at the same position.

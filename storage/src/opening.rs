@@ -120,7 +120,7 @@ fn refuse_new(layout: &Layout, options: &Options) -> Result<(), Refusal> {
         .damaged(format!("the state is missing while the log begins after {}", options.at_least)))
 }
 
-fn make_dirs(dir: &Path) -> Result<(), Fault> {
+pub(crate) fn make_dirs(dir: &Path) -> Result<(), Fault> {
     fs::create_dir_all(dir).map_err(|error| disk::fault("create", dir, &error))?;
     dir.ancestors().skip(1).take(2).try_for_each(|parent| {
         if parent.as_os_str().is_empty() { Ok(()) } else { disk::sync_dir(parent) }

@@ -311,7 +311,7 @@ fn fresh(dir: &Path) -> Result<PathBuf, Fault> {
 
 /// Puts a snapshot's files into a new directory, durably: row files as links, the rest as copies,
 /// because an engine writes to them.
-fn place(manifest: &Manifest, from: &Path, to: &Path) -> Result<(), Fault> {
+pub(crate) fn place(manifest: &Manifest, from: &Path, to: &Path) -> Result<(), Fault> {
     fs::create_dir(to).map_err(|error| disk::fault("create", to, &error))?;
     for file in &manifest.files {
         let (source, target) = (from.join(&file.name), to.join(&file.name));

@@ -147,11 +147,18 @@ impl Store {
         if index < reached {
             return Err(Fault::new(format!("entry {index} was applied after entry {reached}")));
         }
+        let present = generation.incarnation.load(Ordering::Acquire);
+        if mark.incarnation.is_some_and(|next| next <= present) {
+            return Err(Fault::new("an incarnation is only ever raised"));
+        }
         meta::write_mark(&mut batch, self.options.shard, mark);
         let bytes = batch.size_bytes() as u64;
         generation.engine.write(batch)?;
         generation.unflushed_bytes.fetch_add(bytes, Ordering::AcqRel);
         generation.applied.store(index, Ordering::Release);
+        if let Some(incarnation) = mark.incarnation {
+            generation.incarnation.store(incarnation, Ordering::Release);
+        }
         Ok(())
     }
 
@@ -218,24 +225,6 @@ impl Store {
     /// Whose state it is.
     pub fn owner(&self) -> Owner {
         hold(&self.owner).clone()
-    }
-
-    /// Raises the incarnation, durably: the offline recovery from lost quorum, and a restore.
-    ///
-    /// # Errors
-    /// A [`Fault`], also for a number that is not larger than the present one.
-    pub fn raise_incarnation(&self, incarnation: u32) -> Result<(), Fault> {
-        let _writer = hold(&self.writer);
-        let generation = self.generation();
-        if incarnation <= generation.incarnation.load(Ordering::Acquire) {
-            return Err(Fault::new("an incarnation is only ever raised"));
-        }
-        let mut batch = Batch::new();
-        meta::write_incarnation(&mut batch, self.options.shard, incarnation);
-        generation.engine.write(batch)?;
-        generation.flush()?;
-        generation.incarnation.store(incarnation, Ordering::Release);
-        Ok(())
     }
 
     /// Where this shard's files are.

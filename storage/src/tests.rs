@@ -43,6 +43,7 @@ pub(crate) fn mark(index: u64) -> Mark {
         last_stamp_ms: 1_000 + index,
         feature_level: 1,
         membership: (index == 1).then(|| vec![9, 9]),
+        incarnation: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the cluster does by itself: unfinished sagas, expired rows, the oldest events of the
 //! outbox, audit checkpoints, audit events whose time is over, signing keys that are due, counted
-//! denials, licenses that expire, the clock check.
+//! denials, licenses that expire, backups that are due, the clock check.
 //!
 //! One actor per node; only the leader proposes, but for what each node counts. Every duty may be
 //! repeated or skipped without harm: commands look again in `apply`. Invariant: one turn at a time,
@@ -26,6 +26,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use super::membership;
 use crate::{
     audit::retention,
+    backup,
     context::{Asker, Context},
     error::Error,
     keys, licenses,
@@ -49,6 +50,9 @@ const KEY_TURNS: u64 = 300;
 
 /// Every how many turns licenses are looked at, from the first turn on.
 const LICENSE_TURNS: u64 = 300;
+
+/// Every how many turns it is looked whether a backup is due.
+const BACKUP_TURNS: u64 = 10;
 
 /// What the actor is asked.
 pub enum Message {
@@ -126,6 +130,9 @@ impl State {
         }
         if self.turns.is_multiple_of(KEY_TURNS) {
             keep_keys(&self.ctx).await?;
+        }
+        if self.turns.is_multiple_of(BACKUP_TURNS) {
+            backup::keep(&self.ctx).await?;
         }
         if self.turns % LICENSE_TURNS == 1 {
             self.licenses.look(&self.ctx, &placements(&self.ctx)?)?;

@@ -36,6 +36,7 @@ fn config(dir: &Path, number: u8, port: u16, join: Option<Join>) -> Config {
             refresh_token_lifetime_s: 86_400,
             license_issuers: Vec::new(),
             node: Some(OwnNode { name, address, zone, version }),
+            backups: Default::default(),
         },
         root_secret: Zeroizing::new(vec![7; 32]),
         previous_root_secret: None,

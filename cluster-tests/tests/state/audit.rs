@@ -62,6 +62,7 @@ impl Trail {
             last_stamp_ms: 1000 + self.index,
             feature_level: 1,
             membership: None,
+            incarnation: None,
         }
     }
 

@@ -57,6 +57,7 @@ fn feed(store: &Store, log: &[Vec<u8>], upto: u64, per_batch: u64) -> Vec<Reply>
             last_stamp_ms: now.at_ms,
             feature_level: 1,
             membership: None,
+            incarnation: None,
         };
         store.commit(batch, &mark).unwrap();
     }

@@ -69,7 +69,7 @@ fn found<T: TablesMut>(
 }
 
 /// Makes the record of a new node.
-fn admit<T: TablesMut>(
+pub(super) fn admit<T: TablesMut>(
     at: &mut Applying<'_, T>,
     node: u64,
     role: Role,

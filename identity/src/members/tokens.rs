@@ -76,6 +76,10 @@ impl Record for JoinToken {
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
+
+    fn issued_at_ms(&self) -> Option<u64> {
+        Some(self.created_at_ms)
+    }
 }
 
 /// The join token of a secret, whatever became of it.

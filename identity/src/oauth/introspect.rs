@@ -10,6 +10,7 @@ use crate::{
     fault::Fault,
     grants::{DeniedToken, Grant, denied_digest},
     id::{GrantId, TenantId},
+    incarnation,
     secret::Digest,
     sessions::Session,
     table::{Record, Tables, flow, record, unique},
@@ -64,6 +65,9 @@ pub fn of_parties(
         return Ok(None);
     }
     if client.client_id != token.client_id {
+        return Ok(None);
+    }
+    if incarnation::outlived(tables, token.iat.saturating_mul(1000))? {
         return Ok(None);
     }
     let (denied, tenant) = (denied_digest(&token.jti).bytes(), tenant.id);

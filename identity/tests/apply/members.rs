@@ -55,7 +55,7 @@ pub(crate) fn join_as(token: u8, key: u8, presence: Presence) -> Command {
     Command::Members(members::Command::Join { token, key, presence })
 }
 
-fn join(token: u8, key: u8) -> Command {
+pub(crate) fn join(token: u8, key: u8) -> Command {
     join_as(token, key, presence(&format!("node{key}")))
 }
 

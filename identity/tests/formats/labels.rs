@@ -1,9 +1,9 @@
 //! The label of every variant of every command.
 
 use identity::{
-    attempts, audit, branding, client_scopes, clients, cluster, command::Command, consents, groups,
-    keys, languages, licenses, logout, members, oauth, outbox, passwords, permissions, profiles,
-    rates, roles, sessions, setup, tenants, users,
+    attempts, audit, backups, branding, client_scopes, clients, cluster, command::Command,
+    consents, groups, incarnation, keys, languages, licenses, logout, members, oauth, outbox,
+    passwords, permissions, profiles, rates, roles, sessions, setup, tenants, users,
 };
 
 /// Labels of all variants, and the label of one value: the match does not compile when a variant is
@@ -118,6 +118,8 @@ labels!(label, LABELS, Command, {
     Command::Members(members::Command::Announce { .. }) => "members-announce",
     Command::Members(members::Command::TransferLeader { .. }) => "members-transfer-leader",
     Command::Members(members::Command::SetDrained { .. }) => "members-set-drained",
+    Command::Incarnation(incarnation::Command::Begin { .. }) => "incarnation-begin",
+    Command::Backups(backups::Command::Create { .. }) => "backups-create",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",

@@ -1,11 +1,13 @@
 //! Samples of the cluster and its nodes.
 
 use identity::{
+    backups,
     changes::FIRST_LEVEL,
     cluster, codec,
     command::Command,
     id::JoinTokenId,
-    members::{self, Authority, JoinToken, Member, Presence, Role},
+    incarnation::{self, Cause, Incarnation},
+    members::{self, Authority, Founding, JoinToken, Member, Presence, Role},
 };
 
 use crate::{
@@ -54,6 +56,10 @@ fn still_written(name: &str, value: Member) -> Sample {
     Sample { name: name.into(), bytes, check: Box::new(check) }
 }
 
+fn incarnation(cause: Cause) -> Incarnation {
+    Incarnation { revision: 1, number: 2, cause, began_at_ms: AT }
+}
+
 pub(crate) fn samples() -> Vec<Sample> {
     let authority = Authority {
         revision: 4,
@@ -80,11 +86,26 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("member-2-drained", Member { drained_at_ms: Some(AT + 7), ..member(Role::Learner) }),
         sample("member-authority", authority),
         sample("member-join-token", token),
+        sample("incarnation-restored", incarnation(Cause::Restored)),
+        sample("incarnation-recovered", incarnation(Cause::Recovered)),
     ]
 }
 
 pub(crate) fn commands() -> Vec<Command> {
     let (node, presence) = (300, presence());
+    let founding = Founding {
+        certificate: vec![0x30, 1, 2],
+        authority: sealed(),
+        key: digest(21),
+        presence: presence.clone(),
+    };
+    let founding = Some(Box::new(founding));
+    let lives = [incarnation::Command::Begin { cause: Cause::Restored, node, founding }];
+    let backups = [backups::Command::Create {
+        name: "a-backup".into(),
+        recipients: vec!["age1".into()],
+        node,
+    }];
     let all = [
         members::Command::Found {
             certificate: vec![0x30, 1, 2],
@@ -120,5 +141,7 @@ pub(crate) fn commands() -> Vec<Command> {
         cluster::Command::RenewBootstrap(digest(1)),
         cluster::Command::RaiseFeatureLevel(1),
     ];
-    all.map(Command::Members).into_iter().chain(cluster.map(Command::Cluster)).collect()
+    let all = all.map(Command::Members).into_iter().chain(cluster.map(Command::Cluster));
+    let all = all.chain(lives.map(Command::Incarnation));
+    all.chain(backups.map(Command::Backups)).collect()
 }

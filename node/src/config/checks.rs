@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{
-    Archive, Config, Egress, ExternalUrl, Http, Invalid, Lifetimes, Loaded, LogFormat, Logs, Mode,
-    Passwords, Problem, RootSecret, Secret, Shutdown, Surroundings, cluster,
+    Archive, Backups, Config, Egress, ExternalUrl, Http, Invalid, Lifetimes, Loaded, LogFormat,
+    Logs, Mode, Passwords, Problem, RootSecret, Secret, Shutdown, Surroundings, cluster,
     layers::{Origin, Resolved, origin_of},
     settings::{EXAMPLE_SECRET, SETTINGS},
     value::{self, Value, loopback_host, loopback_origin},
@@ -232,6 +232,12 @@ fn built(mode: Mode, values: &Values, resolved: &Resolved, logs: Logs) -> Option
         license_issuers: match values.0.get("LICENSE_ISSUERS") {
             Some(Value::Keys(keys)) => keys.clone(),
             _ => Vec::new(),
+        },
+        backups: Backups {
+            dir: values.text("BACKUP_DIR").map(PathBuf::from),
+            recipients_file: values.text("BACKUP_RECIPIENTS_FILE").map(PathBuf::from),
+            every: values.seconds("BACKUP_EVERY")?,
+            keep: usize::try_from(values.number("BACKUP_KEEP")?).ok()?,
         },
         archive: archive.map(|url| Archive { url, connections_max }),
         logs,

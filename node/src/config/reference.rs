@@ -110,6 +110,8 @@ fn example(setting: &Setting) -> &'static str {
         Default::Unset | Default::Derived(_) => match setting.name {
             "EXTERNAL_URL" | "JWT_ISSUER" => "http://localhost:8080",
             "DATA_DIR" => "./data",
+            "BACKUP_DIR" => "./backups",
+            "BACKUP_RECIPIENTS_FILE" => "/etc/vaultara/backup-recipients",
             "TRUSTED_PROXIES" | "EGRESS_NETWORKS" => "10.0.0.0/8",
             "EGRESS_CA_FILE" => "/etc/vaultara/authorities.pem",
             "DATABASE_URL" => "postgres://vaultara:password@localhost:5432/vaultara",

@@ -297,6 +297,35 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "Connections to the archive at most.",
     },
     Setting {
+        section: "Backups",
+        name: "BACKUP_DIR",
+        form: Form::Path,
+        default: Default::Unset,
+        meaning: "Folder in which this node keeps backups; without it, it makes none.",
+    },
+    Setting {
+        section: "Backups",
+        name: "BACKUP_RECIPIENTS_FILE",
+        form: Form::Path,
+        default: Default::Unset,
+        meaning: "File with an age recipient (`age1…`) on each line: whose keys open backups.",
+    },
+    Setting {
+        section: "Backups",
+        name: "BACKUP_EVERY",
+        form: Form::Duration(0, 366 * DAY_S),
+        default: Default::Fixed("0"),
+        meaning: "How old the newest backup in `BACKUP_DIR` may get before the leader makes \
+                  another; 0 makes none by itself.",
+    },
+    Setting {
+        section: "Backups",
+        name: "BACKUP_KEEP",
+        form: Form::Number(1, 10_000),
+        default: Default::Fixed("7"),
+        meaning: "How many backups stay in `BACKUP_DIR` where they are made by themselves.",
+    },
+    Setting {
         section: "Logs",
         name: "LOG_LEVEL",
         form: Form::Word(&["trace", "debug", "info", "warn", "error"]),

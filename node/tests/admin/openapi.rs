@@ -69,6 +69,7 @@ fn the_cluster_s_operations_are_there() {
     for verb in ["list", "create", "revoke"] {
         assert!(ids.contains(&format!("cluster.token.{verb}")), "cluster.token.{verb}");
     }
+    assert!(ids.contains("backup.create") && ids.contains("backup.list"));
     assert!(ids.contains("cluster-settings.read") && ids.contains("cluster-settings.replace"));
 }
 

@@ -28,6 +28,7 @@ export async function startServer(binary) {
       EXTERNAL_URL: url,
       MANAGEMENT_BIND: `127.0.0.1:${managementPort}`,
       DATA_DIR: join(directory, 'data'),
+      BACKUP_DIR: join(directory, 'backups'),
     },
   });
   closeSync(out);

@@ -134,12 +134,19 @@ async fn run(content: Content, place: Place, started: Started, stopped: oneshot:
     system.stop().await;
 }
 
+/// Whom backups of tests are encrypted for.
+const RECIPIENT: &str = "age138x5fkcspvlkue9cparahea93wwqpawlhu8u48ht4jatsdla6udse34zd9\n";
+
 fn config(Place { folder, port, .. }: &Place) -> Config {
+    let below = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(below("recipients"), RECIPIENT).unwrap();
     let flags = BTreeMap::from([
         ("SERVER_PORT", port.to_string()),
         ("MANAGEMENT_BIND", "off".to_owned()),
         ("LICENSE_ISSUERS", LICENSE_ISSUER.to_owned()),
-        ("DATA_DIR", folder.path().join("data").to_str().unwrap().to_owned()),
+        ("DATA_DIR", below("data")),
+        ("BACKUP_DIR", below("backups")),
+        ("BACKUP_RECIPIENTS_FILE", below("recipients")),
     ]);
     let around = Surroundings { processors: 2, ..Surroundings::bare(folder.path()) };
     let request = Request { mode: Mode::Development, file: None, flags };
@@ -156,6 +163,11 @@ fn inside(config: &Config) -> system::Config {
             refresh_token_lifetime_s: u32::try_from(config.lifetimes.refresh_token_s).unwrap(),
             license_issuers: config.license_issuers.clone(),
             node: None,
+            backups: actors::backup::Settings {
+                dir: config.backups.dir.clone(),
+                recipients_file: config.backups.recipients_file.clone(),
+                ..Default::default()
+            },
         },
         root_secret: Zeroizing::new(b"a root secret that only tests know".to_vec()),
         previous_root_secret: None,

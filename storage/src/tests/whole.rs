@@ -165,8 +165,9 @@ fn a_raised_incarnation_survives_and_moves_the_outbox() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path(), Kind::Rocks);
     fill(&store, 1, 2);
-    store.raise_incarnation(3).unwrap();
-    assert!(store.raise_incarnation(3).is_err());
+    let raising = |index, incarnation| Mark { incarnation: Some(incarnation), ..mark(index) };
+    store.commit(Batch::new(), &raising(3, 3)).unwrap();
+    assert!(store.commit(Batch::new(), &raising(4, 3)).is_err());
     assert_eq!(store.pin().space(), Space { shard: 0, incarnation: 3 });
     assert_eq!(store.pin().view().unwrap().outbox((0, 0), 9).unwrap(), vec![]);
     drop(store);

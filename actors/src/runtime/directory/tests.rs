@@ -43,6 +43,7 @@ impl Node {
                 refresh_token_lifetime_s: 86_400,
                 license_issuers: Vec::new(),
                 node: None,
+                backups: Default::default(),
             },
             root_secret: fresh_root_secret(),
             previous_root_secret: None,

@@ -77,6 +77,7 @@ pub(crate) fn config(
             refresh_token_lifetime_s: 86_400,
             license_issuers: Vec::new(),
             node: None,
+            backups: Default::default(),
         },
         root_secret,
         previous_root_secret: None,

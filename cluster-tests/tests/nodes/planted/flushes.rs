@@ -60,6 +60,7 @@ fn commit(store: &Store, index: u64) {
         last_stamp_ms: 1000 + index,
         feature_level: 1,
         membership: None,
+        incarnation: None,
     };
     store.commit(batch, &mark).unwrap();
 }

@@ -4,6 +4,7 @@
 //! agreement follows. The parameters of these paths are never called `id`: that would name a
 //! tenant.
 
+pub mod backups;
 pub mod nodes;
 pub mod settings;
 pub mod tokens;
@@ -141,5 +142,6 @@ pub fn routes() -> Routes {
         .merge(nodes::routes())
         .merge(upgrade::routes())
         .merge(tokens::routes())
+        .merge(backups::routes())
         .merge(document::routes::<ClusterSettings>())
 }

@@ -43,6 +43,7 @@ def name(start):
 
 
 # 48 by 24 pixels, PNG.
+RECIPIENT = "age138x5fkcspvlkue9cparahea93wwqpawlhu8u48ht4jatsdla6udse34zd9"
 LOGO = (
     "iVBORw0KGgoAAAANSUhEUgAAADAAAAAYCAIAAAAzn+mLAAAALElEQVR42u3OQQkAAAgEsGtgU5/mt4bgYAGWmj4lQkJC"
     "QkJCQkJCQkJCv0ILd5BFve34iCsAAAAASUVORK5CYII="
@@ -78,6 +79,7 @@ BODIES = {
     "Restoration": lambda world: {},
     "AuditVerification": lambda world: {},
     "JoinTokenInput": lambda world: {"role": "voter"},
+    "BackupInput": lambda world: {"recipients": [RECIPIENT]},
     "ClusterSettingsInput": lambda world: {"voters_min": 1},
     "AuditRules": lambda world: {"keep_s": 31_536_000},
 }

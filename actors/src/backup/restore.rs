@@ -1,0 +1,137 @@
+//! A new cluster of one out of a backup, in an empty data directory; and looking whether a backup
+//! is good, which needs no directory at all.
+//!
+//! Everything is unpacked and compared beside its place and moved there at the end, the file that
+//! names the node last. What ends with the restore ends at the first start of the node. Invariant:
+//! nothing that was there is touched.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader},
+    path::Path,
+};
+
+use identity::members::{self, FIRST_NODE};
+use zeroize::Zeroizing;
+
+use super::{
+    age::Identity,
+    format::{self, Header},
+};
+use crate::{
+    runtime::{
+        clock::Clock,
+        keyring::{Keyring, Root},
+        random::Random,
+    },
+    system::StartError,
+};
+
+/// What came of a restore.
+#[derive(Debug)]
+pub struct Restored {
+    /// What the backup says of itself.
+    pub header: Header,
+    /// The new cluster's id.
+    pub cluster: [u8; 16],
+    /// The number of its only node.
+    pub node: u64,
+}
+
+/// Reads a whole backup and compares every sum; touches nothing else.
+///
+/// # Errors
+/// A [`format::Error`].
+pub fn verify(from: &Path, identities: &[Identity]) -> Result<Header, format::Error> {
+    let file = BufReader::with_capacity(1 << 20, File::open(from)?);
+    format::read(file, identities, |_| Ok(None))
+}
+
+/// Makes an empty data directory that of a new cluster of one. `beside` is a file that may be there
+/// already. Blocks.
+///
+/// # Errors
+/// A [`StartError`]; the directory is as empty as before then.
+pub fn restore(
+    from: &Path,
+    identities: &[Identity],
+    (data_dir, beside): (&Path, Option<&Path>),
+    root_secret: &Zeroizing<Vec<u8>>,
+) -> Result<Restored, StartError> {
+    let failed = |error: io::Error| StartError::Refused(format!("{}: {error}", data_dir.display()));
+    refuse_data(data_dir, beside)?;
+    let stage = data_dir.join(raft::STAGE);
+    if stage.exists() {
+        // An earlier restore was cut short.
+        fs::remove_dir_all(&stage).map_err(failed)?;
+    }
+    let done = staged(from, identities, (data_dir, &stage), root_secret);
+    if done.is_err() && stage.exists() {
+        fs::remove_dir_all(&stage).map_err(failed)?;
+    }
+    done
+}
+
+/// Refuses a directory that holds anything but what an earlier restore left unfinished.
+fn refuse_data(data_dir: &Path, beside: Option<&Path>) -> Result<(), StartError> {
+    let entries = match fs::read_dir(data_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries
+            .map_err(|error| StartError::Refused(format!("{}: {error}", data_dir.display())))?,
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if entry.file_name() != raft::STAGE && Some(path.as_path()) != beside {
+            return Err(StartError::Refused(format!(
+                "{} is not empty: a backup is only restored into an empty data directory",
+                data_dir.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn staged(
+    from: &Path,
+    identities: &[Identity],
+    (data_dir, stage): (&Path, &Path),
+    root_secret: &Zeroizing<Vec<u8>>,
+) -> Result<Restored, StartError> {
+    let failed = |what: String| StartError::Failed(what);
+    let header = unpack(from, identities, stage)?;
+    let random = Random::new(Clock::system());
+    let root = Root::parse(root_secret);
+    let root = root.map_err(|error| StartError::Refused(format!("root secret: {error}")))?;
+    let keyring = Keyring::new(root, None, random.clone());
+    let state = raft::Staged::new(stage, vec![keyring.check_value().to_vec()])?;
+    let node = {
+        let pinned = state.pin();
+        let view = pinned.view().map_err(|fault| failed(fault.0))?;
+        let authority = members::authority(&view).map_err(|fault| failed(fault.0))?;
+        // Never a number that a node of before had.
+        authority.map_or(FIRST_NODE, |authority| authority.next_node)
+    };
+    let cluster = random.bytes::<16>();
+    state.settle(data_dir, cluster, node)?;
+    Ok(Restored { header, cluster, node })
+}
+
+/// Puts the files of a backup and their manifest into the folder `files` of a stage.
+pub(super) fn unpack(
+    from: &Path,
+    identities: &[Identity],
+    stage: &Path,
+) -> Result<Header, StartError> {
+    let bad = |error: format::Error| StartError::Refused(format!("{}: {error}", from.display()));
+    let failed = |error: io::Error| StartError::Failed(error.to_string());
+    let file = File::open(from).map_err(|error| bad(error.into()))?;
+    let files = stage.join("files");
+    fs::create_dir_all(&files).map_err(failed)?;
+    let place =
+        |sum: &storage::manifest::FileSum| File::create_new(files.join(&sum.name)).map(Some);
+    let file = BufReader::with_capacity(1 << 20, file);
+    let header = format::read(file, identities, place).map_err(bad)?;
+    let manifest = header.snapshot.encode().map_err(|fault| StartError::Failed(fault.0))?;
+    fs::write(files.join(storage::MANIFEST), manifest).map_err(failed)?;
+    Ok(header)
+}
