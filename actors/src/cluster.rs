@@ -151,10 +151,16 @@ pub async fn create_token(
 /// # Errors
 /// As [`Context::write`]; [`Error::Unavailable`] when the node does not lead in time.
 pub async fn transfer_leader(ctx: &Context, asker: &Asker, node: u64) -> Result<Reply, Error> {
-    let command = Command::Members(members::Command::TransferLeader { node });
-    let (_, reply) = ctx.write(asker, Placement::Cluster, command).await?;
+    let command = || Command::Members(members::Command::TransferLeader { node });
+    let leads = || ctx.0.raft.cluster().leader == Some(node);
+    let (_, mut reply) = ctx.write(asker, Placement::Cluster, command()).await?;
+    if reply.replayed.is_some() && !leads() {
+        // The first wish came to nothing, and what is only answered again wakes nobody.
+        let again = Asker { idempotency: None, ..asker.clone() };
+        reply = ctx.write(&again, Placement::Cluster, command()).await?.1;
+    }
     let began_ms = ctx.0.clock.boot_ms();
-    while ctx.0.raft.cluster().leader != Some(node) {
+    while !leads() {
         if ctx.0.clock.boot_ms().saturating_sub(began_ms) > TRANSFER_WAIT_MS {
             let what = format!("node {node} does not lead: it does not answer, or lacks entries");
             return Err(Error::Unavailable(what));
@@ -181,21 +187,25 @@ pub async fn remove(ctx: &Context, asker: &Asker, node: u64) -> Result<Reply, Er
     Ok(reply)
 }
 
-/// Raises the cluster's feature level to what the newest of its programs reads, once all read it;
-/// returns the level. A cluster that is there already is left as it is.
+/// Raises the cluster's feature level to what all of its programs read; returns the level. A cluster that is there already is left as it is.
 ///
 /// # Errors
 /// As [`Context::write`]; [`Rejection::InUse`] names a node that does not read it.
 pub async fn finalize_upgrade(ctx: &Context, asker: &Asker) -> Result<(Reply, u16), Error> {
     let level = {
         let reading = ctx.fresh().await?;
-        let all = members::all(&reading.view()?)?;
-        // A node alone has no record.
-        all.iter().map(|member| member.feature_level).max().unwrap_or(FEATURE_LEVEL)
+        let view = reading.view()?;
+        let (all, now) = (members::all(&view)?, replicated::feature_level(&view)?);
+        let reads = || all.iter().map(|member| member.feature_level);
+        // What not even one step of is possible is refused, with the node that is in the way. A
+        // node alone has no record.
+        let step = reads().min().filter(|level| *level > now);
+        step.or(reads().max()).unwrap_or(FEATURE_LEVEL)
     };
     let raise = Command::Cluster(replicated::Command::RaiseFeatureLevel(level));
     let (_, reply) = ctx.write(asker, Placement::Cluster, raise).await?;
-    Ok((reply, level))
+    let reached = replicated::feature_level(&ctx.local().view()?)?;
+    Ok((reply, reached))
 }
 
 /// Whether a stranger's token is worth listening to.

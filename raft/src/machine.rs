@@ -23,7 +23,7 @@ use identity::{
 };
 use storage::{Batch, Live, Mark, Overlay, Reads as _, Store};
 
-use crate::{freshness::Freshness, wakes::Wakes};
+use crate::{freshness::Freshness, opening, wakes::Wakes};
 
 /// One entry to apply.
 pub(crate) struct Item {
@@ -187,7 +187,7 @@ impl Machine {
     pub(crate) fn switched(&mut self) -> Result<(), Fault> {
         self.overlay = None;
         let meta = self.store.meta()?;
-        require_readable(meta.feature_level)?;
+        require_readable(opening::level(&self.store)?)?;
         self.feature_level = meta.feature_level;
         self.next = behind(meta.applied.as_ref());
         self.last_stamp_ms.store(meta.last_stamp_ms, Ordering::Release);

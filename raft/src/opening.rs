@@ -9,9 +9,9 @@ use std::{
     sync::Arc,
 };
 
-use identity::apply::require_readable;
 #[cfg(feature = "planted")]
 use identity::planted::{self, Planted};
+use identity::{apply::require_readable, cluster::feature_level, fault::Fault};
 use storage::{Store, log};
 
 use crate::{
@@ -87,10 +87,17 @@ pub(crate) fn open(options: Options, alarm: Alarm) -> Result<Opened, StartError>
     Ok(Opened { identity, log, shard_log, store: Arc::new(store), limits })
 }
 
+/// The feature level of a state. The stamps follow what was raised with the entry behind it.
+pub(crate) fn level(store: &Store) -> Result<u16, Fault> {
+    let pinned = store.pin();
+    let raised = feature_level(&pinned.view()?)?;
+    Ok(raised.max(store.meta()?.feature_level))
+}
+
 /// Refuses a state that a newer program has decided on: what stands behind in the log is refused
 /// when it is applied.
 fn require_level(store: &Store) -> Result<(), StartError> {
-    let reached = store.meta().map_err(failed)?.feature_level;
+    let reached = level(store).map_err(failed)?;
     require_readable(reached).map_err(|fault| StartError::Version(fault.to_string()))
 }
 

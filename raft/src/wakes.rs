@@ -41,12 +41,12 @@ impl Wakes {
         self.applied.subscribe()
     }
 
-    /// Which node was last wanted to lead, and at what state time, milliseconds; told once.
-    pub fn take_lead(&self) -> Option<(u64, u64)> {
-        self.lead.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Which node was last wanted to lead, and at what state time, milliseconds.
+    pub fn wanted_lead(&self) -> Option<(u64, u64)> {
+        *self.lead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nobody here can fulfil what was wanted.
+    /// It is fulfilled, too old, or nothing that this node can do.
     pub fn forget_lead(&self) {
         *self.lead.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

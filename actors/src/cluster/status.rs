@@ -7,6 +7,7 @@ use std::{
 };
 
 use identity::{
+    changes::FEATURE_LEVEL,
     cluster::feature_level,
     members::{self, Member, Role},
 };
@@ -211,7 +212,9 @@ fn warnings(members: &[Member], level: u16) -> Vec<Warning> {
     if versions.len() > 1 {
         found.push(Warning::Versions(versions.into_iter().map(str::to_owned).collect()));
     }
+    // A node alone has no record.
     let readable = members.iter().map(|member| member.feature_level).min();
+    let readable = readable.or(Some(FEATURE_LEVEL));
     found.extend(readable.filter(|readable| *readable > level).map(Warning::Unfinished));
     found
 }

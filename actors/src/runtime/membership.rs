@@ -33,6 +33,8 @@ const SKEW_WARN_MS: u64 = 500;
 pub(crate) const SKEW_MAX_MS: u64 = 5_000;
 /// Turns between two moves of the lead into the preferred zone, so that it cannot flap.
 const ZONE_TURNS: u32 = 60;
+/// Turns between two tries of a drained node to hand over.
+const DRAIN_TURNS: u32 = 10;
 /// Turns between two looks at this node's certificate.
 const RENEW_TURNS: u32 = 7_200;
 /// A wish for another leader that is older is not fulfilled any more, milliseconds.
@@ -54,7 +56,10 @@ pub(crate) struct State {
     ctx: Context,
     turns: u32,
     moved: u32,
-    announced: bool,
+    /// The turn in which a drained node last tried to hand over.
+    tried: u32,
+    /// The turn from which on it says again what this process is.
+    announces: u32,
 }
 
 impl Actor for Membership {
@@ -68,7 +73,7 @@ impl Actor for Membership {
         ctx: Context,
     ) -> Result<State, ActorProcessingErr> {
         drop(me.send_after(TURN_EVERY, || Message::Turn));
-        Ok(State { ctx, turns: 0, moved: 0, announced: false })
+        Ok(State { ctx, turns: 0, moved: 0, tried: 0, announces: 0 })
     }
 
     async fn handle(
@@ -111,11 +116,14 @@ impl State {
             tracing::warn!(%error, "this node's certificate is not renewed");
         }
         let reached = !matches!(self.ctx.0.raft.way(), Way::Nobody | Way::Ended);
-        if !self.announced && reached {
-            match self.announce().await {
-                Ok(()) => self.announced = true,
-                Err(error) => tracing::warn!(%error, "the others do not know of this start"),
-            }
+        // Compared at every turn: the record that this node knows may be of before its last start.
+        if reached
+            && self.turns >= self.announces
+            && let Err(error) = self.announce().await
+        {
+            tracing::warn!(%error, "the others do not know of this start");
+            let refused = matches!(error, Error::Rejected(_));
+            self.announces = self.turns.saturating_add(if refused { WARN_TURNS } else { 1 });
         }
         if !self.ctx.is_leader() {
             // What is wanted is for who leads when it is applied.
@@ -130,7 +138,7 @@ impl State {
         };
         let due = due(&view, &records)
             .or_else(|| self.wanted(&view))
-            .or_else(|| leaves_drained(&view, &records))
+            .or_else(|| self.leaves_drained(&view, &records))
             .or_else(|| self.leaves(&view, &records, zone.as_deref()));
         let Some(change) = due else { return Ok(()) };
         self.make(&change).await
@@ -160,9 +168,24 @@ impl State {
 
     /// Who was asked for, unless the wish is of another time: an entry that is applied again.
     fn wanted(&self, view: &ClusterView) -> Option<Change> {
-        let (node, at_ms) = self.ctx.0.raft.wakes().take_lead()?;
+        let wakes = self.ctx.0.raft.wakes();
+        let (node, at_ms) = wakes.wanted_lead()?;
         let recent = self.ctx.now_ms().saturating_sub(at_ms) < WISH_MS;
-        (recent && node != view.node).then_some(Change::HandOver(node))
+        if recent && node != view.node {
+            return Some(Change::HandOver(node));
+        }
+        wakes.forget_lead();
+        None
+    }
+
+    /// A hand-over that does not come about costs writes, so it is not tried at once again.
+    fn leaves_drained(&mut self, view: &ClusterView, records: &[Member]) -> Option<Change> {
+        let due = leaves_drained(view, records)?;
+        if self.tried != 0 && self.turns.wrapping_sub(self.tried) < DRAIN_TURNS {
+            return None;
+        }
+        self.tried = self.turns;
+        Some(due)
     }
 
     /// Whether the lead had better be elsewhere: this node's clock is off, or another zone is
@@ -249,7 +272,7 @@ fn better_clock(view: &ClusterView, drained: &BTreeSet<u64>) -> Option<u64> {
     if others.count() < 2 || median.unsigned_abs() <= SKEW_MAX_MS {
         return None;
     }
-    let next = successor(view, None, drained)?;
+    let next = successor(view, None, drained).filter(|node| !drained.contains(node))?;
     let ahead = view.members.iter().find(|one| one.node == next)?.clock_ahead_ms?;
     (ahead.abs_diff(median) < median.unsigned_abs() / 2).then_some(next)
 }

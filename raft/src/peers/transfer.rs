@@ -162,7 +162,12 @@ pub(super) async fn receive(
     };
     tracing::info!(from = greeted.hello.from, "a snapshot is being received");
     let store = Arc::clone(&service.store);
-    let began = tokio::task::spawn_blocking(move || begin(&store, &manifest));
+    let manifest = Manifest::decode(&manifest).map_err(failed)?;
+    if let Err(fault) = require_readable(manifest.feature_level) {
+        service.local.alarm.raise(fault.to_string());
+        return Err(failed(fault));
+    }
+    let began = tokio::task::spawn_blocking(move || begin(&store, manifest));
     let (incoming, wanted) = began.await.map_err(failed)??;
     say(&mut writer, codec::encode(&Response::Wanted(wanted))).await?;
     writer.flush().await?;
@@ -223,9 +228,7 @@ async fn parts(
     }
 }
 
-fn begin(store: &Store, manifest: &[u8]) -> io::Result<(Incoming, Vec<Option<u64>>)> {
-    let manifest = Manifest::decode(manifest).map_err(failed)?;
-    require_readable(manifest.feature_level).map_err(failed)?;
+fn begin(store: &Store, manifest: Manifest) -> io::Result<(Incoming, Vec<Option<u64>>)> {
     let dir = store.incoming_of(&manifest).map_err(failed)?;
     let mut wanted = Vec::with_capacity(manifest.files.len());
     for file in &manifest.files {

@@ -121,6 +121,7 @@ impl Thread {
     /// The time, and the level that the cluster is at once everything rehearsed is applied.
     fn stamp(&self) -> Result<Stamp, Error> {
         let feature_level = cluster::feature_level(&self.pending)?;
+        apply::require_readable(feature_level)?;
         Ok(Stamp { at_ms: self.stamps.now_ms(), feature_level })
     }
 
