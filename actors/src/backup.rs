@@ -23,7 +23,7 @@ use identity::{
     outcome::{Outcome, Rejection, Reply},
     stamp::Placement,
 };
-use tokio::time::timeout;
+use tokio::{task::JoinHandle, time::timeout};
 
 use self::age::Recipient;
 use crate::{
@@ -38,6 +38,8 @@ pub use restore::{Restored, restore, verify};
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// After a failure the next one that is due waits for so long, milliseconds.
 const AGAIN_AFTER_MS: u64 = 10 * 60_000;
+/// Most backups that somebody asked for in one folder.
+const ASKED_MAX: usize = 100;
 /// Most recipients of one backup.
 const RECIPIENTS_MAX: usize = 16;
 
@@ -96,9 +98,9 @@ struct Making {
 }
 
 impl Making {
-    /// What it came to.
-    fn ended(&self, began: &Backup, made: Result<Backup, String>) -> Backup {
-        let now = match made {
+    /// What it came to; whoever looks next finds it in the folder, or sees why it is not there.
+    fn ended(self, began: &Backup, made: Result<Backup, String>) -> Backup {
+        match made {
             Ok(made) => {
                 let bytes = made.bytes.unwrap_or_default();
                 tracing::info!(name = made.name, bytes, "a backup was made");
@@ -108,10 +110,7 @@ impl Making {
                 made
             }
             Err(why) => self.all.failed(began, why),
-        };
-        // Whoever looks next finds it in the folder, or sees why it is not there.
-        self.all.unmade().running = None;
-        now
+        }
     }
 }
 
@@ -132,10 +131,35 @@ pub async fn create(
     recipients: &[String],
 ) -> Result<(Backup, Reply), Error> {
     let settings = &ctx.settings().backups;
+    // A folder that cannot be read is a failure of the backup, and shows as one.
+    let there = own(ctx, folder(settings)?).await.unwrap_or_default();
+    if there.iter().filter(|backup| !backup.scheduled).count() >= ASKED_MAX {
+        let what = format!("there are {ASKED_MAX} backups that somebody asked for: move some away");
+        return Err(Rejection::InUse(what).into());
+    }
+    let (job, began, reply) = begin(ctx, asker, settings, recipients, false).await?;
+    match timeout(ANSWER_WITHIN, job).await {
+        Ok(Ok(Backup { problem: Some(why), .. })) => Err(Error::Unavailable(why)),
+        Ok(Ok(made)) => Ok((made, reply)),
+        Ok(Err(error)) => Err(Error::Internal(error.to_string())),
+        Err(_) => Ok((began, reply)),
+    }
+}
+
+type Begun = (JoinHandle<Backup>, Backup, Reply);
+
+/// Has it written down that one is made, and begins to.
+async fn begin(
+    ctx: &Context,
+    asker: &Asker,
+    settings: &Settings,
+    recipients: &[String],
+    scheduled: bool,
+) -> Result<Begun, Error> {
     let dir = folder(settings)?.to_path_buf();
     let recipients = wanted(settings, recipients)?;
     let now_ms = ctx.0.clock.wall_ms();
-    let began = Backup::begun(ctx.0.raft.cluster_id(), now_ms);
+    let began = Backup { scheduled, ..Backup::begun(ctx.0.raft.cluster_id(), now_ms) };
     let making = ctx.0.backups.begin(began.clone())?;
     let create = Change::Create {
         name: began.name.clone(),
@@ -158,12 +182,23 @@ pub async fn create(
         let made = made.unwrap_or_else(|error| Err(error.to_string()));
         making.ended(&begun, made)
     });
-    match timeout(ANSWER_WITHIN, job).await {
-        Ok(Ok(Backup { problem: Some(why), .. })) => Err(Error::Unavailable(why)),
-        Ok(Ok(made)) => Ok((made, reply)),
-        Ok(Err(error)) => Err(Error::Internal(error.to_string())),
-        Err(_) => Ok((began, reply)),
-    }
+    Ok((job, began, reply))
+}
+
+/// What a folder holds; reading it may take as long as a disk or a network takes.
+async fn kept(dir: &Path) -> Result<Vec<Backup>, Error> {
+    let of = dir.to_path_buf();
+    let read = tokio::task::spawn_blocking(move || made::kept(&of)).await;
+    let read = read.map_err(|error| Error::Internal(error.to_string()))?;
+    read.map_err(|error| unreadable(dir, &error))
+}
+
+/// Those of this cluster.
+async fn own(ctx: &Context, dir: &Path) -> Result<Vec<Backup>, Error> {
+    let prefix = Backup::prefix(ctx.0.raft.cluster_id());
+    let mut kept = kept(dir).await?;
+    kept.retain(|backup| backup.name.starts_with(&prefix));
+    Ok(kept)
 }
 
 /// Those of this node, newest first, with the one in the making and the last that failed.
@@ -171,9 +206,9 @@ pub async fn create(
 /// # Errors
 /// [`Rejection::InUse`] for a node that keeps none, [`Error::Internal`] for a folder that cannot be
 /// read.
-pub fn list(ctx: &Context) -> Result<Vec<Backup>, Error> {
+pub async fn list(ctx: &Context) -> Result<Vec<Backup>, Error> {
     let dir = folder(&ctx.settings().backups)?;
-    let mut all = made::kept(dir).map_err(|error| unreadable(dir, &error))?;
+    let mut all = kept(dir).await?;
     let unmade = ctx.0.backups.unmade();
     all.extend(unmade.running.iter().chain(&unmade.failed).cloned());
     drop(unmade);
@@ -181,7 +216,8 @@ pub fn list(ctx: &Context) -> Result<Vec<Backup>, Error> {
     Ok(all)
 }
 
-/// As leader: makes one if it is time, and removes those that are too many.
+/// As leader: begins to make one if it is time, and removes those that are too many. What somebody
+/// asked for, perhaps for keys of their own, counts for neither.
 ///
 /// # Errors
 /// As [`create`].
@@ -193,17 +229,20 @@ async fn keep_to(ctx: &Context, settings: &Settings) -> Result<(), Error> {
     let Some(dir) = settings.dir.as_deref().filter(|_| settings.every_ms > 0) else {
         return Ok(());
     };
+    if ctx.0.backups.unmade().running.is_some() {
+        return Ok(());
+    }
     let now_ms = ctx.0.clock.wall_ms();
-    let own = Backup::prefix(ctx.0.raft.cluster_id());
-    let mut kept = made::kept(dir).map_err(|error| unreadable(dir, &error))?;
-    kept.retain(|backup| backup.name.starts_with(&own));
-    let newest = kept.iter().map(|backup| backup.made_at_ms).max();
+    let mut kept = own(ctx, dir).await?;
+    kept.retain(|backup| backup.scheduled);
+    // One of the future is of a clock that was wrong.
+    let newest = kept.iter().map(|backup| backup.made_at_ms).filter(|at_ms| *at_ms <= now_ms).max();
     let failed = ctx.0.backups.unmade().failed.as_ref().map(|failed| failed.made_at_ms);
     let due = newest.is_none_or(|at_ms| now_ms >= at_ms.saturating_add(settings.every_ms));
     let again = failed.is_none_or(|at_ms| now_ms >= at_ms.saturating_add(AGAIN_AFTER_MS));
     if due && again {
-        let made = create(ctx, &Asker::system(), &[]).await;
-        return made.map(drop).inspect_err(|error| {
+        let begun = begin(ctx, &Asker::system(), settings, &[], true).await;
+        return begun.map(drop).inspect_err(|error| {
             // What failed in the making is known; whatever kept it from beginning is to show, too.
             if !matches!(error, Error::Unavailable(_)) {
                 let began = Backup::begun(ctx.0.raft.cluster_id(), now_ms);
@@ -213,7 +252,10 @@ async fn keep_to(ctx: &Context, settings: &Settings) -> Result<(), Error> {
     }
     kept.sort_by(|one, other| other.name.cmp(&one.name));
     for old in kept.iter().skip(settings.keep.max(1)) {
-        fs::remove_file(dir.join(&old.name)).map_err(|error| unreadable(dir, &error))?;
+        let path = dir.join(&old.name);
+        let removed = tokio::task::spawn_blocking(move || fs::remove_file(path)).await;
+        let removed = removed.map_err(|error| Error::Internal(error.to_string()))?;
+        removed.map_err(|error| unreadable(dir, &error))?;
         tracing::info!(name = old.name, "an old backup was removed");
     }
     Ok(())

@@ -200,7 +200,7 @@ pub async fn finalize_upgrade(ctx: &Context, asker: &Asker) -> Result<(Reply, u1
         // What not even one step of is possible is refused, with the node that is in the way. A
         // node alone has no record.
         let step = reads().min().filter(|level| *level > now);
-        step.or(reads().max()).unwrap_or(FEATURE_LEVEL)
+        step.or_else(|| reads().max()).unwrap_or(FEATURE_LEVEL)
     };
     let raise = Command::Cluster(replicated::Command::RaiseFeatureLevel(level));
     let (_, reply) = ctx.write(asker, Placement::Cluster, raise).await?;

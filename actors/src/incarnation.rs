@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use identity::{
     command::Command,
-    incarnation::{Cause, Command as Change},
+    incarnation::{Cause, Command as Change, current},
     members::{self, Founding},
     stamp::Placement,
 };
@@ -19,6 +19,9 @@ use crate::{
     error::Error,
     runtime::membership,
 };
+
+/// How often it is looked whether the second is over.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Begins it if it is to begin.
 ///
@@ -32,7 +35,8 @@ pub(crate) async fn begin(ctx: &Context) -> Result<(), Error> {
     let node = ctx.0.raft.node();
     if cause == Cause::Restored && is_member(ctx, node)? {
         // Its number was new: the process ended behind its beginning.
-        return ctx.0.raft.begun().map_err(internal);
+        ctx.0.raft.begun().map_err(internal)?;
+        return behind_the_second(ctx).await;
     }
     let founding = match cause {
         // Those who were members and come back are to hear that they are none any more, so the
@@ -43,9 +47,19 @@ pub(crate) async fn begin(ctx: &Context) -> Result<(), Error> {
     let command = Command::Incarnation(Change::Begin { cause, node, founding });
     ctx.write(&Asker::system(), Placement::Cluster, command).await?;
     ctx.0.raft.begun().map_err(internal)?;
-    // Tokens are dated by the second, and none of the second in which it began counts.
-    tokio::time::sleep(Duration::from_secs(1)).await;
     tracing::warn!(cause = cause.name(), "a new incarnation of this cluster has begun");
+    behind_the_second(ctx).await
+}
+
+/// Tokens are dated by the second of state time, and none of the second in which it began counts.
+async fn behind_the_second(ctx: &Context) -> Result<(), Error> {
+    let began_ms = {
+        let reading = ctx.local();
+        current(&reading.view()?)?.map_or(0, |incarnation| incarnation.began_at_ms)
+    };
+    while ctx.now_ms() / 1000 <= began_ms / 1000 {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
     Ok(())
 }
 

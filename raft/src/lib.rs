@@ -34,7 +34,7 @@ pub use error::{Error, StartError};
 pub use freshness::Freshness;
 pub use handle::Handle;
 pub use leading::{PATIENCE_MS, Undelivered, Way};
-pub use offline::{STAGE, Staged, Survivor};
+pub use offline::{STAGE, STAGED, Staged, Survivor};
 pub use options::{Observed, Options};
 pub use peers::{
     credentials::Credentials,

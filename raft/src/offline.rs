@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use identity::incarnation::Cause;
+use identity::{fault::Fault, incarnation::Cause, members};
 use storage::{
     Manifest, Pinned, Store, adopt,
     log::{self, LogEntry, LogId, ShardLog},
@@ -32,6 +32,8 @@ use crate::{
 const STRIDE_BYTES: u64 = 4 << 20;
 /// The folder in which a backup is unpacked, below the data directory that it will be.
 pub const STAGE: &str = "restore.tmp";
+/// What is moved from there to its place.
+pub const STAGED: [&str; 2] = ["state", "log"];
 
 fn failed(error: impl std::fmt::Display) -> StartError {
     StartError::Failed(error.to_string())
@@ -82,6 +84,14 @@ impl Survivor {
         if members.voter_ids().eq([own]) && opened.identity.reborn.is_none() {
             return Err(refused("its node is the only voter of its cluster: just start it"));
         }
+        if opened.identity.reborn == Some(Cause::Restored) {
+            return Err(refused("it comes out of a backup: just start its node"));
+        }
+        if !is_known(&opened.store, own).map_err(failed)? {
+            return Err(refused(
+                "its node was removed, or does not know yet that it is a member: take another one",
+            ));
+        }
         Ok(Self { data_dir, opened, members })
     }
 
@@ -121,11 +131,27 @@ impl Survivor {
         let reborn = Some(Cause::Recovered);
         identity_file::bear(&self.data_dir, NodeIdentity { reborn, ..identity })?;
         let peer = self.members.get_node(&identity.node).cloned().unwrap_or_default();
+        // A snapshot that was installed just before the end has left its log behind.
+        if let Some(applied) = store.meta().map_err(failed)?.applied
+            && shard_log.last().is_none_or(|last| last.index < applied.index)
+        {
+            let at = ours(&encoding::decode_log_id(&applied.log_id).map_err(failed)?);
+            shard_log.purge(at, log::ignore()).map_err(failed)?;
+        }
         seat(&shard_log, identity.node, peer)?;
         store.flush().map_err(failed)?;
         log.shutdown();
         Ok(())
     }
+}
+
+/// Whether a node is a member in its own state, of a cluster that has members.
+fn is_known(store: &Store, node: u64) -> Result<bool, Fault> {
+    let pinned = store.pin();
+    let view = pinned.view()?;
+    let member = members::get(&view, node)?;
+    let lives = member.is_some_and(|member| member.removed_at_ms.is_none());
+    Ok(lives || members::authority(&view)?.is_none())
 }
 
 /// The newest membership that log and state know, agreed on or not.
@@ -205,7 +231,7 @@ impl Staged {
     ///
     /// # Errors
     /// A fault of the files.
-    pub fn checksum(&self) -> Result<storage::StateSum, identity::fault::Fault> {
+    pub fn checksum(&self) -> Result<storage::StateSum, Fault> {
         storage::checksum(&self.store.pin().view()?)
     }
 
@@ -227,7 +253,7 @@ impl Staged {
         log.purge(at, log::ignore()).map_err(failed)?;
         seat(&log, node, Peer::default())?;
         database.shutdown();
-        for name in ["state", "log"] {
+        for name in STAGED {
             fs::rename(stage.join(name), data_dir.join(name)).map_err(failed)?;
         }
         let reborn = Some(Cause::Restored);

@@ -40,6 +40,11 @@ pub fn adopt(state: &Path, from: &Path, options: Options) -> Result<Store, Refus
     let unnamed = dir.with_extension("tmp");
     place(&manifest, from, &unnamed)?;
     let key_check = described(&manifest, options.kind, &unnamed, &options.tuning)?;
+    // Every state has one from its first start on: files without it were made by somebody who does
+    // not know the secret.
+    if key_check.is_none() && !options.key_checks.is_empty() {
+        return Err(Refusal::WrongSecret(layout.dir().to_path_buf()));
+    }
     disk::rename(&unnamed, &dir)?;
     layout.write_pointer(Pointer { generation: 1, snapshot: None })?;
     layout.write_owner(&Owner {

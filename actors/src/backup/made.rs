@@ -14,6 +14,8 @@ use super::{
 use crate::runtime::random::Random;
 
 const ENDING: &str = ".age";
+/// The last word in the names of those that are made by themselves.
+const SCHEDULED: &str = "scheduled";
 
 /// A backup of this node, or one that was to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Backup {
     pub bytes: Option<u64>,
     /// Why it was not made.
     pub problem: Option<String>,
+    /// Whether it is one of those that are made by themselves.
+    pub scheduled: bool,
 }
 
 impl Backup {
@@ -40,7 +44,8 @@ impl Backup {
 
     pub(super) fn begun(cluster: [u8; 16], made_at_ms: u64) -> Self {
         let name = format!("{}{made_at_ms:013}", Self::prefix(cluster));
-        Self { name, made_at_ms, log_index: None, bytes: None, problem: None }
+        let (log_index, bytes, problem) = Default::default();
+        Self { name, made_at_ms, log_index, bytes, problem, scheduled: false }
     }
 
     /// Reads the name of a finished one.
@@ -49,8 +54,14 @@ impl Backup {
         let (_, made_at_ms, index) = (words.next()?, words.next()?, words.next()?);
         let (made_at_ms, log_index) = (made_at_ms.parse().ok()?, index.parse().ok());
         let name = name.to_owned();
+        let scheduled = match words.next() {
+            None => false,
+            Some(SCHEDULED) => true,
+            Some(_) => return None,
+        };
         let whole = words.next().is_none() && log_index.is_some();
-        whole.then_some(Self { name, made_at_ms, log_index, bytes: None, problem: None })
+        let (bytes, problem) = Default::default();
+        whole.then_some(Self { name, made_at_ms, log_index, bytes, problem, scheduled })
     }
 }
 
@@ -64,7 +75,12 @@ pub(super) fn kept(dir: &Path) -> io::Result<Vec<Backup>> {
     for entry in entries {
         let entry = entry?;
         if let Some(backup) = entry.file_name().to_str().and_then(Backup::parse) {
-            kept.push(Backup { bytes: Some(entry.metadata()?.len()), ..backup });
+            match entry.metadata() {
+                Ok(found) => kept.push(Backup { bytes: Some(found.len()), ..backup }),
+                // Another node has just removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(kept)
@@ -111,7 +127,8 @@ impl Work {
         let file = to.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync_all().map_err(failed)?;
         let index = header.snapshot.applied_index;
-        let name = format!("{}-{index:020}{ENDING}", self.began.name);
+        let kind = if self.began.scheduled { format!("-{SCHEDULED}") } else { String::new() };
+        let name = format!("{}-{index:020}{kind}{ENDING}", self.began.name);
         fs::rename(unnamed, self.dir.join(&name)).map_err(failed)?;
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();

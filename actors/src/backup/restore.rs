@@ -61,15 +61,28 @@ pub fn restore(
     let failed = |error: io::Error| StartError::Refused(format!("{}: {error}", data_dir.display()));
     refuse_data(data_dir, beside)?;
     let stage = data_dir.join(raft::STAGE);
-    if stage.exists() {
-        // An earlier restore was cut short.
-        fs::remove_dir_all(&stage).map_err(failed)?;
-    }
+    // An earlier restore was cut short.
+    clear(data_dir).map_err(failed)?;
     let done = staged(from, identities, (data_dir, &stage), root_secret);
-    if done.is_err() && stage.exists() {
-        fs::remove_dir_all(&stage).map_err(failed)?;
+    if done.is_err() {
+        clear(data_dir).map_err(failed)?;
     }
     done
+}
+
+/// Removes what a restore has left that did not come to its end: the file that names the node.
+fn clear(data_dir: &Path) -> io::Result<()> {
+    let stage = data_dir.join(raft::STAGE);
+    if !stage.exists() || raft::is_taken(data_dir) {
+        return Ok(());
+    }
+    for part in raft::STAGED {
+        match fs::remove_dir_all(data_dir.join(part)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    fs::remove_dir_all(&stage)
 }
 
 /// Refuses a directory that holds anything but what an earlier restore left unfinished.
@@ -79,9 +92,13 @@ fn refuse_data(data_dir: &Path, beside: Option<&Path>) -> Result<(), StartError>
         entries => entries
             .map_err(|error| StartError::Refused(format!("{}: {error}", data_dir.display())))?,
     };
+    let cut_short = data_dir.join(raft::STAGE).exists() && !raft::is_taken(data_dir);
     for entry in entries.flatten() {
         let path = entry.path();
-        if entry.file_name() != raft::STAGE && Some(path.as_path()) != beside {
+        let name = entry.file_name();
+        let moved = cut_short && raft::STAGED.iter().any(|part| name == **part);
+        let of_restore = moved || name == raft::STAGE;
+        if !of_restore && Some(path.as_path()) != beside {
             return Err(StartError::Refused(format!(
                 "{} is not empty: a backup is only restored into an empty data directory",
                 data_dir.display()

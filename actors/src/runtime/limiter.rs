@@ -176,10 +176,11 @@ impl Limiter {
         let each_ns = SECOND_NS / u64::from(rate.per_s.max(1));
         let holds_ns = each_ns.saturating_mul(u64::from(rate.burst));
         let until_ns = place.until_ns.max(now_ns).saturating_add(each_ns);
-        let room_from_ns = until_ns.saturating_sub(holds_ns);
-        if room_from_ns <= now_ns {
+        let full_ns = until_ns - now_ns;
+        // By what is left of the bucket: early on the clock itself is less than a bucket holds.
+        if full_ns <= holds_ns {
             place.until_ns = until_ns;
-            let (full_ns, free_ns) = (until_ns - now_ns, now_ns - room_from_ns);
+            let free_ns = holds_ns - full_ns;
             let requests = free_ns.checked_div(each_ns).unwrap_or_default();
             return Ok(Left {
                 requests: u32::try_from(requests).unwrap_or(u32::MAX).min(rate.burst),
@@ -189,7 +190,7 @@ impl Limiter {
         }
         drop(places);
         metrics::counter!(REFUSED, "kind" => kind.name()).increment(1);
-        let wait_s = (room_from_ns - now_ns).div_ceil(SECOND_NS);
+        let wait_s = (full_ns - holds_ns).div_ceil(SECOND_NS);
         Err(Limited { kind, rate, retry_after_s: u32::try_from(wait_s).unwrap_or(u32::MAX) })
     }
 }

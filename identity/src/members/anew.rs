@@ -9,6 +9,9 @@ use crate::{
     table::{Record as _, TablesMut},
 };
 
+/// More nodes than can have joined in the part of a log that was lost.
+const LOST_NODES: u64 = 1_000;
+
 /// Leaves one node in the cluster; how many others were removed. With a founding it is a new one,
 /// of a new authority; without one it is a member of the authority that there is. A cluster that
 /// was never founded has no nodes, and stays that way.
@@ -30,7 +33,9 @@ pub(crate) fn alone<T: TablesMut>(
         at.update(&member, Member { removed_at_ms, ..member.clone() });
         left = left.saturating_add(1);
     }
-    let next_node = authority.next_node.max(node.saturating_add(1));
+    // Numbers may have been given out in what was lost, under the authority that goes on.
+    let gap = if founding.is_none() { LOST_NODES } else { 0 };
+    let next_node = authority.next_node.saturating_add(gap).max(node.saturating_add(1));
     let kept = Authority { next_node, voters_min: 1, ..authority.clone() };
     let Some(Founding { certificate, authority: key, key: of_node, presence }) = founding else {
         let own: Member = at.live(member_id(node), None)?;

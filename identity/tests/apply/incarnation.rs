@@ -122,7 +122,7 @@ fn a_recovered_node_keeps_its_authority_and_every_other_is_out_for_good() {
     let before: Authority = world.record(CLUSTER, AUTHORITY_ID).unwrap();
     recover(&mut world, 2);
     let after: Authority = world.record(CLUSTER, AUTHORITY_ID).unwrap();
-    assert_eq!((&after.certificate, after.next_node), (&before.certificate, 4));
+    assert_eq!((&after.certificate, after.next_node), (&before.certificate, 1_004));
     let all = members::all(&world.tables.opened(CLUSTER)).unwrap();
     assert_eq!(all.iter().map(|one| one.node).collect::<Vec<_>>(), [2]);
     assert!(admits(Some(&member(&world, 2)), &digest(2)));
@@ -135,7 +135,7 @@ fn a_recovered_node_keeps_its_authority_and_every_other_is_out_for_good() {
     world.now_ms += 1;
     world.done(operator(), CLUSTER, crate::members::create_token(10, Role::Voter, 600));
     let next = world.result(Principal::System, CLUSTER, crate::members::join(10, 10));
-    assert_eq!(next, Ok(Outcome::Joined { node: 4 }));
+    assert_eq!(next, Ok(Outcome::Joined { node: 1_004 }));
 }
 
 #[test]

@@ -14,8 +14,10 @@ use zeroize::Zeroizing;
 use super::random;
 use crate::{
     Error,
-    backup::{self, Settings, age::Identity, create, keep_to, list, restore, restore::unpack},
-    context::{self, Asker, OwnNode},
+    backup::{
+        self, Backup, Settings, age::Identity, create, keep_to, list, restore, restore::unpack,
+    },
+    context::{self, Asker, Context, OwnNode},
     runtime::fetcher,
     system::{ClusterConfig, Config, StartError, System},
 };
@@ -129,6 +131,17 @@ async fn a_backup_is_the_state_at_its_index_and_begins_a_new_cluster() {
     }
 }
 
+/// What there is once none is in the making.
+async fn all_made(ctx: &Context) -> Vec<Backup> {
+    loop {
+        let all = list(ctx).await.unwrap();
+        if all.iter().all(|one| one.log_index.is_some() || one.problem.is_some()) {
+            return all;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_due_is_made_and_what_is_too_much_goes() {
     let dir = tempfile::tempdir().unwrap();
@@ -144,34 +157,39 @@ async fn what_is_due_is_made_and_what_is_too_much_goes() {
     // The node itself looks now and then, too; to it nothing is due.
     let kept = Settings { every_ms: 3_600_000, keep: 2, ..ctx.settings().backups.clone() };
     assert!(keep_to(ctx, &kept).await.is_err(), "there is nobody to encrypt for");
-    let shown = list(ctx).unwrap();
+    let shown = list(ctx).await.unwrap();
     assert!(shown.len() == 1 && shown[0].problem.is_some(), "{shown:?}");
     keep_to(ctx, &kept).await.unwrap();
-    assert_eq!(list(ctx).unwrap(), shown, "it is not tried again at once");
+    assert_eq!(list(ctx).await.unwrap(), shown, "it is not tried again at once");
     create(ctx, &Asker::system(), &[]).await.unwrap_err();
     let key = Identity::new(&random());
     std::fs::write(&file, format!("# ours\n{}\n", key.recipient().unwrap())).unwrap();
-    create(ctx, &Asker::system(), &[]).await.unwrap();
-    let first = list(ctx).unwrap();
-    assert_eq!(first.len(), 1, "what failed before is over");
+    let (asked, _) = create(ctx, &Asker::system(), &[]).await.unwrap();
+    let there = list(ctx).await.unwrap();
+    assert_eq!(there, std::slice::from_ref(&asked), "what failed before is over");
     keep_to(ctx, &kept).await.unwrap();
-    assert_eq!(list(ctx).unwrap(), first, "it is young enough");
+    let first = all_made(ctx).await;
+    assert_eq!(first.iter().filter(|one| one.scheduled).count(), 1, "the other was asked for");
+    keep_to(ctx, &kept).await.unwrap();
+    assert_eq!(list(ctx).await.unwrap(), first, "it is young enough");
+    let often = Settings { every_ms: 1, ..kept.clone() };
     for _ in 0..2 {
-        create(ctx, &Asker::system(), &[]).await.unwrap();
+        keep_to(ctx, &often).await.unwrap();
+        all_made(ctx).await;
     }
     std::fs::write(backups.join("vaultara-ffffffff-0000000000001-1.age"), "another's").unwrap();
-    assert_eq!(list(ctx).unwrap().len(), 4);
+    assert_eq!(list(ctx).await.unwrap().len(), 5);
     keep_to(ctx, &kept).await.unwrap();
-    let left = list(ctx).unwrap();
-    assert_eq!(left.len(), 3, "two of its own, and the other cluster's");
-    assert!(!left.contains(&first[0]));
+    let left = list(ctx).await.unwrap();
+    assert_eq!(left.len(), 4, "two of its own, the one asked for, and the other cluster's");
+    assert!(left.contains(&asked) && !left.contains(&first[0]));
     // A folder that cannot be written is a failure that shows.
     std::fs::remove_dir_all(&backups).unwrap();
     std::fs::write(&backups, "in the way").unwrap();
     let refused = create(ctx, &Asker::system(), &[]).await;
     assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
     std::fs::remove_file(&backups).unwrap();
-    let shown = list(ctx).unwrap();
+    let shown = list(ctx).await.unwrap();
     assert!(shown[0].problem.is_some(), "{shown:?}");
     for bad in ["", "age1hello"] {
         let refused = create(ctx, &Asker::system(), &[bad.to_owned()]).await;

@@ -95,7 +95,7 @@ fn view(backup: Backup) -> View {
 
 /// `GET`: they are few, so there are no pages.
 async fn list(caller: Caller<Look>) -> Result<Response, Failure> {
-    let items = backup::list(caller.ctx())?.into_iter().map(view).collect();
+    let items = backup::list(caller.ctx()).await?.into_iter().map(view).collect();
     Ok(Json(Views { items }).into_response())
 }
 

@@ -11,6 +11,7 @@ use identity::{
     codec,
     command::Command,
     id::{JoinTokenId, TenantId},
+    incarnation,
     members::{self, JoinToken, Role, TOKEN_LIFETIME_MAX_S, TOKENS, TOKENS_MAX},
     stamp::Placement,
     table::{self, Span, Tables as _},
@@ -127,13 +128,15 @@ async fn list(caller: Caller<Look>) -> Result<Response, Failure> {
     let now_ms = caller.ctx().now_ms();
     let reading = caller.reading();
     let span = Span::Records { table: TOKENS, after: None };
-    let found = reading.view()?.scan(TenantId::CLUSTER, span, TOKENS_MAX, false);
+    let rows = reading.view()?;
+    let found = rows.scan(TenantId::CLUSTER, span, TOKENS_MAX, false);
     let mut items = Vec::new();
     for found in found.map_err(actors::Error::from)? {
         let token: JoinToken = codec::decode(&found.value)
             .map_err(|error| actors::Error::Internal(error.to_string()))?;
+        let outlived = incarnation::outlived(&rows, token.created_at_ms);
         // Those that are over are only not swept yet.
-        if token.expires_at_ms > now_ms {
+        if token.expires_at_ms > now_ms && !outlived.map_err(actors::Error::from)? {
             items.push(view(&token, now_ms));
         }
     }
