@@ -154,6 +154,11 @@ impl Cluster {
         Ok(self.api.get_or_try_init(|| Api::open(launch)).await?.at(launch))
     }
 
+    /// Forgets the token that was kept: the next client takes another.
+    pub fn forget_token(&mut self) {
+        self.api.take();
+    }
+
     /// A client of each node.
     ///
     /// # Errors

@@ -118,6 +118,9 @@ async fn a_backup_under_load_becomes_another_cluster_that_others_join() {
 
     cluster.launches[0] = launch;
     cluster.start(0).await.unwrap();
+    let refused = api.users().await.unwrap_err();
+    assert!(refused.contains("401"), "the administrator's token of before: {refused}");
+    cluster.forget_token();
     let api = cluster.api(0).await.unwrap();
     let users = api.users().await.unwrap();
     assert!(users.iter().any(|user| user.id == before));
@@ -181,6 +184,7 @@ async fn what_is_left_of_a_lost_quorum_is_recovered_and_old_members_never_return
 
     cluster.launches[left].arguments = Vec::new();
     cluster.start(left).await.unwrap();
+    cluster.forget_token();
     let status = cluster.status(left).await.unwrap();
     assert_eq!(members(&status), [1]);
     let api = cluster.api(left).await.unwrap();
