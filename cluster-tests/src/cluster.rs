@@ -306,6 +306,21 @@ impl Cluster {
         self.api(number).await?.read("/api/v1/cluster").await
     }
 
+    /// Waits until a node that has begun has caught up and answers.
+    ///
+    /// # Errors
+    /// It does not, in time.
+    pub async fn answers(&self, number: usize) -> Result<(), Failure> {
+        let began = Instant::now();
+        while let Err(why) = self.status(number).await {
+            if began.elapsed() > WHOLE_WITHIN {
+                return Err(format!("node {number} does not answer: {why}"));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
     /// The last message of each node.
     fn last_words(&self) -> String {
         let last = |launch: &Launch| {

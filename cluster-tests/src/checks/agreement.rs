@@ -97,6 +97,8 @@ pub async fn acknowledged_means_a_majority(cluster: &mut Cluster) -> Result<Find
             cluster.begin(*number)?;
         }
         let next = another_leads(cluster, &others, leader).await?;
+        // It may lead before it has applied what it is to answer from.
+        cluster.answers(next).await?;
         let lost = differences(&ledger, &cluster.api(next).await?.users().await?);
         if !lost.is_empty() {
             return Ok(lost);
