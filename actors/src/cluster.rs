@@ -187,7 +187,8 @@ pub async fn remove(ctx: &Context, asker: &Asker, node: u64) -> Result<Reply, Er
     Ok(reply)
 }
 
-/// Raises the cluster's feature level to what all of its programs read; returns the level. A cluster that is there already is left as it is.
+/// Raises the cluster's feature level to what all of its programs read; returns the level. A
+/// cluster that is there already is left as it is.
 ///
 /// # Errors
 /// As [`Context::write`]; [`Rejection::InUse`] names a node that does not read it.

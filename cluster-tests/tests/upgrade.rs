@@ -1,6 +1,6 @@
 //! A cluster of the program before this one is upgraded node by node under writes, one node goes
-//! back, the upgrade is finished, and then none goes back any more. Both programs are of this source,
-//! so a rule that changed without asking for the level is in both: only reading finds that.
+//! back, the upgrade is finished, and then none goes back any more. Both programs are of this
+//! source, so a rule that changed without asking for the level is in both: only reading finds that.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
