@@ -144,7 +144,7 @@ fn every_operation_that_is_promised_is_there() {
     for kind in ["clients", "groups", "roles", "permissions", "client-scopes"] {
         assert!(ids.contains(format!("{kind}.restore").as_str()), "{kind}");
     }
-    assert_eq!(ids.len(), 158);
+    assert_eq!(ids.len(), 160);
 }
 
 #[test]
