@@ -3,7 +3,11 @@
 #[path = "determinism/log.rs"]
 mod log;
 
-use std::{fs, path::Path};
+use std::{
+    os::unix::process::ExitStatusExt as _,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use identity::{
     apply::apply_entry,
@@ -64,32 +68,42 @@ fn feed(store: &Store, log: &[Vec<u8>], upto: u64, per_batch: u64) -> Vec<Reply>
     replies
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
+/// What the process that is to die is told: its store, the store's kind and the log's seed.
+const DOOMED: &str = "VAULTARA_DOOMED_STORE";
+
+#[test]
+#[ignore = "the process that another test starts, and that kills itself"]
+fn doomed() {
+    let told = std::env::var(DOOMED).unwrap();
+    let [live, kind, seed] = told.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
+    let kind = KINDS.into_iter().find(|one| format!("{one:?}") == kind).unwrap();
+    let log = log::recorded(seed.parse().unwrap(), ENTRIES);
+    let store = open(Path::new(live), kind);
+    feed(&store, &log, 90, 7);
+    store.flush().unwrap();
+    feed(&store, &log, 151, 1);
+    store.flush().unwrap();
+    feed(&store, &log, 263, 13);
+    let own = std::process::id().to_string();
+    Command::new("kill").args(["-9", &own]).status().unwrap();
+    unreachable!("it is dead: {:?}", store.applied_index());
 }
 
-/// Flushed now and then, lost in the middle, opened as the crash left it, fed the rest.
-fn killed(home: &Path, kind: Kind, log: &[Vec<u8>]) -> StateSum {
+/// Flushed now and then, lost with its process, opened as the crash left it, fed the rest.
+///
+/// The process really dies: a copy of a living store's files is no crash, because the store
+/// deletes files that it no longer needs while they are copied.
+fn killed(home: &Path, kind: Kind, seed: u64, log: &[Vec<u8>]) -> StateSum {
     let live = home.join("live");
+    let died = Command::new(std::env::current_exe().unwrap())
+        .args(["determinism::doomed", "--exact", "--ignored"])
+        .env(DOOMED, format!("{} {kind:?} {seed}", live.display()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(died.signal(), Some(9), "it dies where it should and not before");
     let store = open(&live, kind);
-    feed(&store, log, 90, 7);
-    store.flush().unwrap();
-    feed(&store, log, 151, 1);
-    store.flush().unwrap();
-    feed(&store, log, 263, 13);
-    let crashed = home.join("crashed");
-    copy(&live, &crashed);
-    drop(store);
-    let store = open(&crashed, kind);
     assert_eq!(store.applied_index(), 151, "it is back at its last flush");
     feed(&store, log, ENTRIES, 29);
     sum(&store)
@@ -121,7 +135,7 @@ fn stores_that_were_killed_or_restored_end_as_one_that_was_not() {
             let straight = open(&home.path().join("straight"), kind);
             feed(&straight, &log, ENTRIES, 1);
             sums.push((format!("{kind:?} straight"), sum(&straight)));
-            sums.push((format!("{kind:?} killed"), killed(home.path(), kind, &log)));
+            sums.push((format!("{kind:?} killed"), killed(home.path(), kind, seed, &log)));
             sums.push((format!("{kind:?} restored"), restored(home.path(), kind, &log)));
         }
         let (_, first) = &sums[0];
