@@ -4,7 +4,13 @@
 //! The nodes share the cores of one machine, so three cannot be faster than one: what is measured
 //! is what agreement costs. The bound of a write is one sync of the disk; every node's CPU counts.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use actors::demo;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -109,7 +115,10 @@ async fn creating(asked: &Asked<'_>) -> Result<Make, Failure> {
     let api = asked.cluster.api(0).await?;
     let (path, token) = api.creating();
     let run = vaultara_cluster_tests::random();
-    Ok(Arc::new(move |number| {
+    // Each run of the load counts from nothing, and a name that was taken is a refusal.
+    let created = AtomicU64::new(0);
+    Ok(Arc::new(move |_| {
+        let number = created.fetch_add(1, Ordering::Relaxed);
         let name = format!("bench-{run}-{number}");
         let body = json!({ "username": name, "enabled": true }).to_string();
         let head = format!(
