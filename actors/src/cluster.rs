@@ -286,6 +286,13 @@ fn certified(ctx: &Context, node: u64, point: &[u8]) -> Result<Welcome, Error> {
     if !admits(members::get(&view, node)?.as_ref(), &Digest::of(point)) {
         return Err(Rejection::NotFound.into());
     }
+    certificate(ctx, node, point)
+}
+
+/// What the cluster's authority says of a node, whoever holds the key.
+pub(crate) fn certificate(ctx: &Context, node: u64, point: &[u8]) -> Result<Welcome, Error> {
+    let reading = ctx.local();
+    let view = reading.view()?;
     let found = members::authority(&view)?.ok_or_else(|| internal("there is none"))?;
     let key = ctx.keyring().unseal(&FIELD, &found.key).map_err(internal)?;
     let (cluster, wall_ms) = (cluster_id(&view)?, ctx.0.clock.wall_ms());

@@ -6,7 +6,7 @@
 #![allow(clippy::indexing_slicing, reason = "a wrong index is a bug of the test program")]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -41,7 +41,21 @@ pub struct Ledger {
     /// Acknowledged creations by name.
     pub made: Vec<String>,
     /// Creations that were sent at least once.
-    pub asked: Vec<String>,
+    pub asked: BTreeSet<String>,
+}
+
+impl Ledger {
+    /// What was acknowledged as of this ledger and asked as of a later one: every state that was
+    /// read between the two must hold at least the former and nothing beyond the latter.
+    pub fn upto(mut self, later: &Self) -> Self {
+        self.asked.clone_from(&later.asked);
+        for (name, owned) in &later.changed {
+            if let Some(own) = self.changed.get_mut(name) {
+                own.sent = owned.sent;
+            }
+        }
+        self
+    }
 }
 
 /// State that writers share with whoever makes trouble.
@@ -158,7 +172,9 @@ impl Hand {
             }
             let name = format!("{maker}-{step}");
             let key = format!("make-{name}");
-            self.shared.note(|ledger| ledger.asked.push(name.clone()));
+            self.shared.note(|ledger| {
+                ledger.asked.insert(name.clone());
+            });
             self.until_done(&Write { id: None, name: &name, content: "0", key: &key }).await?;
             self.shared.note(|ledger| ledger.made.push(name));
             self.shared.acknowledged.fetch_add(1, Ordering::SeqCst);
@@ -267,8 +283,7 @@ pub fn differences(ledger: &Ledger, users: &[User]) -> Vec<String> {
     }
     found.extend(ledger.made.iter().filter_map(|name| one(name).err()));
     for (name, several) in &by_name {
-        let known =
-            ledger.changed.contains_key(*name) || ledger.asked.iter().any(|one| one == name);
+        let known = ledger.changed.contains_key(*name) || ledger.asked.contains(*name);
         let of_this_run =
             |kind: &str| name.strip_prefix(kind).is_some_and(|rest| rest.starts_with(&ledger.run));
         let ours = of_this_run("made-") || of_this_run("changed-");

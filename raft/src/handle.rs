@@ -134,7 +134,10 @@ impl Handle {
         let wakes = Arc::clone(&machine.wakes);
         wakes.reached(store.applied_index());
         let who = (identity.cluster, identity.node, own.process);
-        let local = Local::new(who, own.time, alarm.clone(), own.data_dir.clone());
+        let local = {
+            let of = (own.data_dir.clone(), Arc::clone(&store));
+            Local::new(who, own.time, alarm.clone(), of)
+        };
         let local = Arc::new(local.map_err(failed)?);
         let roster = Arc::new(Roster::new(Arc::clone(&local)));
         let raft = Raft::new(

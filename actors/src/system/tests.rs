@@ -1,6 +1,6 @@
 //! Three nodes in one process: joining, writing and reading through any of them, handing over.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use identity::{
     command::Command,
@@ -15,7 +15,7 @@ use super::{ClusterConfig, Config, Join, StartError, System};
 use crate::{
     cluster,
     context::{Asker, Context, OwnNode, Settings},
-    runtime::fetcher,
+    runtime::{authority, fetcher},
 };
 
 fn free_port() -> u16 {
@@ -246,6 +246,41 @@ async fn a_removed_node_stops_and_its_copy_is_never_let_in() {
     assert_eq!(cluster.ctx(1).0.raft.observe().term, term);
     back.stop().await;
     write(cluster.ctx(2)).await;
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_answers_as_a_member_with_another_key_is_told_nothing() {
+    let mut cluster = Cluster::of_three().await;
+    cluster.stop(3).await;
+    // What a thief of the authority could make: node 3's name on a key of his own.
+    let (key, point) = authority::new_node_key(cluster.ctx(1).random()).unwrap();
+    let made = cluster::certificate(cluster.ctx(1), 3, &point).unwrap();
+    let accepting = rustls::ServerConfig::builder_with_provider(Arc::new(
+        rustls::crypto::aws_lc_rs::default_provider(),
+    ))
+    .with_protocol_versions(&[&rustls::version::TLS13])
+    .unwrap()
+    .with_no_client_auth()
+    .with_single_cert(
+        vec![made.certificate.into(), made.authority.into()],
+        rustls::pki_types::PrivatePkcs8KeyDer::from(key.to_vec()).into(),
+    );
+    let mut accepting = accepting.unwrap();
+    accepting.alpn_protocols = vec![b"vaultara-peer".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(accepting));
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", cluster.ports[2])).await.unwrap();
+    for _ in 0..5 {
+        let (called, _) = listener.accept().await.unwrap();
+        let mut stream = acceptor.accept(called).await.unwrap();
+        let mut heard = Vec::new();
+        // However it is hung up on, nothing was said.
+        drop(tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut heard).await);
+        assert!(heard.is_empty(), "{} bytes were sent to it", heard.len());
+    }
+    drop(listener);
+    cluster.start(3).await;
+    write(cluster.ctx(3)).await;
     cluster.end().await;
 }
 

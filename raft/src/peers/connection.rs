@@ -127,6 +127,9 @@ pub(crate) async fn connect(
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
     let mut stream = TlsConnector::from(client).connect(name, tcp).await?;
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let certificate = certificate.ok_or_else(|| io::Error::other("it shows no certificate"))?;
+    local.expects(&tls::speaker(certificate, local.cluster)?)?;
     let body = codec::encode(&local.hello(to, class)).into();
     frame::write(&mut stream, &Frame { exchange: NOBODY, body }).await?;
     stream.flush().await?;

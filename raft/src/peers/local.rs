@@ -7,12 +7,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
+use identity::members;
 use rustls::{ClientConfig, ServerConfig};
+use storage::Store;
 
 use super::{
     credentials::Credentials,
     message::{Class, Hello, PROTOCOL, Unwelcome},
-    tls,
+    tls::{self, Speaker},
 };
 use crate::alarm::Alarm;
 
@@ -54,6 +56,7 @@ pub(crate) struct Local {
     pub(crate) time: Arc<dyn Time>,
     pub(crate) alarm: Alarm,
     data_dir: PathBuf,
+    store: Arc<Store>,
     ways: RwLock<Option<Ways>>,
     signs: Mutex<BTreeMap<u64, Sign>>,
     /// Who takes another process for this node, since when.
@@ -65,7 +68,7 @@ impl Local {
         (cluster, node, process): ([u8; 16], u64, u64),
         time: Arc<dyn Time>,
         alarm: Alarm,
-        data_dir: PathBuf,
+        (data_dir, store): (PathBuf, Arc<Store>),
     ) -> io::Result<Self> {
         let credentials = Credentials::load(&data_dir)?;
         let local = Self {
@@ -76,6 +79,7 @@ impl Local {
             time,
             alarm,
             data_dir,
+            store,
             ways: RwLock::default(),
             signs: Mutex::default(),
             taken: Mutex::default(),
@@ -110,6 +114,21 @@ impl Local {
     pub(crate) fn server(&self) -> Option<Arc<ServerConfig>> {
         let ways = self.ways.read().unwrap_or_else(PoisonError::into_inner);
         ways.as_ref().map(|ways| Arc::clone(&ways.server))
+    }
+
+    /// Whether a node that was called shows the key that its record names: a certificate of the
+    /// cluster that was made for it on another key is not enough. One whose record is not here yet
+    /// is known by its certificate alone.
+    pub(crate) fn expects(&self, who: &Speaker) -> io::Result<()> {
+        let pinned = self.store.pin();
+        let view = pinned.view().map_err(io::Error::other)?;
+        match members::get(&view, who.node).map_err(io::Error::other)? {
+            Some(found) if !found.key.matches(&who.key) => {
+                tracing::warn!(node = who.node, "whoever answers as this node has another key");
+                Err(io::Error::other("it has another key than its record names"))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn hello(&self, to: u64, class: Class) -> Hello {

@@ -69,7 +69,8 @@ pub(crate) async fn kills(arguments: &Arguments, folder: &Path) -> Result<String
         cluster.whole(3).await?;
         if done % LOOK_EVERY == 0 {
             let ledger = writers.shared.ledger();
-            let found = differences(&ledger, &first.users().await?);
+            let users = first.users().await?;
+            let found = differences(&ledger.upto(&writers.shared.ledger()), &users);
             println!("soak: {done} kills, {} differences", found.len());
             if !found.is_empty() {
                 return Err(format!("after {done} kills: {}", found.join("; ")));
