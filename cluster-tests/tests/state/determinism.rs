@@ -4,6 +4,7 @@
 mod log;
 
 use std::{
+    io::Write as _,
     os::unix::process::ExitStatusExt as _,
     path::Path,
     process::{Command, Stdio},
@@ -68,13 +69,10 @@ fn feed(store: &Store, log: &[Vec<u8>], upto: u64, per_batch: u64) -> Vec<Reply>
     replies
 }
 
-/// What the process that is to die is told: its store, the store's kind and the log's seed.
-const DOOMED: &str = "VAULTARA_DOOMED_STORE";
-
 #[test]
 #[ignore = "the process that another test starts, and that kills itself"]
 fn doomed() {
-    let told = std::env::var(DOOMED).unwrap();
+    let told = std::io::read_to_string(std::io::stdin()).unwrap();
     let [live, kind, seed] = told.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
     let kind = KINDS.into_iter().find(|one| format!("{one:?}") == kind).unwrap();
     let log = log::recorded(seed.parse().unwrap(), ENTRIES);
@@ -95,13 +93,16 @@ fn doomed() {
 /// deletes files that it no longer needs while they are copied.
 fn killed(home: &Path, kind: Kind, seed: u64, log: &[Vec<u8>]) -> StateSum {
     let live = home.join("live");
-    let died = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["determinism::doomed", "--exact", "--ignored"])
-        .env(DOOMED, format!("{} {kind:?} {seed}", live.display()))
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .status()
+        .spawn()
         .unwrap();
+    // Its end of the pipe is closed with the statement, so it reads all there is.
+    write!(child.stdin.take().unwrap(), "{} {kind:?} {seed}", live.display()).unwrap();
+    let died = child.wait().unwrap();
     assert_eq!(died.signal(), Some(9), "it dies where it should and not before");
     let store = open(&live, kind);
     assert_eq!(store.applied_index(), 151, "it is back at its last flush");
