@@ -30,8 +30,10 @@ const STEP_MS: u64 = 3_600_000;
 const KEY_BYTES: u64 = 18;
 /// Events read at once, and at least that many between two marks but the newest ones.
 const STRIDE: usize = 500;
-/// Such reads in one turn.
+/// Such reads before it is looked whether something is to go.
 const STRIDES: usize = 100;
+/// How often that is done in one turn, so that a new leader does not read for long at once.
+const PARTS: usize = 20;
 
 /// A place between two entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct Ledger {
     bytes: u64,
     /// Bytes read of what is not there any more.
     gone: u64,
+    /// Whether the last turn left something to read.
+    behind: bool,
 }
 
 impl Ledger {
@@ -60,23 +64,44 @@ impl Ledger {
     /// # Errors
     /// As [`Context::write`].
     pub async fn keep(&mut self, ctx: &Context) -> Result<(), Error> {
-        self.read(ctx)?;
-        let Some(before) = self.due(ctx.now_ms()) else {
-            return Ok(());
-        };
-        let command = Command::Outbox(outbox::Command::Trim { before });
-        match ctx.write(&Asker::system(), Placement::Cluster, command).await {
-            // Another leader was here.
-            Ok(_) | Err(Error::Rejected(Rejection::Stale)) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.keep_in(ctx, (PARTS, STRIDES)).await
     }
 
-    fn read(&mut self, ctx: &Context) -> Result<(), Error> {
+    async fn keep_in(
+        &mut self,
+        ctx: &Context,
+        (parts, strides): (usize, usize),
+    ) -> Result<(), Error> {
+        for _ in 0..parts {
+            self.behind = !self.read(ctx, strides)?;
+            if let Some(before) = self.due(ctx.now_ms()) {
+                let command = Command::Outbox(outbox::Command::Trim { before });
+                match ctx.write(&Asker::system(), Placement::Cluster, command).await {
+                    // Another leader was here.
+                    Ok(_) | Err(Error::Rejected(Rejection::Stale)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if !self.behind {
+                break;
+            }
+            // What comes faster than that would otherwise pile up.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Whether there is more to read than a turn took, so that the next one should not wait.
+    pub const fn behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Whether it came to the end.
+    fn read(&mut self, ctx: &Context, strides: usize) -> Result<bool, Error> {
         let reading = ctx.local();
         let view = reading.view()?;
         self.begin(outbox::first(&view)?);
-        for _ in 0..STRIDES {
+        for _ in 0..strides {
             let events = view.outbox(self.next, STRIDE)?;
             let (mut before, mut entry) = (self.bytes, None);
             for found in &events {
@@ -86,7 +111,7 @@ impl Ledger {
                 let length = u64::try_from(found.value.len()).unwrap_or(u64::MAX);
                 self.bytes = self.bytes.saturating_add(length).saturating_add(KEY_BYTES);
             }
-            let Some(last) = events.last() else { break };
+            let Some(last) = events.last() else { return Ok(true) };
             self.next = following((last.index, last.ordinal));
             let event: OutboxEvent = identity::codec::decode(&last.value)
                 .map_err(|error| Error::Internal(error.to_string()))?;
@@ -96,10 +121,10 @@ impl Ledger {
             let at_ms = event.map_or(0, |event| event.at_ms);
             self.mark(Mark { index: last.index, bytes: before, at_ms });
             if events.len() < STRIDE {
-                break;
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn mark(&mut self, mark: Mark) {
@@ -138,7 +163,10 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use identity::command::Denials;
+
     use super::*;
+    use crate::runtime::{directory::tests::Node, housekeeper};
 
     const HOUR_MS: u64 = 3_600_000;
     const NOW_MS: u64 = 1_000 * HOUR_MS;
@@ -185,5 +213,40 @@ mod tests {
         ledger.begin(10_000);
         assert_eq!((ledger.gone, ledger.marks.len()), (ledger.bytes, 0));
         assert_eq!(ledger.next, (10_000, 0));
+    }
+
+    /// An event of the tenant.
+    fn denials() -> Command {
+        let (action, reason) = ("users.create".into(), "denied".into());
+        Command::Denials(Denials { action, reason, count: 1, minute_ms: 0 })
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whatever_came_since_is_read_in_one_turn_or_the_next_one_does_not_wait() {
+        let node = Node::start().await;
+        let ctx = node.ctx();
+        for _ in 0..3 * STRIDE {
+            node.write(denials()).await;
+        }
+        let end = |ledger: &Ledger| ctx.local().view().unwrap().outbox(ledger.next, 1).unwrap();
+        let mut ledger = Ledger::default();
+        ledger.keep_in(ctx, (1, 1)).await.unwrap();
+        assert!(ledger.behind() && !end(&ledger).is_empty());
+        ledger.keep_in(ctx, (10, 1)).await.unwrap();
+        assert!(!ledger.behind() && end(&ledger).is_empty());
+
+        // What is too old goes part by part, each at once.
+        node.clock.advance_ms(26 * HOUR_MS);
+        housekeeper::check_clock(ctx);
+        node.write(denials()).await;
+        let mut ledger = Ledger::default();
+        ledger.keep_in(ctx, (1, 1)).await.unwrap();
+        let first = || outbox::first(&ctx.local().view().unwrap()).unwrap();
+        let one = first();
+        assert!(one > 0);
+        ledger.keep_in(ctx, (10, 1)).await.unwrap();
+        let all = first();
+        assert!(!ledger.behind() && all >= one + 2 * STRIDE as u64, "{one} {all}");
+        node.stop().await;
     }
 }

@@ -119,7 +119,7 @@ impl State {
         if self.turns.is_multiple_of(SWEEP_TURNS) {
             sweep(&self.ctx).await?;
         }
-        if self.turns.is_multiple_of(OUTBOX_TURNS) {
+        if self.turns.is_multiple_of(OUTBOX_TURNS) || self.outbox.behind() {
             self.outbox.keep(&self.ctx).await?;
         }
         if self.turns.is_multiple_of(CHECKPOINT_TURNS) {
