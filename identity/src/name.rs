@@ -11,6 +11,18 @@ pub const TEXT_MAX: usize = 256;
 /// Longest URI, bytes.
 pub const URI_MAX: usize = 2048;
 
+/// Longest name that a pointer repeats, bytes.
+pub const MEMBER_MAX: usize = 128;
+
+/// The pointer to a member of what `parent` points to (RFC 6901 §3). A name that nobody would read
+/// is not repeated: the pointer ends at the parent then.
+pub fn pointer(parent: &str, member: &str) -> String {
+    if member.len() > MEMBER_MAX || member.chars().any(char::is_control) {
+        return parent.to_owned();
+    }
+    format!("{parent}/{}", member.replace('~', "~0").replace('/', "~1"))
+}
+
 /// A display text: 1 to 256 bytes, no control characters.
 ///
 /// # Errors
@@ -273,6 +285,24 @@ mod tests {
             "//acme.example",
         ] {
             assert!(web_link("/x", link).is_err(), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_is_escaped_and_repeats_no_name_that_nobody_would_read() {
+        let longest = "x".repeat(MEMBER_MAX);
+        for (member, expected) in [
+            ("name", "/profile/name"),
+            ("a/b~c", "/profile/a~1b~0c"),
+            ("~1", "/profile/~01"),
+            ("", "/profile/"),
+            ("é \"", "/profile/é \""),
+            ("a\nb", "/profile"),
+            ("\u{7f}", "/profile"),
+            (&longest, &format!("/profile/{longest}")),
+            (&format!("{longest}x"), "/profile"),
+        ] {
+            assert_eq!(pointer("/profile", member), expected, "{member:?}");
         }
     }
 

@@ -166,7 +166,7 @@ impl Schema {
             return Err(Rejection::invalid("/fields", format!("must be at most {FIELDS_MAX}")));
         }
         for (name, field) in &self.fields {
-            let at = format!("/fields/{name}");
+            let at = name::pointer("/fields", name);
             if !is_name(name) {
                 let reason = "must be 1 to 40 of a-z 0-9 _, begin with a letter, and be no name \
                               of the product's own";

@@ -348,7 +348,7 @@ impl<T: TablesMut> Applying<'_, T> {
 
 /// Where a claim stands in an account.
 pub(crate) fn pointer(claim: &str) -> String {
-    if claim == EMAIL { format!("/{claim}") } else { format!("/profile/{claim}") }
+    name::pointer(if claim == EMAIL { "" } else { "/profile" }, claim)
 }
 
 /// The rule about the value of a claim.
@@ -379,7 +379,7 @@ impl Settings {
         const ADDRESS: &[&str] =
             &["formatted", "street_address", "locality", "region", "postal_code", "country"];
         for (member, value) in &self.address {
-            let field = format!("/address/{member}");
+            let field = name::pointer("/address", member);
             if !ADDRESS.contains(&member.as_str()) {
                 return Err(Rejection::invalid(field, "is not a member of an address"));
             }

@@ -84,3 +84,38 @@ async fn creating_changing_and_importing_users_obey_the_schema() {
         .collect();
     assert_eq!(statuses, [json!(201), json!(422), json!(201)], "{answer:?}");
 }
+
+#[tokio::test]
+async fn an_address_that_is_too_long_is_refused_and_never_shortened() {
+    let platform = Api::platform().await;
+    let tenant = platform.own_tenant().await;
+    let users = format!("{tenant}/users");
+    let schema = json!({ "fields": { "homepage": { "type": "url" } } });
+    assert_eq!(platform.put(&format!("{tenant}/profile-schema"), &schema).await.status, 200);
+    let address = |length: usize| format!("https://a.example/{:x<1$}", "", length - 18);
+    for field in ["homepage", "website", "picture"] {
+        let longest = platform.made(&users, &someone(json!({ field: address(256) }))).await;
+        assert_eq!(longest["profile"][field], json!(address(256)));
+        let refused = platform.post(&users, &someone(json!({ field: address(257) }))).await;
+        let place = format!("/profile/{field}");
+        assert_eq!((refused.status, pointers(&refused)), (422, vec![place]), "{refused:?}");
+        let path = format!("{users}/{}", id_of(&longest));
+        let patch = json!({ "profile": { field: address(1000) } });
+        assert_eq!(platform.patch(&path, &patch).await.status, 422);
+        assert_eq!(platform.read(&path).await, longest);
+    }
+}
+
+#[tokio::test]
+async fn a_pointer_is_escaped_and_repeats_no_name_that_nobody_would_read() {
+    let platform = Api::platform().await;
+    let users = format!("{}/users", platform.own_tenant().await);
+    let long = "x".repeat(5_000);
+    for (name, pointer) in
+        [("a/b~c", "/profile/a~1b~0c"), ("a\nb", "/profile"), (long.as_str(), "/profile")]
+    {
+        let refused = platform.post(&users, &someone(json!({ name: "1" }))).await;
+        assert_eq!((refused.status, pointers(&refused)), (422, vec![pointer.into()]));
+        assert!(refused.body.len() < 1_000, "{}", refused.body);
+    }
+}

@@ -14,6 +14,9 @@ use serde::Serialize;
 
 use crate::http::error::Class;
 
+/// Longest pointer or detail, bytes.
+const TEXT_MAX: usize = 1024;
+
 /// One wrong place in the input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
@@ -61,7 +64,8 @@ impl Failure {
     /// With one more wrong place.
     #[must_use]
     pub fn field(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.0.errors.push(FieldError { pointer: pointer.into(), detail: detail.into() });
+        let (pointer, detail) = (bounded(pointer.into()), bounded(detail.into()));
+        self.0.errors.push(FieldError { pointer, detail });
         self
     }
 
@@ -86,6 +90,14 @@ impl Failure {
     pub(crate) fn into_occurrence(self) -> Occurrence {
         *self.0
     }
+}
+
+/// What may hold words of the request is cut to what somebody reads, and holds no control
+/// characters.
+fn bounded(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(TEXT_MAX));
+    text.retain(|letter| !letter.is_control());
+    text
 }
 
 impl From<Class> for Failure {

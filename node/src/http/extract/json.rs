@@ -117,13 +117,20 @@ mod tests {
             (r#"{"inner":{},"name":"x"}"#, "/inner"),
             ("{\n  \"name\": null\n}", "/name"),
             (r#"[]"#, "/"),
+            (r#"{"name":"x","a/b~c":1}"#, "/a~1b~0c"),
+            // Names that nobody would read are not repeated.
+            (&format!(r#"{{"name":"x","{}":1}}"#, "y".repeat(129)), "/"),
+            (r#"{"name":"x","a\nb":1}"#, "/"),
+            (&format!(r#"{{"name":"x","inner":[{{"{}":2}}]}}"#, "y".repeat(500_000)), "/inner/0"),
         ] {
             let failure = parse::<Outer>(text.as_bytes()).unwrap_err();
             let occurrence = failure.into_occurrence();
             let found: Vec<&str> =
                 occurrence.errors.iter().map(|error| error.pointer.as_str()).collect();
             let expected = if pointer == "/" { "" } else { pointer };
-            assert_eq!(found, [expected], "{text}");
+            assert_eq!(found, [expected], "{text:.100}");
+            let detail = &occurrence.errors[0].detail;
+            assert!(detail.len() <= 1024 && !detail.contains(char::is_control), "{detail:.100}");
         }
     }
 

@@ -1,8 +1,10 @@
-//! Where in a JSON text serde stopped, as a JSON pointer (RFC 6901).
+//! Where in a JSON text serde stopped, as a JSON pointer (RFC 6901), and no name in it that nobody
+//! would read.
 //!
 //! serde_json gives a line and a column; the path is found by walking the text up to there. Only
 //! meaningful for text that is well-formed up to that point, which a data error guarantees.
 
+use identity::name;
 use serde_json::{Error, error::Category};
 
 /// The pointer of a data error; nothing for text that is not JSON.
@@ -14,8 +16,7 @@ pub fn of_error(text: &[u8], error: &Error) -> Option<String> {
     let described = error.to_string();
     let mut path = Walk::until(text.get(..end)?).path(named_field(&described).is_some());
     if let Some(field) = named_field(&described) {
-        path.push('/');
-        path.push_str(&escaped(field));
+        path = name::pointer(&path, field);
     }
     Some(path)
 }
@@ -42,10 +43,6 @@ fn offset(text: &[u8], line: usize, column: usize) -> usize {
         .map(<[u8]>::len)
         .sum::<usize>();
     (start + column).min(text.len())
-}
-
-fn escaped(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
 }
 
 /// An open object or array.
@@ -124,10 +121,7 @@ impl Walk {
         let mut path = String::new();
         for level in &self.levels {
             match level {
-                Level::Object { key: Some(key), .. } => {
-                    path.push('/');
-                    path.push_str(&escaped(key));
-                }
+                Level::Object { key: Some(key), .. } => path = name::pointer(&path, key),
                 Level::Object { key: None, .. } => {}
                 Level::Array { index } => path.push_str(&format!("/{index}")),
             }
