@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     applying::Applying,
+    changes::FORGIVING,
+    cluster,
     codec::Persisted,
     fault::Fault,
     id::{TenantId, UserId},
@@ -193,7 +195,10 @@ pub fn check(
     let mut until_ms = None;
     let mut clean = true;
     for guard in &attempt.guards {
-        let counter = find(tables, tenant, guard, now_ms)?;
+        let counter = match find(tables, tenant, guard, now_ms)? {
+            Some(counter) => Some(owing(tables, guard, counter, &limits)?),
+            None => None,
+        };
         until_ms = until_ms.max(guard.rule.refuses_until(counter.as_ref(), now_ms, clean, &limits));
         if guard.rule == Rule::Source {
             clean = counter.is_none();
@@ -219,6 +224,20 @@ pub fn find(
     Ok(counter.filter(|counter| counter.expires_at_ms > now_ms))
 }
 
+/// A counter under the present rules: at the first feature level it goes on owing what it owed.
+fn owing(
+    tables: &impl Tables,
+    guard: &Guard,
+    counter: Counter,
+    limits: &Limits,
+) -> Result<Counter, Fault> {
+    if cluster::feature_level(tables)? < FORGIVING {
+        return Ok(counter);
+    }
+    let until_ms = guard.rule.owed_until(&counter, limits);
+    Ok(Counter { until_ms, ..counter })
+}
+
 fn count<T: TablesMut>(
     at: &mut Applying<'_, T>,
     guard: &Guard,
@@ -227,7 +246,10 @@ fn count<T: TablesMut>(
     let row = guard.row();
     let now_ms = at.now_ms;
     let (failures, first_at_ms, busy_until_ms) = match find(at.tables, at.tenant, guard, now_ms)? {
-        Some(counter) => (counter.failures, counter.first_at_ms, counter.until_ms),
+        Some(counter) => {
+            let counter = owing(at.tables, guard, counter, limits)?;
+            (counter.failures, counter.first_at_ms, counter.until_ms)
+        }
         None => (0, now_ms, now_ms),
     };
     let failures = failures.saturating_add(1);
@@ -284,8 +306,10 @@ fn take_one<T: TablesMut>(at: &mut Applying<'_, T>, guard: &Guard) -> Result<(),
     if counter.failures <= 1 {
         return forget(at, guard);
     }
+    let limits = rules(at.tables, at.tenant)?.limits;
+    let counter = owing(at.tables, guard, counter, &limits)?;
     let failures = counter.failures.saturating_sub(1);
-    let until_ms = guard.rule.before(failures, &counter, &rules(at.tables, at.tenant)?.limits);
+    let until_ms = guard.rule.before(failures, &counter, &limits);
     at.rewrite_flow(guard.row(), &Counter { failures, until_ms, ..counter });
     Ok(())
 }

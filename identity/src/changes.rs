@@ -125,6 +125,8 @@ pub const HOLDERS_GIVE: u16 = 2;
 pub const CLUSTER_AUDIT_RULES: u16 = 2;
 /// The level from which on clusters have incarnations and backups.
 pub const INCARNATIONS: u16 = 2;
+/// The level from which on attempts are forgiven what stricter rules of before made of them.
+pub const FORGIVING: u16 = 2;
 
 /// The highest feature level this program reads.
 #[cfg(not(feature = "previous"))]

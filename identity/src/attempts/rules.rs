@@ -65,6 +65,18 @@ impl Rule {
         }
     }
 
+    /// `until_ms` of a counter as far as the present rules allow: what it owes of stricter ones of
+    /// before is forgiven.
+    pub(super) fn owed_until(self, counter: &Counter, limits: &Limits) -> u64 {
+        let most_ms = match self.kind(limits) {
+            Kind::Ladder => delay_ms(counter.failures, limits),
+            Kind::Bucket(Bucket { holds, drains_ms }) => {
+                u64::from(counter.failures).min(holds).saturating_mul(drains_ms)
+            }
+        };
+        counter.until_ms.min(counter.last_at_ms.saturating_add(most_ms))
+    }
+
     /// Until when the counter allows nothing; none if it allows an attempt now.
     pub(super) fn refuses_until(
         self,
@@ -201,6 +213,29 @@ mod tests {
             assert_eq!(refuses(holds, now_ms), Some(room_at_ms), "{rule:?}");
             assert_eq!(refuses(holds, room_at_ms - 1), Some(room_at_ms), "{rule:?}");
             assert_eq!(refuses(holds, room_at_ms), None, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn no_counter_owes_more_than_the_present_rules_could_have_made() {
+        let [plain, patient, strict] = extremes();
+        let now_ms = 1_000_000_000;
+        for rule in [Rule::Account, Rule::Device, Rule::Source, Rule::Tenant] {
+            for failures in [1, 10, 100, 500] {
+                let owed = |counter: &Counter, limits| rule.owed_until(counter, limits) - now_ms;
+                let counter = |limits| filled_under(rule, failures, now_ms, limits);
+                let (old, own) = (counter(&strict), counter(&patient));
+                let forgiven = owed(&old, &patient);
+                assert_eq!(forgiven, own.until_ms - now_ms, "{rule:?} {failures}");
+                assert!(forgiven <= old.until_ms - now_ms, "{rule:?} {failures}");
+                // Under the rules that made it, it owes all of it as far as it holds.
+                let room = rule.refuses_until(Some(&own), now_ms, true, &patient);
+                let kept = Counter { until_ms: rule.owed_until(&own, &patient), ..own.clone() };
+                assert_eq!(rule.refuses_until(Some(&kept), now_ms, true, &patient), room);
+                // Stricter rules add nothing to what was.
+                let lenient = counter(&plain);
+                assert!(rule.owed_until(&lenient, &strict) <= lenient.until_ms);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use identity::{
     apply::AUDIT_HEAD,
     attempts::{self, Attempt, Counter, Guard, Limits, Proven, RULES_ID, Rule, Rules, Use},
+    changes::{FIRST_LEVEL, FORGIVING},
     codec,
     command::Command,
     event::ChainHead,
@@ -298,6 +299,38 @@ fn a_tenant_says_how_much_guessing_it_allows_and_only_its_administrators_do() {
 fn events(world: &World) -> u64 {
     let head = world.tables.peek(ACME, Row::Audit { part: AUDIT_HEAD, sequence: 0 }).unwrap();
     codec::decode::<ChainHead>(&head).unwrap().sequence
+}
+
+#[test]
+fn whoever_was_refused_under_stricter_rules_waits_no_longer_than_the_present_ones_say() {
+    let strict = Limits { source_max: 10, source_drain_s: 3_600, lock_at: 10, ..Limits::default() };
+    let loose = Limits { source_max: 100, source_drain_s: 10, ..Limits::default() };
+    for level in [FIRST_LEVEL, FORGIVING] {
+        let mut world = World::ready_at(level);
+        let root = person(ACME, ROOT, OWN);
+        world.done(root, ACME, set(None, strict));
+        let source = only(guard(Rule::Source, 1));
+        for _ in 0..10 {
+            reserve(&mut world, &source).unwrap();
+        }
+        let hour = world.now_ms + 3_600_000;
+        assert_eq!(reserve(&mut world, &source), throttled(hour));
+        world.done(root, ACME, set(None, loose));
+        let now_ms = world.now_ms;
+        let refused = reserve(&mut world, &source);
+        if level < FORGIVING {
+            assert!(refused.is_err(), "as the old program decides");
+            continue;
+        }
+        refused.unwrap();
+        // Eleven failures of ten seconds each, and nothing of the ten hours.
+        let counter = counter(&world, &source.guards[0]).unwrap();
+        assert_eq!((counter.failures, counter.until_ms), (11, now_ms + 110_000));
+        for _ in 11..100 {
+            reserve(&mut world, &source).unwrap();
+        }
+        assert_eq!(reserve(&mut world, &source), throttled(now_ms + 10_000));
+    }
 }
 
 #[test]
