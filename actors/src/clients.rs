@@ -94,7 +94,7 @@ pub async fn authenticate(
 }
 
 fn once_field(tenant: TenantId, key: [u8; 16]) -> Field<'static> {
-    Field { tenant, table: identity::apply::IDEMPOTENCY, record: key, name: "once" }
+    Field { tenant, table: identity::idempotency::IDEMPOTENCY, record: key, name: "once" }
 }
 
 /// The record part of a once-shown secret's seal: the first half of its idempotency key.

@@ -1,4 +1,4 @@
-//! Finding tenants, and making and deleting them through sagas.
+//! Finding tenants, and making, deleting and restoring them through sagas.
 //!
 //! The draft of a creation holds hashes, sealed bytes and drawn ids only. Invariant: until the saga
 //! is closed the tenant answers 404.
@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use identity::{
+    changes::TENANTS_RETURN,
     clients::{Authentication, Client, GrantType, Settings, old::ClientV2},
+    cluster as replicated,
     command::Command,
     id::{SagaId, TenantId},
     keys::{Algorithm, State},
@@ -14,7 +16,7 @@ use identity::{
     outcome::{Outcome, Rejection, Reply},
     stamp::Placement,
     table::{self, Record, Row, Span, Tables},
-    tenants::{self, Directory, KeySeed, Lifetimes, Saga, Seed, directory, saga},
+    tenants::{self, Directory, KeySeed, Lifetimes, Saga, Seed, Tenant, directory, saga},
 };
 
 use crate::{
@@ -84,6 +86,23 @@ pub fn find(tables: &impl Tables, address: &Address) -> Result<TenantId, Error> 
     }
 }
 
+/// The record of a tenant that answers or was deleted; none while something is under way.
+///
+/// # Errors
+/// A fault of this node.
+pub fn settled(tables: &impl Tables, tenant: TenantId) -> Result<Option<Tenant>, Error> {
+    let line = table::record::<Directory>(tables, TenantId::CLUSTER, tenant.bytes())?;
+    match line.map(|line| line.state) {
+        Some(directory::State::Open | directory::State::Deleted) => {
+            Ok(table::record(tables, tenant, tenant.bytes())?)
+        }
+        Some(
+            directory::State::Opening | directory::State::Closing | directory::State::Restoring,
+        )
+        | None => Ok(None),
+    }
+}
+
 /// Refuses a tenant that does not answer.
 ///
 /// # Errors
@@ -147,30 +166,71 @@ pub async fn delete(ctx: &Context, asker: &Asker, tenant: TenantId) -> Result<Re
     Ok(reply)
 }
 
+/// Brings a deleted tenant back, under another slug if one is given, and waits until it answers.
+///
+/// # Errors
+/// As [`Context::write`].
+pub async fn restore(
+    ctx: &Context,
+    asker: &Asker,
+    tenant: TenantId,
+    slug: Option<String>,
+) -> Result<Reply, Error> {
+    let saga = ctx.random().id(SagaId::from_bytes);
+    let address = slug.map(|slug| {
+        let issuer = issuer_of(&ctx.settings().external_url, &slug);
+        tenants::restore::Address { slug, issuer }
+    });
+    let keys = key_pair(ctx, tenant, Algorithm::Es256).await?;
+    let request = tenants::restore::Request { tenant, saga, address, keys };
+    let command = Command::Tenants(tenants::Command::BeginRestore(Box::new(request)));
+    let (outcome, reply) = ctx.write(asker, Placement::Cluster, command).await?;
+    let Outcome::Saga(saga) = outcome else {
+        return Err(Error::Internal("a restoration answered with another outcome".into()));
+    };
+    finish(ctx, saga).await?;
+    Ok(reply)
+}
+
 /// Runs the remaining steps of a saga; none if it is not open any more.
 ///
 /// # Errors
 /// As [`Context::write`].
 pub async fn finish(ctx: &Context, id: SagaId) -> Result<Option<TenantId>, Error> {
+    let Some((saga, line)) = under_way(ctx, id).await? else {
+        return Ok(None);
+    };
+    let (tenant, revision) = (saga.seed.tenant, line.revision);
+    let seed = Box::new(saga.seed);
+    let finish = tenants::Command::Finish { tenant, line: revision };
+    let behind = replicated::feature_level(&ctx.local().view()?)? < TENANTS_RETURN;
+    let (own, last) = match line.state {
+        directory::State::Opening => {
+            (tenants::Command::Open(seed), tenants::Command::Publish(tenant))
+        }
+        directory::State::Closing if behind => {
+            (tenants::Command::Close, tenants::Command::FinishDelete(tenant))
+        }
+        directory::State::Closing => (tenants::Command::CloseAt { line: revision }, finish),
+        directory::State::Restoring => (tenants::Command::Reopen { line: revision, seed }, finish),
+        directory::State::Open | directory::State::Deleted => return Ok(None),
+    };
+    let system = Asker::system();
+    ctx.write(&system, Placement::Tenant(tenant), Command::Tenants(own)).await?;
+    ctx.write(&system, Placement::Cluster, Command::Tenants(last)).await?;
+    Ok(Some(tenant))
+}
+
+/// An open saga and the line of the directory that says what is under way.
+async fn under_way(ctx: &Context, id: SagaId) -> Result<Option<(Saga, Directory)>, Error> {
     let reading = ctx.fresh().await?;
-    let saga: Option<Saga> = table::record(&reading.view()?, TenantId::CLUSTER, id.bytes())?;
-    let Some(saga) = saga else {
+    let view = reading.view()?;
+    let Some(saga) = table::record::<Saga>(&view, TenantId::CLUSTER, id.bytes())? else {
         return Ok(None);
     };
     let tenant = saga.seed.tenant;
-    let system = Asker::system();
-    let own = Placement::Tenant(tenant);
-    if saga.deleting {
-        ctx.write(&system, own, Command::Tenants(tenants::Command::Close)).await?;
-        let last = Command::Tenants(tenants::Command::FinishDelete(tenant));
-        ctx.write(&system, Placement::Cluster, last).await?;
-    } else {
-        let open = Command::Tenants(tenants::Command::Open(Box::new(saga.seed)));
-        ctx.write(&system, own, open).await?;
-        let last = Command::Tenants(tenants::Command::Publish(tenant));
-        ctx.write(&system, Placement::Cluster, last).await?;
-    }
-    Ok(Some(tenant))
+    let line = table::record::<Directory>(&view, TenantId::CLUSTER, tenant.bytes())?;
+    Ok(line.map(|line| (saga, line)))
 }
 
 /// Every open saga, for the leader to finish.

@@ -13,14 +13,11 @@ use crate::{
     event::{self, AuditEvent, ChainHead, OutboxEvent, Personal, Target, Verdict},
     fault::Fault,
     id::TenantId,
+    idempotency,
     outcome::{Outcome, Rejection, Reply, Stop},
-    secret::{Digest, Sealed},
     stamp::{Draft, Entry, NOT_AFTER_AHEAD_MAX_MS, Stamp},
-    table::{Row, Table, TablesMut},
+    table::{Row, TablesMut},
 };
-
-/// Idempotency rows live this long, milliseconds.
-const IDEMPOTENCY_LIFETIME_MS: u64 = 24 * 3600 * 1000;
 
 /// Audit part numbers.
 pub const AUDIT_HEAD: u8 = 0;
@@ -156,7 +153,7 @@ impl Touched {
             snapshot: has(&[
                 *b"tn", *b"sk", *b"cs", *b"rl", *b"sc", *b"br", *b"lg", *b"la", *b"li",
             ]),
-            clients: has(&[*b"cl"]),
+            clients: has(&[*b"cl", *b"tr"]),
             rights: has(&[*b"ro", *b"gp"]),
             directory: has(&[*b"td", *b"cs"]),
             // What is written again is looked at by who wrote it.
@@ -198,25 +195,20 @@ fn run<T: TablesMut>(
     };
     if dedup()
         && let Some(idempotency) = &draft.idempotency
-        && let Some(row) =
-            tables.get(tenant, Row::Flow { table: IDEMPOTENCY, digest: idempotency.key.bytes() })?
+        && let Some(earlier) = idempotency::earlier(tables, tenant, idempotency, now_ms)?
     {
-        let earlier: Remembered = codec::decode(&row)?;
-        if earlier.expires_at_ms > now_ms {
-            let reply = if earlier.body.matches(&idempotency.body) {
-                reply(Ok(earlier.outcome), Some(earlier.once))
-            } else {
-                reply(Err(Rejection::IdempotencyMismatch), None)
-            };
-            return Ok((reply, Touched::default()));
-        }
+        let reply = match earlier {
+            Ok((outcome, once)) => reply(Ok(outcome), Some(once)),
+            Err(rejection) => reply(Err(rejection), None),
+        };
+        return Ok((reply, Touched::default()));
     }
     tables.savepoint();
     let mut applying = Applying::new(tables, draft, (position, now), mode);
     let result = if draft.command.feature_level() > now.feature_level {
         Err(Rejection::FeatureLevel.into())
     } else {
-        draft.command.apply(&mut applying)
+        idempotency::admit(&applying).and_then(|()| draft.command.apply(&mut applying))
     };
     let Applying { changed, target, detail, outbox_before, lead, incarnation, .. } = applying;
     let touched = match result {
@@ -239,18 +231,7 @@ fn run<T: TablesMut>(
         record_event(tables, position, now, draft, &result, (target, detail, changed))?;
     }
     if let (Some(idempotency), Ok(outcome)) = (&draft.idempotency, &result) {
-        let expires_at_ms = now_ms.saturating_add(IDEMPOTENCY_LIFETIME_MS);
-        let row = Remembered {
-            body: idempotency.body,
-            outcome: outcome.clone(),
-            once: idempotency.once.clone(),
-            expires_at_ms,
-        };
-        let digest = idempotency.key.bytes();
-        let bytes = codec::encode_at(&row, now.feature_level);
-        tables.put(tenant, Row::Flow { table: IDEMPOTENCY, digest }, bytes);
-        let at_ms = expires_at_ms;
-        tables.put(tenant, Row::Expiry { at_ms, table: IDEMPOTENCY, key: &digest }, Vec::new());
+        idempotency::remember(tables, tenant, idempotency, outcome, now)?;
     }
     Ok((reply(result, None), touched))
 }
@@ -310,24 +291,4 @@ fn record_event<T: TablesMut>(
         tables.put(TenantId::CLUSTER, again, codec::encode_at(&outbox, level));
     }
     Ok(())
-}
-
-/// The table of idempotency rows.
-pub const IDEMPOTENCY: Table = Table(*b"ik");
-
-/// What an idempotency key was answered, as a row of its tenant's flows.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Remembered {
-    /// HMAC of the body it came with.
-    pub body: Digest,
-    /// What was answered.
-    pub outcome: Outcome,
-    /// A secret that is shown once, sealed.
-    pub once: Option<Sealed>,
-    /// State time in milliseconds.
-    pub expires_at_ms: u64,
-}
-
-impl codec::Persisted for Remembered {
-    const KIND: [u8; 2] = *b"ik";
 }

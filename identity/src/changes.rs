@@ -113,6 +113,13 @@ pub const CHANGES: &[Change] = &[
         what: "incarnations of a cluster; backups",
         feature_level: 2,
     },
+    Change {
+        number: 26,
+        date: "2026-11-26",
+        what: "deleted tenants come back, and what was issued in them does not; names of requests \
+               are counted",
+        feature_level: 2,
+    },
 ];
 
 /// The level of a cluster that was never upgraded from the first formats.
@@ -127,6 +134,10 @@ pub const CLUSTER_AUDIT_RULES: u16 = 2;
 pub const INCARNATIONS: u16 = 2;
 /// The level from which on attempts are forgiven what stricter rules of before made of them.
 pub const FORGIVING: u16 = 2;
+/// The level from which on a tenant's idempotency rows are counted and bounded.
+pub const KEYS_COUNTED: u16 = 2;
+/// The level from which on deleted tenants can be restored.
+pub const TENANTS_RETURN: u16 = 2;
 
 /// The highest feature level this program reads.
 #[cfg(not(feature = "previous"))]

@@ -275,6 +275,16 @@ impl Record for Client {
     fn touch(&mut self, now_ms: u64) {
         self.updated_at_ms = now_ms;
     }
+
+    fn given_at_ms(&self) -> Option<u64> {
+        // Whoever changes it read it without what had ended.
+        self.secret.or(self.previous_secret).map(|_| self.updated_at_ms)
+    }
+
+    fn outlived(self) -> Option<Self> {
+        let (secret, previous_secret, previous_secret_until_ms) = (None, None, None);
+        Some(Self { secret, previous_secret, previous_secret_until_ms, ..self })
+    }
 }
 
 /// Changes of clients. Variants are only ever appended.

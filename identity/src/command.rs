@@ -197,6 +197,7 @@ impl Command {
     pub const fn feature_level(&self) -> u16 {
         match self {
             Self::Members(command) => command.feature_level(),
+            Self::Tenants(command) => command.feature_level(),
             Self::Backups(_) => changes::INCARNATIONS,
             _ => changes::FIRST_LEVEL,
         }

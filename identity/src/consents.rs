@@ -77,6 +77,15 @@ impl Record for Consent {
     fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
+
+    fn given_at_ms(&self) -> Option<u64> {
+        Some(self.given_at_ms)
+    }
+
+    fn outlived(self) -> Option<Self> {
+        let withdrawn_at_ms = self.withdrawn_at_ms.or(Some(self.given_at_ms));
+        Some(Self { withdrawn_at_ms, ..self })
+    }
 }
 
 /// Whether a client must have consent. One without this record is the tenant's own and need not.

@@ -9,6 +9,8 @@ mod rotation;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use rotation::renew;
+
 use crate::{
     applying::Applying,
     authorize::Permission,

@@ -25,6 +25,7 @@ pub mod fault;
 pub mod grants;
 pub mod groups;
 pub mod id;
+pub mod idempotency;
 pub mod incarnation;
 pub mod keys;
 pub mod languages;

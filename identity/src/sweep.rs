@@ -4,12 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    apply::{IDEMPOTENCY, Remembered},
     applying::Applying,
     attempts::{COUNTERS, Counter},
     codec::{self, Persisted},
     fault::Fault,
     grants::{DeniedToken, GRANTS, Grant},
+    idempotency::{self, IDEMPOTENCY, Remembered},
     members::{self, JoinToken, TOKENS},
     oauth::{
         code::{AuthorizationCode, REPLAY_MEMORY_MS},
@@ -115,6 +115,9 @@ fn remove<T: TablesMut>(at: &mut Applying<'_, T>, table: Table, key: &[u8]) -> R
     {
         let token: JoinToken = codec::decode(&bytes)?;
         at.release(TOKENS, members::BY_DIGEST, &members::hexadecimal(&token.digest));
+    }
+    if table == IDEMPOTENCY && at.tables.get(at.tenant, row)?.is_some() {
+        idempotency::swept(at)?;
     }
     at.remove(row);
     Ok(())

@@ -9,6 +9,7 @@ use crate::{
     fault::Fault,
     id::TenantId,
     incarnation,
+    tenants::restore,
 };
 
 /// A table code: two ASCII letters, readable in a dump, never reused.
@@ -165,9 +166,19 @@ pub trait Record: Persisted + Clone {
     fn issued_at_ms(&self) -> Option<u64> {
         None
     }
+    /// Since when it says what it says, state time in milliseconds, if some of that ends with the
+    /// deletion of its tenant, also one that is taken back ([`restore`]).
+    fn given_at_ms(&self) -> Option<u64> {
+        self.issued_at_ms()
+    }
+    /// What is left of it then.
+    fn outlived(self) -> Option<Self> {
+        None
+    }
 }
 
-/// Reads a record; one that ended with an earlier [`incarnation`] is as if it were not there.
+/// Reads a record; one that ended with an earlier [`incarnation`], or with a deletion of its
+/// tenant, is as if it were not there.
 ///
 /// # Errors
 /// A [`Fault`], also for bytes that cannot be read.
@@ -180,8 +191,13 @@ pub fn record<R: Record>(
         return Ok(None);
     };
     let record: R = codec::decode(&bytes)?;
-    match record.issued_at_ms() {
-        Some(at_ms) if incarnation::outlived(tables, at_ms)? => Ok(None),
+    if let Some(at_ms) = record.issued_at_ms()
+        && incarnation::outlived(tables, at_ms)?
+    {
+        return Ok(None);
+    }
+    match record.given_at_ms() {
+        Some(at_ms) if restore::outlived(tables, tenant, at_ms)? => Ok(record.outlived()),
         Some(_) | None => Ok(Some(record)),
     }
 }

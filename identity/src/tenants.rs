@@ -2,11 +2,12 @@
 //! tenant's own placement (name, enabled, settings), because every gate reads only its own
 //! placement.
 //!
-//! Creation and deletion are sagas of three steps (cluster, tenant, cluster), each idempotent;
-//! until the last one the tenant answers 404. See [`saga`].
+//! Creation, deletion and restoration are sagas of three steps (cluster, tenant, cluster), each
+//! idempotent; while one is under way the tenant answers 404. See [`saga`] and [`restore`].
 
 pub mod directory;
 pub mod old;
+pub mod restore;
 pub mod saga;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     applying::Applying,
     authorize::Permission,
+    changes,
     codec::{self, Persisted},
     id::TenantId,
     keys, name,
@@ -190,9 +192,9 @@ pub enum Command {
         /// The saga's id.
         saga: crate::id::SagaId,
     },
-    /// Tenant: marks everything as gone. By the cluster itself.
+    /// [`Command::CloseAt`] of whichever deletion.
     Close,
-    /// Cluster: ends the deletion. By the cluster itself.
+    /// [`Command::Finish`] of whichever deletion.
     FinishDelete(TenantId),
     /// Cluster: reserves slug and issuer and stores the whole request.
     Begin(Box<Saga>),
@@ -205,9 +207,40 @@ pub enum Command {
         /// The new settings.
         settings: Settings,
     },
+    /// Tenant: marks everything as gone. By the cluster itself.
+    CloseAt {
+        /// The revision of the directory's line in which the deletion began.
+        line: u64,
+    },
+    /// Cluster: begins to bring a deleted one back; it answers when that is finished.
+    BeginRestore(Box<restore::Request>),
+    /// Tenant: it is there again, without anything that was issued in it. By the cluster itself.
+    Reopen {
+        /// The revision of the directory's line in which the restoration began.
+        line: u64,
+        /// Its slug and issuer, and new signing keys.
+        seed: Box<Seed>,
+    },
+    /// Cluster: ends a deletion or restoration. By the cluster itself.
+    Finish {
+        /// Whose.
+        tenant: TenantId,
+        /// The revision of the directory's line in which it began.
+        line: u64,
+    },
 }
 
 impl Command {
+    pub(crate) const fn feature_level(&self) -> u16 {
+        match self {
+            Self::CloseAt { .. }
+            | Self::BeginRestore(_)
+            | Self::Reopen { .. }
+            | Self::Finish { .. } => changes::TENANTS_RETURN,
+            _ => changes::FIRST_LEVEL,
+        }
+    }
+
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::BeginV1(_) | Self::Begin(_) => "tenants.create",
@@ -215,8 +248,11 @@ impl Command {
             Self::Publish(_) => "tenants.publish",
             Self::UpdateV1 { .. } | Self::Update { .. } => "tenants.update",
             Self::BeginDelete { .. } => "tenants.delete",
-            Self::Close => "tenants.close",
+            Self::Close | Self::CloseAt { .. } => "tenants.close",
             Self::FinishDelete(_) => "tenants.finish_delete",
+            Self::BeginRestore(_) => "tenants.restore",
+            Self::Reopen { .. } => "tenants.reopen",
+            Self::Finish { .. } => "tenants.finish",
         }
     }
 
@@ -226,13 +262,15 @@ impl Command {
             | Self::Begin(_)
             | Self::Publish(_)
             | Self::BeginDelete { .. }
-            | Self::FinishDelete(_) => {
+            | Self::FinishDelete(_)
+            | Self::BeginRestore(_)
+            | Self::Finish { .. } => {
                 at.require_placement(TenantId::CLUSTER)?;
             }
             Self::OpenV1(seed) => at.require_placement(seed.tenant)?,
-            Self::Open(seed) => at.require_placement(seed.tenant)?,
+            Self::Open(seed) | Self::Reopen { seed, .. } => at.require_placement(seed.tenant)?,
             // These name no tenant but the placement itself, whose record must exist.
-            Self::UpdateV1 { .. } | Self::Update { .. } | Self::Close => {}
+            Self::UpdateV1 { .. } | Self::Update { .. } | Self::Close | Self::CloseAt { .. } => {}
         }
         match self {
             Self::BeginV1(saga) => begin(at, &Saga::from((**saga).clone())),
@@ -248,6 +286,10 @@ impl Command {
             Self::BeginDelete { tenant, saga } => saga::begin_delete(at, *tenant, *saga),
             Self::Close => saga::close(at),
             Self::FinishDelete(tenant) => saga::finish_delete(at, *tenant),
+            Self::CloseAt { line } => restore::close(at, *line),
+            Self::BeginRestore(request) => restore::begin(at, request),
+            Self::Reopen { line, seed } => restore::reopen(at, *line, seed),
+            Self::Finish { tenant, line } => restore::finish(at, *tenant, *line),
         }
     }
 }

@@ -72,6 +72,8 @@ mod refresh_gate;
 mod restore;
 #[path = "apply/restore_kinds.rs"]
 mod restore_kinds;
+#[path = "apply/restore_tenant.rs"]
+mod restore_tenant;
 #[path = "apply/rights.rs"]
 mod rights;
 #[path = "apply/roles.rs"]

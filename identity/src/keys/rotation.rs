@@ -152,3 +152,21 @@ fn forget<T: TablesMut>(at: &mut Applying<'_, T>, keys: &[SigningKey]) {
         at.remove(Row::Record { table: KEYS, id: key.id.bytes() });
     }
 }
+
+/// All keys leave the key set at once, and these take their place.
+pub(crate) fn renew<T: TablesMut>(at: &mut Applying<'_, T>, seeds: &[KeySeed]) -> Result<(), Stop> {
+    let mut keys = super::all(at.tables, at.tenant)?;
+    keys.sort_by_key(|key| (key.published(), key.changed_at_ms, key.id));
+    let surplus = keys.len().saturating_sub(RETIRED_KEPT);
+    for (place, key) in keys.iter().enumerate() {
+        if key.published() {
+            set(at, key, State::Retired);
+        } else if place < surplus {
+            at.remove(Row::Record { table: KEYS, id: key.id.bytes() });
+        }
+    }
+    for seed in seeds {
+        at.create(SigningKey::from_seed(seed, at.now_ms))?;
+    }
+    Ok(())
+}

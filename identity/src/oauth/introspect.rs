@@ -14,7 +14,7 @@ use crate::{
     secret::Digest,
     sessions::Session,
     table::{Record, Tables, flow, record, unique},
-    tenants::Tenant,
+    tenants::{Tenant, restore},
     users::User,
 };
 
@@ -67,7 +67,12 @@ pub fn of_parties(
     if client.client_id != token.client_id {
         return Ok(None);
     }
-    if incarnation::outlived(tables, token.iat.saturating_mul(1000))? {
+    let issued_at_ms = token.iat.saturating_mul(1000);
+    // `iat` counts seconds: the one in which its tenant was deleted is in favor of a token of
+    // after it, for one of before it is signed by a key that was replaced.
+    if incarnation::outlived(tables, issued_at_ms)?
+        || restore::outlived(tables, tenant.id, issued_at_ms.saturating_add(999))?
+    {
         return Ok(None);
     }
     let (denied, tenant) = (denied_digest(&token.jti).bytes(), tenant.id);
@@ -79,7 +84,7 @@ pub fn of_parties(
         return Ok(None);
     };
     if grant.parse() == Ok(client.id) {
-        let kept = client.keeps(token.iat.saturating_mul(1000));
+        let kept = client.keeps(issued_at_ms);
         return Ok(kept.then_some(Live { client, user: None }));
     }
     let Ok(id) = grant.parse::<GrantId>() else {

@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{codec::Persisted, id::TenantId, table::Record};
+use super::old;
+use crate::{
+    changes,
+    codec::{self, Layout, Persisted},
+    id::TenantId,
+    table::Record,
+};
 
 /// Unique index over slugs.
 pub const BY_SLUG: u8 = 1;
@@ -20,6 +26,8 @@ pub enum State {
     Closing,
     /// Deleted, softly.
     Deleted,
+    /// Being restored; answers 404.
+    Restoring,
 }
 
 /// One line of the directory.
@@ -35,10 +43,26 @@ pub struct Directory {
     pub issuer: String,
     /// Where it stands.
     pub state: State,
+    /// When it was deleted, state time in milliseconds; none for one that was before this was kept.
+    #[serde(default)]
+    pub deleted_at_ms: Option<u64>,
 }
 
 impl Persisted for Directory {
     const KIND: [u8; 2] = *b"td";
+    const VERSION: u16 = 2;
+    const READS: u16 = if changes::FEATURE_LEVEL < changes::TENANTS_RETURN { 1 } else { 2 };
+
+    fn earlier(&self, level: u16) -> Option<Layout> {
+        (level < changes::TENANTS_RETURN).then(|| Layout::new(1, &old::DirectoryV1::from(self)))
+    }
+
+    fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
+        match version {
+            1 => codec::body_from::<old::DirectoryV1>(body).map(Self::from),
+            _ => Err(codec::Error::Version { kind: Self::KIND, version }),
+        }
+    }
 }
 
 impl Record for Directory {
@@ -51,7 +75,7 @@ impl Record for Directory {
     }
 
     fn deleted_at_ms(&self) -> Option<u64> {
-        None
+        self.deleted_at_ms
     }
 
     fn set_revision(&mut self, revision: u64) {

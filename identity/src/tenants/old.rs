@@ -1,9 +1,10 @@
-//! Layouts of earlier versions, read for ever; only old entries of the log still hold them.
+//! Layouts of earlier versions, read for ever, and written while a cluster is at their level.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    KeySeed, Lifetimes, Saga, Seed, Settings, Tenant, UserSeed, key_rotation, saga::SetupProof,
+    Directory, KeySeed, Lifetimes, Saga, Seed, Settings, State, Tenant, UserSeed, key_rotation,
+    saga::SetupProof,
 };
 use crate::{
     clients::{
@@ -64,6 +65,31 @@ impl From<TenantV1> for Tenant {
             refresh: Policy::default(),
             key_rotation_s: key_rotation(),
         }
+    }
+}
+
+/// [`Directory`] of change 1: nothing about when a tenant was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as in the newest version")]
+pub struct DirectoryV1 {
+    pub id: TenantId,
+    pub revision: u64,
+    pub slug: String,
+    pub issuer: String,
+    pub state: State,
+}
+
+impl From<&Directory> for DirectoryV1 {
+    fn from(new: &Directory) -> Self {
+        let Directory { id, revision, slug, issuer, state, .. } = new.clone();
+        Self { id, revision, slug, issuer, state }
+    }
+}
+
+impl From<DirectoryV1> for Directory {
+    fn from(old: DirectoryV1) -> Self {
+        let DirectoryV1 { id, revision, slug, issuer, state } = old;
+        Self { id, revision, slug, issuer, state, deleted_at_ms: None }
     }
 }
 

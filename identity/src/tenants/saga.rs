@@ -1,17 +1,18 @@
-//! Creating and deleting a tenant spans two placements, so it is a saga: the first step stores the
-//! whole request (hashes, sealed bytes and drawn ids only), every step may be repeated, and the
-//! leader finishes open sagas when their client is gone.
+//! Creating, deleting and restoring a tenant spans two placements, so it is a saga: the first step
+//! stores the whole request (hashes, sealed bytes and drawn ids only), every step may be repeated,
+//! and the leader finishes open sagas when their client is gone. See also
+//! [`restore`](super::restore).
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Lifetimes, Settings, Tenant, WRITE,
     directory::{BY_ISSUER, BY_SLUG, Directory, State},
-    old, own,
+    old, own, restore,
 };
 use crate::{
     applying::Applying,
-    authorize,
+    authorize, changes,
     clients::{self, old::ClientV2},
     cluster, codec,
     codec::Persisted,
@@ -78,6 +79,24 @@ pub struct Seed {
     pub refresh: refresh::Policy,
     /// How old its signing keys get, seconds.
     pub key_rotation_s: Option<u32>,
+}
+
+impl Seed {
+    /// What the saga of a tenant that is there already has to know.
+    pub(super) fn of_line(line: &Directory, keys: Vec<KeySeed>) -> Self {
+        Self {
+            tenant: line.id,
+            slug: line.slug.clone(),
+            issuer: line.issuer.clone(),
+            name: line.slug.clone(),
+            keys,
+            clients: Vec::new(),
+            administrator: None,
+            lifetimes: Lifetimes::default(),
+            refresh: refresh::Policy::default(),
+            key_rotation_s: None,
+        }
+    }
 }
 
 /// What setup adds to the creation of the default tenant.
@@ -153,10 +172,9 @@ pub(crate) fn begin<T: TablesMut>(at: &mut Applying<'_, T>, saga: &Saga) -> Resu
         slug: seed.slug.clone(),
         issuer: seed.issuer.clone(),
         state: State::Opening,
+        deleted_at_ms: None,
     })?;
-    at.create(saga.clone())?;
-    at.claim(Saga::TABLE, BY_TENANT, &seed.tenant.to_string(), saga.id.bytes(), "tenant")?;
-    Ok(Outcome::Saga(saga.id))
+    remember(at, saga.clone())
 }
 
 fn check(seed: &Seed) -> Result<(), Rejection> {
@@ -229,7 +247,12 @@ pub(crate) fn publish<T: TablesMut>(
     let Some(saga) = of_tenant(at, tenant)?.filter(|saga| !saga.deleting) else {
         return Ok(Outcome::Done);
     };
-    set_state(at, tenant, State::Open)?;
+    let line = at.record::<Directory>(tenant.bytes())?.ok_or(Rejection::NotFound)?;
+    // Nor may it end a restoration, which comes after that.
+    if line.state == State::Restoring {
+        return Ok(Outcome::Done);
+    }
+    set_state(at, line, State::Open);
     if saga.setup.is_some() {
         let settings = cluster::settings(at)?;
         let after = cluster::Settings {
@@ -252,38 +275,35 @@ pub(crate) fn begin_delete<T: TablesMut>(
 ) -> Result<Outcome, Stop> {
     at.target(Directory::TABLE, tenant.bytes());
     at.require(WRITE)?;
-    let Some(line) = at.record::<Directory>(tenant.bytes())?.filter(|l| l.state == State::Open)
-    else {
-        return Err(Rejection::NotFound.into());
-    };
+    let line = at.record::<Directory>(tenant.bytes())?.filter(|line| line.state == State::Open);
+    let line = line.ok_or(Rejection::NotFound)?;
     if authorize::is_default(at.tables, tenant)? {
         return Err(Rejection::Protected("the default tenant cannot be deleted".into()).into());
     }
     at.release(Directory::TABLE, BY_SLUG, &line.slug);
     at.release(Directory::TABLE, BY_ISSUER, &line.issuer);
-    let seed = Seed {
-        tenant,
-        slug: line.slug.clone(),
-        issuer: line.issuer.clone(),
-        name: line.slug.clone(),
-        keys: Vec::new(),
-        clients: Vec::new(),
-        administrator: None,
-        lifetimes: Lifetimes::default(),
-        refresh: refresh::Policy::default(),
-        key_rotation_s: None,
-    };
-    set_state(at, tenant, State::Closing)?;
-    at.create(Saga { id: saga, revision: 0, seed, setup: None, deleting: true })?;
-    at.claim(Saga::TABLE, BY_TENANT, &tenant.to_string(), saga.bytes(), "tenant")?;
-    Ok(Outcome::Saga(saga))
+    let seed = Seed::of_line(&line, Vec::new());
+    set_state(at, line, State::Closing);
+    remember(at, Saga { id: saga, revision: 0, seed, setup: None, deleting: true })
+}
+
+/// Keeps a saga until it is finished.
+pub(super) fn remember<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    saga: Saga,
+) -> Result<Outcome, Stop> {
+    let (id, tenant) = (saga.id, saga.seed.tenant);
+    at.create(saga)?;
+    at.claim(Saga::TABLE, BY_TENANT, &tenant.to_string(), id.bytes(), "tenant")?;
+    Ok(Outcome::Saga(id))
 }
 
 /// Step 2 of deletion: nothing is issued any more; the rows stay (soft deletion).
 pub(crate) fn close<T: TablesMut>(at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
     at.require_system()?;
     let tenant = own(at)?;
-    if tenant.deleted_at_ms.is_some() {
+    // One that was restored was closed by a step that says which deletion it is of.
+    if tenant.deleted_at_ms.is_some() || restore::restored(at)?.is_some() {
         return Ok(Outcome::Done);
     }
     let after = Tenant { deleted_at_ms: Some(at.now_ms), ..tenant.clone() };
@@ -300,32 +320,33 @@ pub(crate) fn finish_delete<T: TablesMut>(
     let Some(saga) = of_tenant(at, tenant)?.filter(|saga| saga.deleting) else {
         return Ok(Outcome::Done);
     };
-    set_state(at, tenant, State::Deleted)?;
+    let line = at.record::<Directory>(tenant.bytes())?.ok_or(Rejection::NotFound)?;
+    set_state(at, line, State::Deleted);
     end(at, &saga);
     Ok(Outcome::Done)
 }
 
-fn set_state<T: TablesMut>(
-    at: &mut Applying<'_, T>,
-    tenant: TenantId,
-    state: State,
-) -> Result<(), Stop> {
-    let Some(line) = at.record::<Directory>(tenant.bytes())? else {
-        return Err(Rejection::NotFound.into());
+pub(super) fn set_state<T: TablesMut>(at: &mut Applying<'_, T>, line: Directory, state: State) {
+    let deleted_at_ms = match state {
+        // Whoever is behind does not know the list that this would put it on.
+        State::Deleted => (at.level >= changes::TENANTS_RETURN).then_some(at.now_ms),
+        State::Opening | State::Open | State::Closing => None,
+        State::Restoring => line.deleted_at_ms,
     };
-    let after = Directory { state, ..line.clone() };
-    at.update(&line, after);
-    Ok(())
+    at.update(&line, Directory { state, deleted_at_ms, ..line.clone() });
 }
 
-fn of_tenant<T: TablesMut>(at: &Applying<'_, T>, tenant: TenantId) -> Result<Option<Saga>, Stop> {
+pub(super) fn of_tenant<T: TablesMut>(
+    at: &Applying<'_, T>,
+    tenant: TenantId,
+) -> Result<Option<Saga>, Stop> {
     match at.unique(Saga::TABLE, BY_TENANT, tenant.to_string().as_bytes())? {
         Some(id) => Ok(at.record::<Saga>(id)?),
         None => Ok(None),
     }
 }
 
-fn end<T: TablesMut>(at: &mut Applying<'_, T>, saga: &Saga) {
+pub(super) fn end<T: TablesMut>(at: &mut Applying<'_, T>, saga: &Saga) {
     at.remove(Row::Record { table: Saga::TABLE, id: saga.id.bytes() });
     at.release(Saga::TABLE, BY_TENANT, &saga.seed.tenant.to_string());
 }

@@ -205,7 +205,19 @@ fn an_administrator_of_a_tenant_reaches_nothing_in_the_cluster_placement() {
 fn a_command_in_a_placement_that_is_not_its_own_is_refused() {
     let mut world = World::ready();
     let raise = Command::Cluster(cluster::Command::RaiseFeatureLevel(1));
-    for command in of_platform().into_iter().chain([raise, crate::world::setup_of(ACME, 1)]) {
+    let request = tenants::restore::Request {
+        tenant: ACME,
+        saga: SagaId::from_bytes([8; 16]),
+        address: None,
+        keys: Vec::new(),
+    };
+    let others = [
+        raise,
+        crate::world::setup_of(ACME, 1),
+        Command::Tenants(tenants::Command::BeginRestore(Box::new(request))),
+        Command::Tenants(tenants::Command::Finish { tenant: ACME, line: 1 }),
+    ];
+    for command in of_platform().into_iter().chain(others) {
         let result = world.clone().result(Principal::System, ACME, command);
         assert!(matches!(result, Err(Rejection::Invalid { .. })), "{result:?}");
     }
@@ -226,6 +238,11 @@ fn only_the_cluster_itself_takes_its_own_steps() {
     };
     let own = [
         Command::Tenants(tenants::Command::Close),
+        Command::Tenants(tenants::Command::CloseAt { line: 9 }),
+        Command::Tenants(tenants::Command::Reopen {
+            line: 9,
+            seed: Box::new(saga(ACME, "acme").seed),
+        }),
         Command::Tenants(tenants::Command::Open(Box::new(saga(ACME, "acme").seed))),
         Command::Sweep(identity::sweep::Sweep { until_ms: 1 }),
         Command::Checkpoint(checkpoint),

@@ -1,13 +1,17 @@
 //! A caller's own key: the same body gets the same outcome for a day, another body is refused.
 
 use identity::{
+    changes::{FIRST_LEVEL, KEYS_COUNTED},
+    codec,
     command::Command,
     id::UserId,
+    idempotency::{KEPT, KEYS_MAX, Kept},
     outcome::{Outcome, Rejection},
     principal::Principal,
     secret::Sealed,
     stamp::Idempotency,
     sweep::Sweep,
+    table::TablesMut as _,
     users,
 };
 
@@ -89,4 +93,47 @@ fn the_same_key_in_another_tenant_is_another_key() {
     let mut world = World::ready();
     assert_eq!(world.keyed(ACME, (1, 2), create(1, "carol")).result, made(1));
     assert_eq!(world.keyed(OTHER, (1, 3), create(2, "carol")).result, made(2));
+}
+
+fn rows(world: &World) -> u32 {
+    let bytes = world.tables.peek(ACME, KEPT);
+    bytes.map_or(0, |bytes| codec::decode::<Kept>(&bytes).unwrap().rows)
+}
+
+#[test]
+fn a_tenant_without_room_for_one_more_key_is_refused_until_some_are_gone() {
+    let mut world = World::ready();
+    assert_eq!(world.keyed(ACME, (1, 2), create(1, "carol")).result, made(1));
+    world.keyed(ACME, (1, 2), create(2, "carol"));
+    assert_eq!(rows(&world), 1, "a repeated request has no row of its own");
+    world.tables.put(ACME, KEPT, codec::encode(&Kept { rows: KEYS_MAX - 1 }));
+    assert_eq!(world.keyed(ACME, (2, 2), create(2, "dave")).result, made(2));
+    assert_eq!(rows(&world), KEYS_MAX);
+    let full = Err(Rejection::Throttled { until_ms: world.now_ms + 60_000 });
+    assert_eq!(world.keyed(ACME, (3, 2), create(3, "erin")).result, full);
+    assert!(world.record::<users::User>(ACME, [3; 16]).is_none(), "it was not done either");
+    // What is known is still answered, without a key all goes on, and so do other tenants.
+    assert_eq!(world.keyed(ACME, (2, 2), create(3, "dave")).result, made(2));
+    assert_eq!(world.result(operator(), ACME, create(4, "frank")), made(4));
+    assert_eq!(world.keyed(OTHER, (3, 2), create(3, "erin")).result, made(3));
+
+    world.now_ms += DAY_MS;
+    let until_ms = world.now_ms;
+    let swept = world.done(Principal::System, ACME, Command::Sweep(Sweep { until_ms }));
+    assert_eq!((swept, rows(&world)), (Outcome::Swept(2), KEYS_MAX - 2));
+    assert_eq!(world.keyed(ACME, (3, 2), create(3, "erin")).result, made(3));
+}
+
+#[test]
+fn keys_of_before_the_upgrade_are_not_counted_and_take_nothing_off() {
+    let mut world = World::ready_at(FIRST_LEVEL);
+    assert_eq!(world.keyed(ACME, (1, 2), create(1, "carol")).result, made(1));
+    assert_eq!(world.tables.peek(ACME, KEPT), None);
+    world.level = KEYS_COUNTED;
+    world.now_ms += DAY_MS;
+    let until_ms = world.now_ms;
+    world.done(Principal::System, ACME, Command::Sweep(Sweep { until_ms }));
+    assert_eq!(rows(&world), 0);
+    assert_eq!(world.keyed(ACME, (1, 2), create(2, "dave")).result, made(2));
+    assert_eq!(rows(&world), 1);
 }

@@ -19,7 +19,7 @@ use identity::{
     setup,
     stamp::{Draft, Idempotency, Placement, Stamp},
     table::{Record, Row},
-    tenants::{self, Lifetimes, Saga, Seed, UserSeed, saga::SetupProof},
+    tenants::{self, Lifetimes, Saga, Seed, Tenant, UserSeed, saga::SetupProof},
     users,
 };
 
@@ -297,6 +297,10 @@ impl World {
     pub(crate) fn record<R: Record>(&self, tenant: TenantId, id: [u8; 16]) -> Option<R> {
         let bytes = self.tables.peek(tenant, Row::Record { table: R::TABLE, id })?;
         Some(codec::decode(&bytes).unwrap())
+    }
+
+    pub(crate) fn tenant(&self, tenant: TenantId) -> Tenant {
+        self.record(tenant, tenant.bytes()).unwrap()
     }
 
     pub(crate) fn update_user(

@@ -59,6 +59,18 @@ fn administration() -> Vec<Command> {
         tenants::Command::BeginDelete { tenant: TENANT, saga: SAGA },
         tenants::Command::Close,
         tenants::Command::FinishDelete(TENANT),
+        tenants::Command::CloseAt { line: 3 },
+        tenants::Command::BeginRestore(Box::new(tenants::restore::Request {
+            tenant: TENANT,
+            saga: SAGA,
+            address: Some(tenants::restore::Address {
+                slug: "acme-2".into(),
+                issuer: "https://id.example/t/acme-2".into(),
+            }),
+            keys: seed().keys,
+        })),
+        tenants::Command::Reopen { line: 5, seed: Box::new(seed()) },
+        tenants::Command::Finish { tenant: TENANT, line: 5 },
     ];
     let (settings, password) = (user_settings(), Some(hash()));
     let users = [

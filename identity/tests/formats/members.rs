@@ -3,7 +3,8 @@
 use identity::{
     backups,
     changes::FIRST_LEVEL,
-    cluster, codec,
+    cluster,
+    codec::{self, Persisted},
     command::Command,
     id::JoinTokenId,
     incarnation::{self, Cause, Incarnation},
@@ -47,10 +48,13 @@ fn member(role: Role) -> Member {
 }
 
 /// A layout that is written as long as the cluster is at the level it came with.
-fn still_written(name: &str, value: Member) -> Sample {
+pub(crate) fn still_written<T>(name: &str, value: T) -> Sample
+where
+    T: Persisted + PartialEq + std::fmt::Debug + 'static,
+{
     let (bytes, shown) = (codec::encode_at(&value, FIRST_LEVEL), name.to_owned());
     let check = move |bytes: &[u8]| {
-        assert_eq!(codec::decode::<Member>(bytes).unwrap(), value, "{shown}");
+        assert_eq!(codec::decode::<T>(bytes).unwrap(), value, "{shown}");
         assert_eq!(codec::encode_at(&value, FIRST_LEVEL), bytes, "{shown} is written differently");
     };
     Sample { name: name.into(), bytes, check: Box::new(check) }

@@ -1,7 +1,6 @@
 //! One sample of every record, short-lived row and row of the mechanism.
 
 use identity::{
-    apply::Remembered,
     clients::{self, Authentication, Client, GrantType},
     cluster,
     grants::{DeniedToken, Grant},
@@ -9,6 +8,7 @@ use identity::{
         ClientId, GrantId, GroupId, RequestId, RoleId, SagaId, SessionId, SigningKeyId, TenantId,
         UserId,
     },
+    idempotency::{Kept, Remembered},
     keys::{self, Algorithm, SigningKey},
     oauth::refresh::{ClientPolicy, Policy, RefreshToken, Rotation, Successor},
     outcome::Outcome,
@@ -17,12 +17,13 @@ use identity::{
     sessions::{Method, Rules, Session},
     stamp::{Entry, Stamp},
     tenants::{
-        Directory, KeySeed, Lifetimes, Saga, Seed, State, Tenant, UserSeed, saga::SetupProof,
+        Directory, KeySeed, Lifetimes, Saga, Seed, State, Tenant, UserSeed, restore::Restoration,
+        saga::SetupProof,
     },
     users::{self, User},
 };
 
-use crate::{Sample, codes::THUMBPRINT, old, older, sample};
+use crate::{Sample, codes::THUMBPRINT, members::still_written, old, older, sample};
 
 /// A state time.
 pub(crate) const AT: u64 = 1_790_000_000_123;
@@ -297,16 +298,28 @@ fn key(state: keys::State, algorithm: Algorithm) -> Sample {
     sample(format!("signing-key-{state}-{}", algorithm.name().to_lowercase()), record)
 }
 
-fn directory(state: State) -> Sample {
+fn line(state: State) -> (&'static str, Directory) {
     let name = match state {
         State::Opening => "opening",
         State::Open => "open",
         State::Closing => "closing",
         State::Deleted => "deleted",
+        State::Restoring => "restoring",
     };
-    let issuer = "https://id.example/t/acme".into();
-    let line = Directory { id: TENANT, revision: 2, slug: "acme".into(), issuer, state };
-    sample(format!("directory-{name}"), line)
+    let (slug, issuer) = ("acme".into(), "https://id.example/t/acme".into());
+    let deleted_at_ms = None;
+    (name, Directory { id: TENANT, revision: 2, slug, issuer, state, deleted_at_ms })
+}
+
+/// As a line is written as long as the cluster is at the first level.
+fn directory_1(state: State) -> Sample {
+    let (name, line) = line(state);
+    still_written(&format!("directory-{name}"), line)
+}
+
+fn directory(state: State, deleted_at_ms: Option<u64>) -> Sample {
+    let (name, line) = line(state);
+    sample(format!("directory-2-{name}"), Directory { deleted_at_ms, ..line })
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
@@ -325,10 +338,17 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("user-3", user()),
         older("tenant", old::tenant_1()),
         sample("tenant-2", tenant()),
-        directory(State::Opening),
-        directory(State::Open),
-        directory(State::Closing),
-        directory(State::Deleted),
+        directory_1(State::Opening),
+        directory_1(State::Open),
+        directory_1(State::Closing),
+        directory_1(State::Deleted),
+        directory(State::Opening, None),
+        directory(State::Open, None),
+        directory(State::Closing, None),
+        directory(State::Deleted, Some(AT)),
+        directory(State::Restoring, Some(AT)),
+        sample("idempotency-kept", Kept { rows: 300 }),
+        sample("restoration", Restoration { revision: 2, ended_until_ms: AT, line: 5 }),
         older("saga", Saga::from(old::saga_1())),
         sample("saga-2", saga()),
         sample("cluster-settings", settings()),

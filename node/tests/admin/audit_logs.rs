@@ -83,8 +83,12 @@ async fn a_trail_is_listed_filtered_and_read() {
     assert!(all(&platform, &logs, &[("from", "2999-01-01T00:00:00Z")]).await.is_empty());
     assert!(all(&platform, &logs, &[("to", "2001-01-01T00:00:00Z")]).await.is_empty());
 
-    let one = platform.read(&format!("{logs}/{}", denied["sequence"])).await;
+    let one = platform.read(&format!("{logs}/{}", id_of(denied))).await;
     assert_eq!(&one, denied);
+    let elsewhere = platform.get(&format!("/api/v1/audit-logs/{}", id_of(denied))).await;
+    assert_eq!(problem(&elsewhere), (404, "not_found".into()), "it is of another trail");
+    let newest = platform.read("/api/v1/audit-logs?limit=1").await["items"][0].clone();
+    assert_eq!(platform.read(&format!("/api/v1/audit-logs/{}", id_of(&newest))).await, newest);
 }
 
 #[tokio::test]
@@ -93,7 +97,7 @@ async fn what_a_trail_cannot_answer_it_refuses() {
     let tenant = platform.own_tenant().await;
     platform.made(&format!("{tenant}/users"), &user("traced")).await;
     let logs = format!("{tenant}/audit-logs");
-    for none in ["0", "999999", "x", "-1", "%2B1"] {
+    for none in ["1", "x", "0198a000-0000-7000-8000-00000000abcd"] {
         let missing = platform.get(&format!("{logs}/{none}")).await;
         assert_eq!(problem(&missing), (404, "not_found".into()), "{none}");
     }

@@ -141,10 +141,10 @@ fn every_operation_that_is_promised_is_there() {
         assert!(ids.contains(&format!("{settings}.read")), "{settings}");
         assert!(ids.contains(&format!("{settings}.replace")), "{settings}");
     }
-    for kind in ["clients", "groups", "roles", "permissions", "client-scopes"] {
+    for kind in ["tenants", "clients", "groups", "roles", "permissions", "client-scopes"] {
         assert!(ids.contains(format!("{kind}.restore").as_str()), "{kind}");
     }
-    assert_eq!(ids.len(), 160);
+    assert_eq!(ids.len(), 161);
 }
 
 #[test]

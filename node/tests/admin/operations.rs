@@ -54,7 +54,7 @@ impl Operation {
     pub(crate) fn at_both(&self, tenant: &str, id: &str, second: &str) -> String {
         let path = self.path.replace("{tenant_id}", tenant).replace("{id}", id);
         let path = path.replace("{resource}", "users").replace("{feature}", "saml");
-        let path = path.replace("{sequence}", "1").replace("{node}", cluster::LEARNER);
+        let path = path.replace("{node}", cluster::LEARNER);
         match path.split_once('{') {
             Some((before, _)) => format!("{before}{second}"),
             None => path,
@@ -202,6 +202,9 @@ impl Example {
             id_of(items.iter().find(pending).unwrap()).to_owned()
         } else if !operation.has("id") {
             String::new()
+        } else if resource == "audit-logs" {
+            let logs = operation.path.replace("{tenant_id}", tenant).replace("/{id}", "?limit=1");
+            id_of(&maker.read(&logs).await["items"][0]).to_owned()
         } else if resource == "consents" {
             id_of(&place.allowed(maker).await.1).to_owned()
         } else if resource == "sessions" {

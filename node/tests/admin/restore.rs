@@ -161,3 +161,77 @@ async fn what_cannot_be_restored_has_no_list_of_the_deleted() {
         assert_eq!(pointers(&refused), ["deleted"], "{query}");
     }
 }
+
+#[tokio::test]
+async fn a_deleted_tenant_comes_back_with_its_people_and_nothing_that_was_issued() {
+    let platform = Api::platform().await;
+    let path = platform.own_tenant().await;
+    let shown = platform.read(&path).await;
+    let (id, slug, issuer) = (id_of(&shown), shown["slug"].clone(), shown["issuer"].clone());
+    let issuer = issuer.as_str().unwrap();
+    let path = format!("/api/v1/tenants/{id}");
+    let made = platform.made(&format!("{path}/clients"), &service("returned")).await;
+    let client = format!("{path}/clients/{}", id_of(&made));
+    platform.made(&format!("{path}/users"), &user("someone")).await;
+    let secret = made["secret"].as_str().unwrap();
+    let token = token_of(issuer, secret).await.text("access_token");
+    let keys = async || {
+        let set = Visitor::new().get(&format!("{issuer}/.well-known/jwks.json")).await;
+        let keys = set.json()["keys"].as_array().unwrap().clone();
+        keys.iter().map(|key| key["kid"].clone()).collect::<Vec<_>>()
+    };
+    let before = keys().await;
+    assert_eq!(platform.delete(&path).await.status, 204);
+    assert_eq!(token_of(issuer, secret).await.status, 404);
+    let listed = async |query: &str| {
+        let list = platform.read(&format!("/api/v1/tenants?limit=500{query}")).await;
+        list["items"].as_array().unwrap().iter().any(|item| item["id"] == json!(id))
+    };
+    assert!(listed("&deleted=true").await && !listed("").await);
+    assert_eq!(platform.get(&path).await.status, 404);
+    let nobody = Api::bob().await.post(&format!("{path}/restore"), &json!({})).await;
+    assert_eq!(problem(&nobody), (404, "not_found".into()), "{nobody:?}");
+
+    let keyed = [("idempotency-key", "tenant-back")];
+    let restored =
+        platform.write(Method::POST, &format!("{path}/restore"), &keyed, &json!({})).await;
+    assert_eq!((restored.status, &restored.json()["slug"]), (200, &slug), "{restored:?}");
+    assert_eq!(platform.read(&path).await, restored.json());
+    let again = platform.write(Method::POST, &format!("{path}/restore"), &keyed, &json!({})).await;
+    assert_eq!((again.status, again.json()), (200, restored.json()));
+    assert!(listed("").await && !listed("&deleted=true").await);
+    let people = platform.read(&format!("{path}/users")).await;
+    assert_eq!(people["items"][0]["username"], json!("someone"));
+    assert!(keys().await.iter().all(|kid| !before.contains(kid)), "its keys are new ones");
+
+    assert_eq!(token_of(issuer, secret).await.status, 401, "the old secret is gone");
+    let secret = platform.post(&format!("{client}/secret"), &json!({})).await.json();
+    let secret = secret["secret"].as_str().unwrap();
+    let new = token_of(issuer, secret).await.text("access_token");
+    let active = async |token: &str| {
+        let basic = basic("returned", secret);
+        let headers = [("authorization", basic.as_str())];
+        let url = format!("{issuer}/oauth/introspect");
+        Visitor::new().send_form(&url, &headers, &[("token", token)]).await.json()["active"].clone()
+    };
+    assert_eq!((active(&token).await, active(&new).await), (json!(false), json!(true)));
+    let live = platform.post(&format!("{path}/restore"), &json!({})).await;
+    assert_eq!(problem(&live), (422, "rule_violated".into()));
+
+    // A taken slug is named, and another one is taken.
+    assert_eq!(platform.delete(&path).await.status, 204);
+    let other = json!({ "slug": slug, "name": "Other" });
+    platform.made("/api/v1/tenants", &other).await;
+    let taken = platform.post(&format!("{path}/restore"), &json!({})).await;
+    assert_eq!((problem(&taken).0, pointers(&taken)), (409, vec!["/slug".into()]));
+    let another = format!("{}-2", slug.as_str().unwrap());
+    let body = json!({ "name": another });
+    let restored = platform.post(&format!("{path}/restore"), &body).await;
+    assert_eq!((restored.status, &restored.json()["slug"]), (200, &json!(another)));
+    let moved = restored.json()["issuer"].as_str().unwrap().to_owned();
+    assert!(moved.ends_with(&another), "{moved}");
+    let metadata = format!("{moved}/.well-known/openid-configuration");
+    assert_eq!(Visitor::new().get(&metadata).await.json()["issuer"], json!(moved));
+    let nowhere = "/api/v1/tenants/0198a000-0000-7000-8000-00000000abcd/restore";
+    assert_eq!(platform.post(nowhere, &json!({})).await.status, 404);
+}

@@ -7,7 +7,7 @@
 
 use actors::{Error, audit::trail};
 use axum::{
-    extract::{FromRequestParts, RawPathParams},
+    extract::FromRequestParts,
     http::request::Parts,
     response::{IntoResponse, Response},
 };
@@ -35,6 +35,7 @@ use crate::{
             cursor::{Position, Scope},
             describe::{self, Operation, parameter, text},
             list::{self, LIMIT_DEFAULT, LIMIT_MAX},
+            operations::Id,
             resource::Place,
         },
         error::{Class, Failure},
@@ -66,7 +67,7 @@ pub struct OfCluster;
 
 impl Needs for OfCluster {
     const PERMISSION: authorize::Permission = event::READ_CLUSTER;
-    const PLACE: Place = Place::Cluster;
+    const PLACE: Place = Place::ClusterAlone;
 }
 
 /// One page of events.
@@ -231,27 +232,9 @@ fn sequence_in(position: &Position) -> Result<u64, Failure> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-/// Which event, by the path.
-pub struct Sequence(u64);
-
-impl<S: Send + Sync> FromRequestParts<S> for Sequence {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let params = params.map_err(|_| Class::NOT_FOUND)?;
-        let text = params.iter().find(|(name, _)| *name == "sequence").map(|(_, text)| text);
-        let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let sequence = text.filter(digits).and_then(|text| text.parse().ok());
-        Ok(Self(sequence.ok_or(Class::NOT_FOUND)?))
-    }
-}
-
 /// `GET` of one event.
-async fn read<N: Needs>(
-    caller: Caller<N>,
-    Sequence(sequence): Sequence,
-) -> Result<Response, Failure> {
+async fn read<N: Needs>(caller: Caller<N>, id: Id) -> Result<Response, Failure> {
+    let sequence = event::sequence_of(caller.tenant(), id.0).ok_or(Class::NOT_FOUND)?;
     let reading = caller.reading();
     let view = reading.view()?;
     let event = trail::event(&view, caller.tenant(), sequence).map_err(Error::from)?;
@@ -296,7 +279,7 @@ fn of<N: Needs>(path: &str, name: &str) -> Routes {
         .parameter(query("limit", limit, &about))
         .parameter(query("cursor", text(None), "`next_cursor` of the page before."))
         .answers("200", "A page.", page, &[describe::INDEX]);
-    let mut reading = Operation::get(format!("{path}/{{sequence}}"), &format!("{name}.read"));
+    let mut reading = Operation::get(format!("{path}/{{id}}"), &format!("{name}.read"));
     let event = reading.named::<View>();
     let reading = reading.summary("Reads one event of the trail").answers(
         "200",

@@ -40,6 +40,9 @@ pub trait Needs: Send + Sync + 'static {
     const PERMISSION: Permission;
     /// Which part of the path names the tenant.
     const PLACE: Place;
+    /// Whether a tenant that the path names as an item may be one that was deleted: it is the
+    /// cluster's to speak of then.
+    const DELETED: bool = false;
 }
 
 /// Reading a resource.
@@ -47,6 +50,15 @@ pub struct Read<R>(PhantomData<fn() -> R>);
 
 /// Changing a resource.
 pub struct Write<R>(PhantomData<fn() -> R>);
+
+/// Bringing a record of a resource back.
+pub struct Restoring<R>(PhantomData<fn() -> R>);
+
+impl<R: Resource> Needs for Restoring<R> {
+    const PERMISSION: Permission = R::WRITE;
+    const PLACE: Place = R::PLACE;
+    const DELETED: bool = true;
+}
 
 impl<R: Resource> Needs for Read<R> {
     const PERMISSION: Permission = R::READ;
@@ -124,11 +136,7 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
             }
         };
         let addressed = named.tenant(ctx, home(&principal));
-        let allowed = match addressed {
-            Some(tenant) => allow(ctx, &principal, N::PERMISSION, tenant).map(|()| tenant),
-            None => Err(Rejection::NotFound.into()),
-        };
-        match allowed {
+        match admitted::<N>(ctx, &principal, addressed) {
             Ok(tenant) => {
                 position::require(ctx, &parts.headers)?;
                 let ctx = ctx.clone();
@@ -167,13 +175,14 @@ async fn named(parts: &mut Parts, ctx: &Context, place: Place) -> Named {
     let name = match place {
         Place::Cluster => "id",
         Place::Tenant => "tenant_id",
+        Place::ClusterAlone => return Named::Cluster,
     };
     let Ok(params) = RawPathParams::from_request_parts(parts, ctx).await else {
         return Named::Nothing;
     };
     match (params.iter().find(|(given, _)| *given == name), place) {
         (Some((_, text)), _) => Named::By(text.to_owned()),
-        (None, Place::Cluster) => Named::Cluster,
+        (None, Place::Cluster | Place::ClusterAlone) => Named::Cluster,
         (None, Place::Tenant) => Named::Nothing,
     }
 }
@@ -195,6 +204,27 @@ impl Named {
                 tenants::find(&view, &tenants::Address::Slug(text.clone())).ok()
             }
         }
+    }
+}
+
+/// The tenant that a request is about, for who may.
+fn admitted<N: Needs>(
+    ctx: &Context,
+    principal: &Principal,
+    addressed: Option<TenantId>,
+) -> Result<TenantId, Error> {
+    let may = |tenant| allow(ctx, principal, N::PERMISSION, tenant).map(|()| tenant);
+    let allowed = addressed.map_or_else(|| Err(Rejection::NotFound.into()), may);
+    if !N::DELETED || N::PLACE != Place::Cluster {
+        return allowed;
+    }
+    match allowed {
+        Ok(_) => Ok(TenantId::CLUSTER),
+        // Whoever may not bring it back learns nothing of it.
+        Err(Error::Rejected(Rejection::NotFound)) => {
+            may(TenantId::CLUSTER).map_err(|_| Rejection::NotFound.into())
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -86,7 +86,7 @@ impl Operation {
                 "tenant_id" => parameter
                     .description(Some("Id or slug of the tenant; `self` is the caller's own."))
                     .schema(Some(text(None).pattern(Some("^[0-9a-z-]{1,63}$")))),
-                "sequence" | "node" => parameter.schema(Some(number())),
+                "node" => parameter.schema(Some(number())),
                 name if name.ends_with("id") => parameter.schema(Some(text(Some("uuid")))),
                 _ => parameter.schema(Some(text(None))),
             });

@@ -117,7 +117,7 @@ async fn replace<D: Document>(
     let expected = attempt.expected(&current::<D, _>(&caller)?)?;
     let Asking { ctx, asker, tenant } = attempt.asking(&caller, body.bytes());
     let placement = match D::PLACE {
-        Place::Cluster => Placement::Cluster,
+        Place::Cluster | Place::ClusterAlone => Placement::Cluster,
         Place::Tenant => Placement::Tenant(tenant),
     };
     let (_, reply) = ctx.write(&asker, placement, D::set(expected, &wanted)).await?;

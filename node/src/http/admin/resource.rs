@@ -9,8 +9,11 @@ use std::future::Future;
 use actors::{Asker, Context, Error, runtime::secret::ClientSecret};
 use identity::{
     authorize::Permission,
+    command::Command,
     id::TenantId,
     outcome::{Outcome, Reply},
+    restore,
+    stamp::Placement,
     table::{self, Record, Table, Tables},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -26,6 +29,8 @@ pub enum Place {
     Cluster,
     /// `/api/v1/tenants/{tenant_id}/…`.
     Tenant,
+    /// `/api/v1/…`: the cluster's, whatever else the path names.
+    ClusterAlone,
 }
 
 /// An index that a list can run along.
@@ -129,7 +134,8 @@ pub trait Resource: Send + Sync + 'static {
     /// What a filter may name.
     const ATTRIBUTES: &'static [Attribute];
 
-    /// Whether what was deleted can come back; its record is `Restorable` then.
+    /// Whether what was deleted can come back; its record is `Restorable` then, or
+    /// [`Self::restore`] is its own.
     const RESTORABLE: bool = false;
 
     /// What is stored.
@@ -224,12 +230,28 @@ pub trait Resource: Send + Sync + 'static {
         before: Self::Record,
         expected: Option<u64>,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Brings one back, under another name if one is given.
+    fn restore(
+        asking: Asking,
+        before: Self::Record,
+        expected: Option<u64>,
+        name: Option<String>,
+    ) -> impl Future<Output = Result<Done, Error>> + Send {
+        async move {
+            let Asking { ctx, asker, tenant } = asking;
+            let (table, id) = (Self::Record::TABLE.0, before.key());
+            let command = Command::Restore(restore::Command { table, id, expected, name });
+            let (_, reply) = ctx.write(&asker, Placement::Tenant(tenant), command).await?;
+            Done::of(&reply)
+        }
+    }
 }
 
 /// The path of a resource's collection.
 pub fn collection<R: Resource>() -> String {
     match R::PLACE {
-        Place::Cluster => format!("/api/v1/{}", R::NAME),
+        Place::Cluster | Place::ClusterAlone => format!("/api/v1/{}", R::NAME),
         Place::Tenant => format!("/api/v1/tenants/{{tenant_id}}/{}", R::NAME),
     }
 }

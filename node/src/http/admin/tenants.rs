@@ -1,7 +1,7 @@
 //! `/api/v1/tenants`: isolated realms, the platform's to manage.
 //!
-//! Making and deleting one takes several steps in two placements; the flow runs them, and the
-//! leader finishes them if this node goes away.
+//! Making, deleting and restoring one takes several steps in two placements; the flow runs them,
+//! and the leader finishes them if this node goes away.
 
 use actors::{Error, tenants::NewTenant};
 use identity::{
@@ -11,7 +11,7 @@ use identity::{
     oauth::refresh::Policy,
     outcome::Rejection,
     stamp::Placement,
-    table::{self, Record as _, Tables},
+    table::{Record as _, Tables},
     tenants::{self, Directory, Lifetimes, Settings, Tenant, directory},
 };
 use serde::{Deserialize, Serialize};
@@ -155,6 +155,7 @@ impl Resource for Tenants {
     const PLACE: Place = Place::Cluster;
     const READ: Permission = tenants::READ;
     const WRITE: Permission = tenants::WRITE;
+    const RESTORABLE: bool = true;
     const ORDER: Column = BY_SLUG;
     const ATTRIBUTES: &'static [Attribute] = &[Attribute {
         name: "slug",
@@ -205,13 +206,8 @@ impl Resource for Tenants {
     }
 
     fn find(tables: &impl Tables, _: TenantId, id: [u8; 16]) -> Result<Option<Tenant>, Error> {
-        let tenant = TenantId::from_bytes(id);
-        // One that is being made or deleted is not there yet, or not any more.
-        match actors::tenants::exists(tables, tenant) {
-            Ok(_) => Ok(table::record(tables, tenant, id)?),
-            Err(Error::Rejected(Rejection::NotFound)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        // One that is being made, deleted or restored is not there yet, or not any more.
+        actors::tenants::settled(tables, TenantId::from_bytes(id))
     }
 
     async fn create(asking: Asking, input: Input) -> Result<Done, Error> {
@@ -266,6 +262,25 @@ impl Resource for Tenants {
         // more; a change that slips in between goes with the tenant.
         let Asking { ctx, asker, .. } = asking;
         Ok(actors::tenants::delete(&ctx, &asker, before.id).await?.index)
+    }
+
+    async fn restore(
+        asking: Asking,
+        before: Tenant,
+        _: Option<u64>,
+        name: Option<String>,
+    ) -> Result<Done, Error> {
+        let Asking { ctx, asker, .. } = asking;
+        let reply = actors::tenants::restore(&ctx, &asker, before.id, name).await?;
+        let reading = ctx.local();
+        let restored = actors::tenants::settled(&reading.view()?, before.id)?;
+        Ok(Done {
+            id: before.id.bytes(),
+            revision: restored.map_or(before.revision, |tenant| tenant.revision),
+            index: reply.index,
+            replayed: reply.replayed.is_some(),
+            secret: None,
+        })
     }
 }
 

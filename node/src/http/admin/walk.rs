@@ -151,7 +151,7 @@ impl Walk {
 
     /// The deleted, the last deletion first.
     pub fn deleted<R: Resource>() -> Self {
-        let column = Column { table: R::Record::TABLE, index: BY_DELETION, unique: false };
+        let column = Column { table: R::ORDER.table, index: BY_DELETION, unique: false };
         Self { backward: true, deleted: true, ..Self::whole(Along::Index(column)) }
     }
 

@@ -99,7 +99,6 @@ checks.negative_data_rejection.enabled = false
 WORDS = {
     "resource": "users",
     "feature": "saml",
-    "sequence": "1",
     "node": "1",
     "token_id": "0198a000-0000-7000-8000-00000000abcd",
 }
@@ -193,7 +192,7 @@ class World:
         for place in [part[1:-1] for part in path.split("/") if part.startswith("{")]:
             if place == "tenant_id":
                 values[place] = self.tenant
-            elif place in ("sequence", "node"):
+            elif place == "node":
                 values[place] = 1
             elif place in WORDS:
                 values[place] = WORDS[place]

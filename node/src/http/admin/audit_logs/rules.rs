@@ -91,7 +91,7 @@ async fn replace<N: Needs>(
     let Asking { ctx, asker, tenant } = caller.asking(None);
     let command = Command::Audit(audit::Command::SetRules { expected, keep_s });
     let placement = match N::PLACE {
-        Place::Cluster => Placement::Cluster,
+        Place::Cluster | Place::ClusterAlone => Placement::Cluster,
         Place::Tenant => Placement::Tenant(tenant),
     };
     ctx.write(&asker, placement, command).await?;

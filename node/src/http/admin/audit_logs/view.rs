@@ -18,6 +18,9 @@ use crate::{
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditEvent)]
 pub struct View {
+    /// Of its trail and its place there.
+    #[schema(value_type = uuid::Uuid)]
+    id: String,
     /// 1, 2, 3 … in its trail, without a gap.
     sequence: u64,
     #[schema(format = DateTime)]
@@ -67,13 +70,14 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// An event as it is shown; its source only to who may see it.
-fn view(event: AuditEvent, source: Option<identity::principal::Source>) -> View {
+fn view(tenant: TenantId, event: AuditEvent, source: Option<identity::principal::Source>) -> View {
     let (outcome, reason) = match event.verdict {
         Verdict::Allowed => ("allowed", None),
         Verdict::Denied(reason) => ("denied", Some(reason)),
         Verdict::Refused(reason) => ("refused", Some(reason)),
     };
     View {
+        id: uuid::Uuid::from_bytes(event::id_of(tenant, event.sequence)).to_string(),
         sequence: event.sequence,
         at: Rfc3339(event.at_ms).to_string(),
         position: position::text(event.position.0),
@@ -121,6 +125,6 @@ impl Showing {
             true => trail::source(tables, self.tenant, event.sequence)?,
             false => None,
         };
-        Ok(view(event, source))
+        Ok(view(self.tenant, event, source))
     }
 }
