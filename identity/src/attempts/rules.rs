@@ -230,7 +230,7 @@ mod tests {
                 assert!(forgiven <= old.until_ms - now_ms, "{rule:?} {failures}");
                 // Under the rules that made it, it owes all of it as far as it holds.
                 let room = rule.refuses_until(Some(&own), now_ms, true, &patient);
-                let kept = Counter { until_ms: rule.owed_until(&own, &patient), ..own.clone() };
+                let kept = Counter { until_ms: rule.owed_until(&own, &patient), ..own };
                 assert_eq!(rule.refuses_until(Some(&kept), now_ms, true, &patient), room);
                 // Stricter rules add nothing to what was.
                 let lenient = counter(&plain);

@@ -128,12 +128,12 @@ fn it_comes_back_with_what_is_in_it_under_its_names_or_others() {
     assert_eq!(taken, Err(Rejection::AlreadyExists("slug".into())));
     let wrong = kept.would(operator(), TenantId::CLUSTER, request(2, Some(("A b", "x"))));
     assert!(matches!(wrong, Err(Rejection::Invalid { field, .. }) if field == "/slug"));
-    let address = Some(("acme-2", "https://id.example/t/acme-2"));
-    kept.done(operator(), TenantId::CLUSTER, request(2, address));
+    let address = ("acme-2", "https://id.example/t/acme-2");
+    kept.done(operator(), TenantId::CLUSTER, request(2, Some(address)));
     let steps = steps(&kept, 2);
     take(&mut kept, steps);
     let back = kept.tenant(ACME);
-    assert_eq!((back.slug.as_str(), back.issuer.as_str()), address.unwrap());
+    assert_eq!((back.slug.as_str(), back.issuer.as_str()), address);
     assert_eq!(line(&kept).slug, "acme-2");
 }
 
