@@ -206,6 +206,7 @@ impl System {
 
 /// Serves from now on: everything acknowledged before is applied here, and the settings agree.
 async fn open(ctx: &Context) -> Result<(), StartError> {
+    housekeeper::check_clock(ctx);
     ctx.fresh().await.map_err(failed)?;
     initialize(ctx).await?;
     ctx.0.open.store(true, Ordering::Release);

@@ -8,6 +8,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 pub mod api;
+pub mod behind;
 pub mod checks;
 pub mod cluster;
 pub mod crash;
@@ -15,9 +16,11 @@ pub mod delay;
 pub mod history;
 pub mod network;
 pub mod power;
+pub mod probe;
 pub mod process;
 pub mod races;
 pub mod registers;
+pub mod revocation;
 pub mod rolling;
 pub mod sign_in;
 pub mod small_disk;

@@ -12,8 +12,14 @@
 
 #[path = "nodes/checks.rs"]
 mod checks;
+#[path = "nodes/clocks.rs"]
+mod clocks;
 #[path = "nodes/cluster.rs"]
 mod cluster;
+#[path = "nodes/hung.rs"]
+mod hung;
+#[path = "nodes/joins.rs"]
+mod joins;
 #[path = "nodes/kills.rs"]
 mod kills;
 #[path = "nodes/logouts.rs"]
@@ -27,10 +33,14 @@ mod planted;
 mod refreshes;
 #[path = "nodes/refusals.rs"]
 mod refusals;
+#[path = "nodes/revocations.rs"]
+mod revocations;
 #[path = "nodes/rolling.rs"]
 mod rolling;
 #[path = "nodes/slow_disk.rs"]
 mod slow_disk;
+#[path = "nodes/transfers.rs"]
+mod transfers;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
 

@@ -40,6 +40,7 @@ test)
   need nftables nft
   need iproute2 ip
   need haproxy haproxy
+  need faketime faketime
   python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
   ;;
 soak)

@@ -7,6 +7,8 @@
 //! process is. Invariant: a change that would leave the voters without a majority that answers is
 //! not made.
 
+mod clocks;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use identity::{
@@ -16,7 +18,7 @@ use identity::{
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use raft::{ClusterView, Credentials, MemberView, Way};
 
-use super::clock::stamp::Peers;
+pub(crate) use self::clocks::{SKEW_MAX_MS, peers};
 use crate::{
     cluster,
     context::{Context, OwnNode},
@@ -27,14 +29,11 @@ use crate::{
 const TURN_EVERY: Duration = Duration::from_millis(500);
 /// A node that was not heard of for longer does not answer, milliseconds.
 const SILENCE_MS: u64 = 2_000;
-/// Clocks that differ by more are worth a warning, milliseconds.
-const SKEW_WARN_MS: u64 = 500;
-/// A node whose clock is further off is not ready, and does not go on leading; milliseconds.
-pub(crate) const SKEW_MAX_MS: u64 = 5_000;
-/// Turns between two moves of the lead into the preferred zone, so that it cannot flap.
+/// Turns between a move of the lead and one into the preferred zone, so that it cannot flap.
 const ZONE_TURNS: u32 = 60;
-/// Turns between two tries of a drained node to hand over.
-const DRAIN_TURNS: u32 = 10;
+/// Turns between a move of the lead and one away from a node that should not lead: a hand-over
+/// that does not come about costs writes, so it is not tried at once again.
+const URGENT_TURNS: u32 = 10;
 /// Turns between two looks at this node's certificate.
 const RENEW_TURNS: u32 = 7_200;
 /// A wish for another leader that is older is not fulfilled any more, milliseconds.
@@ -55,9 +54,10 @@ pub(crate) struct Membership;
 pub(crate) struct State {
     ctx: Context,
     turns: u32,
-    moved: u32,
-    /// The turn in which a drained node last tried to hand over.
-    tried: u32,
+    /// The turn in which this node last handed the lead over, or tried to.
+    moved: Option<u32>,
+    /// The turn from which on it warns again of clocks.
+    warns: u32,
     /// The turn from which on it says again what this process is.
     announces: u32,
 }
@@ -73,7 +73,7 @@ impl Actor for Membership {
         ctx: Context,
     ) -> Result<State, ActorProcessingErr> {
         drop(me.send_after(TURN_EVERY, || Message::Turn));
-        Ok(State { ctx, turns: 0, moved: 0, tried: 0, announces: 0 })
+        Ok(State { ctx, turns: 0, moved: None, warns: 0, announces: 0 })
     }
 
     async fn handle(
@@ -138,8 +138,7 @@ impl State {
         };
         let due = due(&view, &records)
             .or_else(|| self.wanted(&view))
-            .or_else(|| self.leaves_drained(&view, &records))
-            .or_else(|| self.leaves(&view, &records, zone.as_deref()));
+            .or_else(|| self.leaves(&view, &drained(&records), zone.as_deref()));
         let Some(change) = due else { return Ok(()) };
         self.make(&change).await
     }
@@ -178,49 +177,29 @@ impl State {
         None
     }
 
-    /// A hand-over that does not come about costs writes, so it is not tried at once again.
-    fn leaves_drained(&mut self, view: &ClusterView, records: &[Member]) -> Option<Change> {
-        let due = leaves_drained(view, records)?;
-        if self.tried != 0 && self.turns.wrapping_sub(self.tried) < DRAIN_TURNS {
-            return None;
-        }
-        self.tried = self.turns;
-        Some(due)
-    }
-
-    /// Whether the lead had better be elsewhere: this node's clock is off, or another zone is
-    /// preferred.
+    /// The lead moves on when it had better be elsewhere and has stayed long enough.
     fn leaves(
         &mut self,
         view: &ClusterView,
-        records: &[Member],
+        drained: &BTreeSet<u64>,
         zone: Option<&str>,
     ) -> Option<Change> {
-        let drained = drained(records);
-        if let Some(better) = better_clock(view, &drained)
-            && self.turns.wrapping_sub(self.moved) >= ZONE_TURNS
-        {
-            self.moved = self.turns;
-            return Some(Change::HandOver(better));
-        }
-        let own = view.members.iter().find(|one| one.node == view.node)?;
-        let zone = zone.filter(|zone| *zone != own.zone)?;
-        if self.turns.wrapping_sub(self.moved) < ZONE_TURNS {
+        let (next, stays) = better(view, drained, zone)?;
+        if self.moved.is_some_and(|moved| self.turns.wrapping_sub(moved) < stays) {
             return None;
         }
-        self.moved = self.turns;
-        let next = successor(view, Some(zone), &drained);
-        next.filter(|node| !drained.contains(node)).map(Change::HandOver)
+        self.moved = Some(self.turns);
+        Some(Change::HandOver(next))
     }
 
-    fn look_at_clocks(&self, view: &ClusterView) {
-        let ahead_ms = median_ahead(view);
+    fn look_at_clocks(&mut self, view: &ClusterView) {
+        let ahead_ms = clocks::most_ahead(view);
         self.ctx.0.skew.set(ahead_ms.map_or(0, i64::saturating_neg));
-        if let Some(ahead_ms) = ahead_ms
-            && ahead_ms.unsigned_abs() > SKEW_WARN_MS
-            && self.turns % WARN_TURNS == 1
+        if self.turns >= self.warns
+            && let Some((node, ahead_ms)) = clocks::worst(view)
         {
-            tracing::warn!(ahead_ms, "the clocks of the other nodes differ from this one's");
+            self.warns = self.turns.saturating_add(WARN_TURNS);
+            tracing::warn!(node, ahead_ms, "the clock of another node differs from this one's");
         }
     }
 
@@ -256,37 +235,6 @@ pub(crate) fn presence(own: &OwnNode) -> Presence {
     }
 }
 
-/// How far the other nodes' clocks are ahead of this one's, by the median of those that answer.
-fn median_ahead(view: &ClusterView) -> Option<i64> {
-    let others = view.members.iter().filter(|one| one.node != view.node && answers(view, one));
-    let mut ahead: Vec<i64> = others.filter_map(|one| one.clock_ahead_ms).collect();
-    ahead.sort_unstable();
-    ahead.get(ahead.len() / 2).copied()
-}
-
-/// The next leader, if this one's clock is too far off and that one's is nearer to the others'. Of
-/// two clocks nobody can say which is wrong.
-fn better_clock(view: &ClusterView, drained: &BTreeSet<u64>) -> Option<u64> {
-    let others = view.members.iter().filter(|one| one.node != view.node && answers(view, one));
-    let median = median_ahead(view)?;
-    if others.count() < 2 || median.unsigned_abs() <= SKEW_MAX_MS {
-        return None;
-    }
-    let next = successor(view, None, drained).filter(|node| !drained.contains(node))?;
-    let ahead = view.members.iter().find(|one| one.node == next)?.clock_ahead_ms?;
-    (ahead.abs_diff(median) < median.unsigned_abs() / 2).then_some(next)
-}
-
-/// What the stamp rule is to know of the others.
-pub(crate) fn peers(view: &ClusterView, wall_ms: u64) -> Peers {
-    let others = view.members.iter().any(|one| one.node != view.node && one.voter);
-    if !others {
-        return Peers::SoleVoter;
-    }
-    median_ahead(view)
-        .map_or(Peers::Unknown, |ahead_ms| Peers::Median(wall_ms.saturating_add_signed(ahead_ms)))
-}
-
 fn answers(view: &ClusterView, one: &MemberView) -> bool {
     one.node == view.node || one.heard_ms_ago.is_some_and(|ms| ms < SILENCE_MS)
 }
@@ -297,18 +245,28 @@ pub(crate) fn drained(records: &[Member]) -> BTreeSet<u64> {
     drained.map(|record| record.node).collect()
 }
 
-/// A drained node goes on leading only while nobody else can.
-fn leaves_drained(view: &ClusterView, records: &[Member]) -> Option<Change> {
-    let drained = drained(records);
-    if !drained.contains(&view.node) {
-        return None;
+/// Who had better lead than this node, and how many turns the lead stays where it is before that: a
+/// drained node, and one whose clock is off, go on leading only while nobody else can; then the
+/// preferred zone has its way. Nobody is chosen whom the same rule would send the lead away from at
+/// once, so it never goes back and forth.
+fn better(view: &ClusterView, drained: &BTreeSet<u64>, zone: Option<&str>) -> Option<(u64, u32)> {
+    let fit = |zone: Option<&str>, sound: bool| {
+        let next = successor(view, zone, drained)?;
+        let one = view.members.iter().find(|one| one.node == next)?;
+        let fits = !drained.contains(&next) && (!sound || clocks::is_sound(view, one));
+        fits.then_some(next)
+    };
+    let unfit = drained.contains(&view.node) || clocks::is_off(view);
+    if unfit && let Some(next) = fit(None, !drained.contains(&view.node)) {
+        return Some((next, URGENT_TURNS));
     }
-    let next = successor(view, None, &drained);
-    next.filter(|node| !drained.contains(node)).map(Change::HandOver)
+    let own = view.members.iter().find(|one| one.node == view.node)?;
+    let zone = zone.filter(|zone| *zone != own.zone)?;
+    fit(Some(zone), true).map(|next| (next, ZONE_TURNS))
 }
 
-/// The voter that had best lead next: one that answers, has caught up, is not drained, and has most
-/// of the log, in that order.
+/// The voter that had best lead next: one that answers, has caught up, is not drained, whose clock
+/// is sound, and has most of the log, in that order.
 pub(crate) fn successor(
     view: &ClusterView,
     zone: Option<&str>,
@@ -321,7 +279,8 @@ pub(crate) fn successor(
             && zone.is_none_or(|zone| one.zone == zone)
     });
     let fitness = |one: &&MemberView| {
-        (one.caught_up(view.last_log), !drained.contains(&one.node), one.matched)
+        let (near, stays) = (one.caught_up(view.last_log), !drained.contains(&one.node));
+        (near, stays, clocks::is_sound(view, one), one.matched)
     };
     others.max_by_key(fitness).map(|one| one.node)
 }

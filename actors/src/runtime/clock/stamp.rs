@@ -32,7 +32,9 @@ pub enum Peers {
     SoleVoter,
     /// Not known now; an automatic step has to wait.
     Unknown,
-    /// The median of their wall clocks at the time of the reading, in milliseconds.
+    /// They are known and no majority of all clocks agrees; an automatic step has to wait.
+    Split,
+    /// The median of all wall clocks at the time of the reading, in milliseconds.
     Median(u64),
 }
 
@@ -40,7 +42,7 @@ impl Peers {
     fn agree_with(self, wall_ms: u64) -> bool {
         match self {
             Self::SoleVoter => true,
-            Self::Unknown => false,
+            Self::Unknown | Self::Split => false,
             Self::Median(theirs_ms) => wall_ms.abs_diff(theirs_ms) <= SLEW_MAX_MS,
         }
     }
@@ -49,8 +51,12 @@ impl Peers {
 /// How stamp and wall clock stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// No check since the start or for 5 s, as after a resume: sign and stamp nothing yet.
+    /// No check for 5 s, as after a resume, or none since the start at which the peers' clocks were
+    /// known: sign and stamp nothing yet.
     Unchecked,
+    /// The wall is more than 5 s off the peers' median: stamps go on by the boot clock alone, and
+    /// are given to nothing.
+    OffPeers,
     /// Within 5 s; slewing.
     Sound,
     /// The wall is ahead by more than 5 s; waiting until it is believed.
@@ -88,9 +94,6 @@ pub struct Check {
     pub health: Health,
     /// A step made by this check.
     pub step: Option<Step>,
-    /// Whether the wall is more than 5 s off the peers' median: a leader then hands over and does
-    /// not stamp.
-    pub off_peers: bool,
 }
 
 /// The stamps of one process.
@@ -104,6 +107,9 @@ pub struct StampClock {
     /// What the slew may still add up to, so that rare checks do not overshoot.
     slew_left_us: i64,
     checked: Option<(u64, Health)>,
+    /// The latest stamp known to be applied, until the first check at which the peers were known.
+    /// Nothing was stamped until then, so stamps may still begin anywhere behind it.
+    begins_behind_ms: Option<u64>,
     ahead_since_boot_ms: Option<u64>,
     /// Automatic steps of the last 24 h: when the span began and what they add up to.
     steps_since_boot_ms: u64,
@@ -115,7 +121,7 @@ impl StampClock {
     ///
     /// However long the node was down, the time in between is real and no step: a boot clock does
     /// not reach across processes, so there is nothing to check the wall clock against but the
-    /// peers, and `check` does that before the first stamp.
+    /// peers, and `check` does that before the first stamp: it begins at their time.
     pub fn start(last_stamp_ms: u64, reading: Reading) -> Self {
         Self {
             base_us: reading.wall_ms.max(last_stamp_ms).saturating_mul(1_000),
@@ -123,6 +129,7 @@ impl StampClock {
             slew: 0,
             slew_left_us: 0,
             checked: None,
+            begins_behind_ms: Some(last_stamp_ms),
             ahead_since_boot_ms: None,
             steps_since_boot_ms: reading.boot_ms,
             stepped_ms: 0,
@@ -148,11 +155,15 @@ impl StampClock {
     pub fn observe(&mut self, applied_ms: u64, boot_ms: u64) {
         self.rebase(boot_ms);
         self.base_us = self.base_us.max(applied_ms.saturating_mul(1_000));
+        self.begins_behind_ms = self.begins_behind_ms.map(|begins| begins.max(applied_ms));
     }
 
     /// Compares stamp and wall and decides how to go on; due each second.
     pub fn check(&mut self, reading: Reading, peers: Peers) -> Check {
         self.rebase(reading.boot_ms);
+        if !self.begins(peers) {
+            return Check { offset_ms: 0, health: Health::Unchecked, step: None };
+        }
         let stamp_ms = self.base_us / 1_000;
         let offset_ms = signed_difference(reading.wall_ms, stamp_ms);
         let apart_ms = offset_ms.unsigned_abs();
@@ -162,7 +173,11 @@ impl StampClock {
         }
         let mut step = None;
         (self.slew, self.slew_left_us) = (0, offset_ms.saturating_mul(1_000));
-        let health = if ahead {
+        let off = matches!(peers, Peers::Median(_)) && !peers.agree_with(reading.wall_ms);
+        let health = if off {
+            self.ahead_since_boot_ms = None;
+            Health::OffPeers
+        } else if ahead {
             step = self.step_if_believed(reading, apart_ms, peers);
             match step {
                 Some(_) => Health::Sound,
@@ -177,8 +192,21 @@ impl StampClock {
             if apart_ms > BEHIND_MAX_MS { Health::BehindTooFar } else { Health::Behind }
         };
         self.checked = Some((reading.boot_ms, health));
-        let off_peers = matches!(peers, Peers::Median(_)) && !peers.agree_with(reading.wall_ms);
-        Check { offset_ms, health, step, off_peers }
+        Check { offset_ms, health, step }
+    }
+
+    /// Whether stamps have begun: not before the peers' clocks were known once.
+    fn begins(&mut self, peers: Peers) -> bool {
+        let Some(behind_ms) = self.begins_behind_ms else { return true };
+        match peers {
+            Peers::Unknown => return false,
+            Peers::Median(theirs_ms) => {
+                self.base_us = theirs_ms.max(behind_ms).saturating_mul(1_000);
+            }
+            Peers::SoleVoter | Peers::Split => {}
+        }
+        self.begins_behind_ms = None;
+        true
     }
 
     /// Moves stamps forward to `to_ms` on an operator's word (`vaultara cluster set-time`); `None`

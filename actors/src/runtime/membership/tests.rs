@@ -19,7 +19,7 @@ fn record(node: u64, role: Role) -> Member {
     }
 }
 
-fn seen(node: u64, voter: bool, matched: u64) -> MemberView {
+pub(super) fn seen(node: u64, voter: bool, matched: u64) -> MemberView {
     MemberView {
         node,
         address: format!("h{node}:7400"),
@@ -32,7 +32,7 @@ fn seen(node: u64, voter: bool, matched: u64) -> MemberView {
     }
 }
 
-fn view(members: Vec<MemberView>) -> ClusterView {
+pub(super) fn view(members: Vec<MemberView>) -> ClusterView {
     ClusterView {
         node: 1,
         leader: Some(1),
@@ -44,7 +44,7 @@ fn view(members: Vec<MemberView>) -> ClusterView {
     }
 }
 
-fn silent(one: MemberView) -> MemberView {
+pub(super) fn silent(one: MemberView) -> MemberView {
     MemberView { heard_ms_ago: Some(60_000), ..one }
 }
 
@@ -132,25 +132,44 @@ fn an_interrupted_change_is_finished_first() {
 }
 
 #[test]
-fn clocks_are_compared_by_the_median_of_those_that_answer() {
-    let ahead = |node, ms| MemberView { clock_ahead_ms: Some(ms), ..seen(node, true, 1) };
-    let three = view(vec![ahead(1, 0), ahead(2, 40), silent(ahead(3, 90_000)), ahead(4, 70)]);
-    assert_eq!(median_ahead(&three), Some(70));
-    assert_eq!(peers(&three, 1_000), Peers::Median(1_070));
-    assert_eq!(peers(&view(vec![ahead(1, 0)]), 1_000), Peers::SoleVoter);
-    let cut_off = view(vec![ahead(1, 0), silent(ahead(2, 5))]);
-    assert_eq!(peers(&cut_off, 1_000), Peers::Unknown);
-}
-
-#[test]
 fn a_leader_whose_clock_is_off_hands_over_to_one_whose_is_not() {
     let ahead = |node, ms| MemberView { clock_ahead_ms: Some(ms), ..seen(node, true, 1) };
     let of_three = |second, third| view(vec![ahead(1, 0), ahead(2, second), ahead(3, third)]);
     let none = BTreeSet::new();
-    assert!(better_clock(&of_three(9_000, 9_010), &none).is_some());
-    assert_eq!(better_clock(&of_three(4_000, 4_010), &none), None, "near enough");
-    let of_two = view(vec![ahead(1, 0), ahead(2, 9_000)]);
-    assert_eq!(better_clock(&of_two, &none), None, "one of two");
+    let moves = |view: &ClusterView| better(view, &none, None);
+    assert!(moves(&of_three(9_000, 9_010)).is_some());
+    assert_eq!(moves(&of_three(4_000, 4_010)), None, "near enough");
+    assert_eq!(moves(&of_three(3_600_000, 20)), None, "it is another's that is off");
+    assert_eq!(moves(&view(vec![ahead(1, 0), ahead(2, 9_000)])), None, "one of two");
+    // Node 3 has more of the log, but its clock is off as well.
+    let third = MemberView { clock_ahead_ms: Some(-60_000), ..seen(3, true, 2) };
+    let five = |third| {
+        view(vec![ahead(1, 0), ahead(2, 9_000), third, ahead(4, 9_002), silent(ahead(5, 0))])
+    };
+    let next = moves(&five(MemberView { clock_ahead_ms: Some(9_000), ..third.clone() }));
+    assert_eq!(next, Some((3, URGENT_TURNS)));
+    let of_five = view(vec![ahead(1, 0), ahead(2, 9_000), third, ahead(4, 9_002), ahead(5, 9_001)]);
+    let (next, _) = moves(&of_five).unwrap();
+    assert_ne!(next, 3);
+}
+
+#[test]
+fn a_wrong_clock_does_not_wait_for_the_zone_and_the_zone_takes_no_wrong_clock() {
+    let ahead = |node, zone: &str, ms| MemberView {
+        zone: zone.into(),
+        clock_ahead_ms: Some(ms),
+        ..seen(node, true, 1_000)
+    };
+    let none = BTreeSet::new();
+    // This node is in the preferred zone and off: it goes, and at once.
+    let off = view(vec![ahead(1, "a", 0), ahead(2, "b", 60_000), ahead(3, "b", 60_001)]);
+    assert_eq!(better(&off, &none, Some("a")).map(|(_, stays)| stays), Some(URGENT_TURNS));
+    // Who leads then prefers the zone, whose only node is off: the lead does not go back.
+    let other = view(vec![ahead(1, "b", 0), ahead(2, "a", -60_000), ahead(3, "b", 1)]);
+    assert_eq!(better(&other, &none, Some("a")), None);
+    let healed = view(vec![ahead(1, "b", 0), ahead(2, "a", -40), ahead(3, "b", 1)]);
+    assert_eq!(better(&healed, &none, Some("a")), Some((2, ZONE_TURNS)));
+    assert_eq!(better(&healed, &[2].into(), Some("a")), None, "it is drained");
 }
 
 #[test]
@@ -179,10 +198,9 @@ fn a_drained_leader_hands_over_while_somebody_else_can_lead() {
     let drained = |node| Member { drained_at_ms: Some(5), ..record(node, Role::Voter) };
     let three = || view(vec![seen(1, true, 1_000), seen(2, true, 1_000), seen(3, true, 999)]);
     let (one, two, all) = (record(1, Role::Voter), record(2, Role::Voter), record(3, Role::Voter));
-    assert_eq!(leaves_drained(&three(), &[one.clone(), two.clone(), all.clone()]), None);
-    assert_eq!(leaves_drained(&three(), &[one, drained(2), all.clone()]), None, "it is another's");
-    let moved = leaves_drained(&three(), &[drained(1), two, all]);
-    assert_eq!(moved, Some(Change::HandOver(2)));
-    let nobody = leaves_drained(&three(), &[drained(1), drained(2), drained(3)]);
-    assert_eq!(nobody, None);
+    let leaves = |records: &[Member]| better(&three(), &super::drained(records), None);
+    assert_eq!(leaves(&[one.clone(), two.clone(), all.clone()]), None);
+    assert_eq!(leaves(&[one, drained(2), all.clone()]), None, "it is another's");
+    assert_eq!(leaves(&[drained(1), two, all]), Some((2, URGENT_TURNS)));
+    assert_eq!(leaves(&[drained(1), drained(2), drained(3)]), None);
 }

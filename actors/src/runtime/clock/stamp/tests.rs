@@ -56,7 +56,7 @@ impl Machine {
 fn stamps_follow_an_undisturbed_wall_clock_exactly() {
     let mut machine = Machine::new(Peers::SoleVoter);
     let check = machine.run(3_600);
-    assert_eq!(check, Check { offset_ms: 0, health: Health::Sound, step: None, off_peers: false });
+    assert_eq!(check, Check { offset_ms: 0, health: Health::Sound, step: None });
     assert_eq!(machine.stamp_ms(), START_MS + 3_600_000);
 }
 
@@ -228,12 +228,48 @@ fn readings_out_of_order_never_turn_a_stamp_back() {
 }
 
 #[test]
-fn a_node_off_its_peers_is_told_to_hand_over() {
-    for (theirs_ms, off) in
-        [(START_MS + 1_000, false), (START_MS + 7_000, true), (START_MS - 9_000, true)]
-    {
+fn a_node_off_its_peers_gives_no_stamp_and_its_time_goes_on_as_before() {
+    for by_ms in [-3_600_000, -6_000, 6_000, 3_600_000] {
         let mut machine = Machine::new(Peers::SoleVoter);
-        machine.peers = Peers::Median(theirs_ms);
-        assert_eq!(machine.run(1).off_peers, off, "{theirs_ms}");
+        machine.jump(by_ms);
+        for second in 1..=60 {
+            machine.peers = Peers::Median(START_MS + second * 1_000);
+            let health = machine.run(1).health;
+            assert_eq!((health, health.ready()), (Health::OffPeers, false), "{by_ms}");
+            assert_eq!(machine.stamp_ms(), START_MS + second * 1_000, "{by_ms}");
+        }
+        // Its clock is set right again.
+        machine.jump(-by_ms);
+        machine.peers = Peers::Median(START_MS + 61_000);
+        assert_eq!(machine.run(1).health, Health::Sound);
+        assert_eq!((machine.offset_ms(), machine.steps.len()), (0, 0));
     }
+}
+
+#[test]
+fn a_node_that_starts_with_a_wrong_clock_begins_at_the_time_of_the_others() {
+    const LAST_MS: u64 = START_MS - 5_000;
+    for wrong_ms in [START_MS + 3_600_000, START_MS - 3_600_000] {
+        let wrong = |boot_ms| Reading { wall_ms: wrong_ms + boot_ms, boot_ms };
+        let mut clock = StampClock::start(LAST_MS, wrong(0));
+        let unknown = clock.check(wrong(0), Peers::Unknown);
+        assert_eq!((unknown.health, clock.health(0)), (Health::Unchecked, Health::Unchecked));
+        let known = clock.check(wrong(500), Peers::Median(START_MS + 500));
+        assert_eq!(known.health, Health::OffPeers);
+        assert_eq!(clock.now_ms(1_500), START_MS + 1_500);
+    }
+    // What is applied already is never undercut.
+    let reading = Reading { wall_ms: START_MS + 3_600_000, boot_ms: 0 };
+    let mut clock = StampClock::start(LAST_MS, reading);
+    clock.observe(START_MS + 60_000, 0);
+    clock.check(reading, Peers::Median(START_MS));
+    assert_eq!(clock.now_ms(0), START_MS + 60_000);
+}
+
+#[test]
+fn clocks_without_a_majority_keep_nobody_from_stamping_and_let_nobody_step() {
+    let mut machine = Machine::new(Peers::Split);
+    assert_eq!(machine.run(1).health, Health::Sound);
+    assert_eq!(machine.jump(60_000).run(60).health, Health::Ahead);
+    assert!(machine.steps.is_empty());
 }
