@@ -7,9 +7,8 @@
 //! the record of a member names.
 
 mod status;
+mod strangers;
 mod token;
-
-use std::net::IpAddr;
 
 use identity::{
     changes::FEATURE_LEVEL,
@@ -17,8 +16,7 @@ use identity::{
     command::Command,
     id::{JoinTokenId, TenantId},
     members::{self, AUTHORITY_ID, Authority, Founding, Presence, Role, admits},
-    outcome::{Outcome, Rejection, Reply},
-    principal::{Principal, Source},
+    outcome::{Rejection, Reply},
     secret::Digest,
     stamp::Placement,
     table::Record as _,
@@ -39,6 +37,8 @@ use crate::{
 pub use raft::{Credentials, JoinRefusal, JoinRequest, Welcome};
 pub(crate) use status::drained;
 pub use status::{Health, Standing, Status, Warning, status};
+pub(crate) use strangers::malformed;
+pub use strangers::{admit, listen_to};
 pub use token::JoinToken;
 
 /// How long a new leader is waited for, milliseconds.
@@ -209,61 +209,6 @@ pub async fn finalize_upgrade(ctx: &Context, asker: &Asker) -> Result<(Reply, u1
     Ok((reply, reached))
 }
 
-/// Whether a stranger's token is worth listening to.
-///
-/// # Errors
-/// [`JoinRefusal::Token`], counted for the audit trail; [`JoinRefusal::Unavailable`].
-pub async fn listen_to(
-    ctx: &Context,
-    secret: &[u8; 32],
-    source: IpAddr,
-) -> Result<(), JoinRefusal> {
-    let token = Digest::of(secret);
-    match worth(ctx, &token, None).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(denied(ctx, &stranger(ctx, source), JoinRefusal::Token)),
-        Err(error) => Err(refusal(error)),
-    }
-}
-
-/// Lets a stranger in who has a token: it is a member from then on.
-///
-/// # Errors
-/// A [`JoinRefusal`]; wrong tokens and root secrets are counted for the audit trail.
-pub async fn admit(
-    ctx: &Context,
-    secret: &[u8; 32],
-    request: JoinRequest,
-    source: IpAddr,
-) -> Result<Welcome, JoinRefusal> {
-    let source = stranger(ctx, source);
-    let (token, key) = (Digest::of(secret), Digest::of(&request.public_key));
-    if !worth(ctx, &token, Some(&key)).await.map_err(refusal)? {
-        return Err(denied(ctx, &source, JoinRefusal::Token));
-    }
-    let check: Result<[u8; 32], _> = request.root_check.as_slice().try_into();
-    if !check.is_ok_and(|check| ctx.keyring().matches(&check)) {
-        return Err(denied(ctx, &source, JoinRefusal::RootSecret));
-    }
-    if !authority::is_point(&request.public_key) {
-        return Err(JoinRefusal::Incompatible(authority::Refused::PublicKey.to_string()));
-    }
-    let presence = Presence {
-        name: request.name,
-        address: request.address,
-        zone: request.zone,
-        version: request.version,
-        feature_level: request.feature_level,
-    };
-    let asker = Asker { principal: Principal::System, source, idempotency: None };
-    let join = Command::Members(members::Command::Join { token, key, presence });
-    let written = ctx.write(&asker, Placement::Cluster, join).await;
-    let (Outcome::Joined { node }, _) = written.map_err(refusal)? else {
-        return Err(JoinRefusal::Unavailable);
-    };
-    certified(ctx, node, &request.public_key).map_err(refusal)
-}
-
 /// A node's certificate anew, once less than a third of its life is left.
 ///
 /// # Errors
@@ -306,49 +251,6 @@ pub(crate) fn certificate(ctx: &Context, node: u64, point: &[u8]) -> Result<Welc
 /// The id of the cluster that a state belongs to.
 fn cluster_id(view: &storage::View<'_>) -> Result<[u8; 16], Error> {
     view.meta()?.cluster.ok_or_else(|| internal("the cluster has no id"))
-}
-
-/// Whether a token lets somebody in, as of now: anybody while it is open, the node that it let in
-/// once it is used. Without a key it is not asked who comes.
-async fn worth(ctx: &Context, token: &Digest, key: Option<&Digest>) -> Result<bool, Error> {
-    let reading = ctx.fresh().await?;
-    let view = reading.view()?;
-    let Some(token) = members::token(&view, token)? else { return Ok(false) };
-    if !token.stands(ctx.now_ms()) {
-        return Ok(false);
-    }
-    let (Some(node), Some(key)) = (token.used_by, key) else { return Ok(true) };
-    Ok(admits(members::get(&view, node)?.as_ref(), key))
-}
-
-fn stranger(ctx: &Context, source: IpAddr) -> Source {
-    let (salt, address) = (ctx.random().salt(), source.to_string());
-    Source { salt, address, user_agent: String::new() }
-}
-
-fn denied(ctx: &Context, source: &Source, why: JoinRefusal) -> JoinRefusal {
-    let reason = if why == JoinRefusal::RootSecret { "root_secret" } else { "join_token" };
-    let (what, wall_ms) = (("members.join", reason), ctx.0.clock.wall_ms());
-    ctx.denials().count(TenantId::CLUSTER, source, what, wall_ms);
-    why
-}
-
-fn refusal(error: Error) -> JoinRefusal {
-    match error {
-        Error::Rejected(Rejection::JoinToken | Rejection::NotFound) => JoinRefusal::Token,
-        Error::Rejected(Rejection::FeatureLevel) => {
-            JoinRefusal::Incompatible("this version is older than what the cluster uses".into())
-        }
-        Error::Rejected(Rejection::AlreadyExists(_)) => {
-            JoinRefusal::Incompatible("another node has, or had, this key".into())
-        }
-        Error::Rejected(rejection) => JoinRefusal::Incompatible(rejection.to_string()),
-        Error::Overloaded { .. } => JoinRefusal::Busy,
-        error => {
-            tracing::warn!(%error, "a node could not be let in");
-            JoinRefusal::Unavailable
-        }
-    }
 }
 
 #[cfg(test)]

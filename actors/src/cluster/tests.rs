@@ -1,6 +1,6 @@
 //! Founding and letting in, on a node that really runs.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use identity::changes::FEATURE_LEVEL;
 use zeroize::Zeroizing;
@@ -125,6 +125,28 @@ async fn strangers_are_refused_and_counted_without_an_entry() {
     assert!(counted.iter().all(|kind| kind.address == "192.0.2.1"));
     // The token was not spent by any of it.
     assert_eq!(admit(ctx, &token.secret, two, FROM).await.unwrap().node, 2);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_tries_too_often_is_told_to_wait_whatever_the_secret() {
+    let (node, _) = founded().await;
+    let ctx = node.ctx();
+    let token = token(ctx, 600).await;
+    let tried = async |secret: &[u8; 32], from: IpAddr| listen_to(ctx, secret, from).await;
+    for _ in 0..40 {
+        assert_eq!(tried(&[9; 32], FROM).await, Err(JoinRefusal::Token));
+    }
+    assert_eq!(tried(&[9; 32], FROM).await, Err(JoinRefusal::Busy));
+    assert_eq!(tried(&token.secret, FROM).await, Err(JoinRefusal::Busy));
+    // Others are not kept out by it, and the source is not for ever.
+    let other = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+    assert_eq!(tried(&token.secret, other).await, Ok(()));
+    node.clock.advance_ms(1_000);
+    assert_eq!(tried(&token.secret, FROM).await, Ok(()));
+    let counted = ctx.denials().take(node.clock.wall_ms(), true);
+    let busy = counted.iter().find(|kind| kind.denials.reason == "rate").unwrap();
+    assert_eq!(busy.denials.count, 2);
     node.stop().await;
 }
 

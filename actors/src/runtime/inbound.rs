@@ -36,4 +36,8 @@ impl Inbound for Entrance {
         let ctx = self.0.clone();
         Box::pin(async move { cluster::admit(&ctx, &secret, request, source).await })
     }
+
+    fn malformed(&self, source: IpAddr) {
+        cluster::malformed(&self.0, source);
+    }
 }

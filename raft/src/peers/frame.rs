@@ -24,12 +24,16 @@ pub(crate) struct Frame {
     pub(crate) body: Bytes,
 }
 
+/// The error of bytes that are not what belongs here.
+pub(crate) fn malformed(why: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why.to_string())
+}
+
 /// Reads one frame; an end of the stream before it begins is an error like any other.
 pub(crate) async fn read<R: AsyncRead + Unpin>(from: &mut R, body_max: usize) -> io::Result<Frame> {
     let length = usize::try_from(from.read_u32().await?).unwrap_or(usize::MAX);
     if length < EXCHANGE || length - EXCHANGE > body_max {
-        let what = format!("a frame of {length} bytes is not accepted here");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        return Err(malformed(format!("a frame of {length} bytes is not accepted here")));
     }
     let mut bytes = vec![0; length];
     from.read_exact(&mut bytes).await?;

@@ -29,6 +29,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const GO_ON: u8 = 1;
 /// The answer to any other.
 const NO: u8 = 0;
+/// The answer to whoever tries too often, whatever the secret.
+const LATER: u8 = 2;
 
 /// What a node says of itself that wants to join.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +81,7 @@ pub enum JoinRefusal {
     #[error("{0}")]
     Incompatible(String),
     /// Too many tries; again later.
-    #[error("the cluster is busy with other nodes that want to join; try again")]
+    #[error("too many tries to join came from here, or the cluster is busy; try again")]
     Busy,
     /// Nobody can decide now.
     #[error("the cluster cannot admit anybody now; try again")]
@@ -142,8 +144,10 @@ async fn ask(
     })?;
     stream.write_all(&secret).await?;
     stream.flush().await?;
-    if stream.read_u8().await.map_err(at)? != GO_ON {
-        return Err(JoinRefusal::Token.into());
+    match stream.read_u8().await.map_err(at)? {
+        GO_ON => {}
+        LATER => return Err(JoinRefusal::Busy.into()),
+        _ => return Err(JoinRefusal::Token.into()),
     }
     let body = codec::encode(request).into();
     frame::write(&mut stream, &Frame { exchange: 0, body }).await?;
@@ -163,7 +167,7 @@ pub(super) async fn hear(
     stream.read_exact(&mut secret).await?;
     if let Err(why) = service.above.listen_to(secret, from).await {
         metrics::counter!("vaultara_join_refused_total").increment(1);
-        stream.write_u8(NO).await?;
+        stream.write_u8(if why == JoinRefusal::Busy { LATER } else { NO }).await?;
         stream.shutdown().await?;
         return Err(io::Error::other(why));
     }
@@ -180,7 +184,7 @@ pub(super) async fn admit(
     from: IpAddr,
 ) -> io::Result<()> {
     let frame = frame::read(&mut stream, frame::GREETING_MAX).await?;
-    let request: JoinRequest = codec::decode(&frame.body).map_err(io::Error::other)?;
+    let request: JoinRequest = codec::decode(&frame.body).map_err(frame::malformed)?;
     let answer = service.above.admit(secret, request, from).await;
     let body = codec::encode(&Answer(answer)).into();
     frame::write(&mut stream, &Frame { exchange: 0, body }).await?;

@@ -123,6 +123,10 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
             let _place = place;
             if let Err(error) = connection(&service, &processes, tcp, from, stranger).await {
                 tracing::debug!(%error, %from, "a connection of another node ended");
+                if error.kind() == io::ErrorKind::InvalidData {
+                    metrics::counter!("vaultara_peer_malformed_total").increment(1);
+                    service.above.malformed(from.ip());
+                }
             }
         });
         strangers.served_by(number, handle);
@@ -194,7 +198,7 @@ async fn greet(
     speaker: Speaker,
 ) -> io::Result<(Greeted, Stream)> {
     let frame = frame::read(&mut stream, frame::GREETING_MAX).await?;
-    let hello: Hello = codec::decode(&frame.body).map_err(io::Error::other)?;
+    let hello: Hello = codec::decode(&frame.body).map_err(frame::malformed)?;
     let local = &service.local;
     let meant = (hello.cluster, hello.to, hello.shard) == (local.cluster, local.node, local.shard);
     let accepted = if hello.from != speaker.node || !meant {
@@ -230,7 +234,7 @@ pub(super) type Reader = BufReader<ReadHalf<Stream>>;
 pub(super) type Writer = BufWriter<WriteHalf<Stream>>;
 
 pub(super) fn question(frame: &Frame) -> io::Result<Request> {
-    codec::decode(&frame.body).map_err(io::Error::other)
+    codec::decode(&frame.body).map_err(frame::malformed)
 }
 
 /// Each frame is one of a member that is still one: a removed node must not go on over a connection

@@ -40,6 +40,9 @@ pub trait Inbound: Send + Sync + 'static {
         request: JoinRequest,
         source: std::net::IpAddr,
     ) -> BoxFuture<'static, Result<Welcome, JoinRefusal>>;
+
+    /// Takes note of somebody who said what no member and no stranger who wants to join says.
+    fn malformed(&self, source: std::net::IpAddr);
 }
 
 /// See the module.
