@@ -20,7 +20,8 @@ pub use self::{
         changes_are_of_the_revision_they_expect, reads_are_of_now, votes_are_on_disk,
     },
     state::{
-        LOG_BUDGET, changes_are_told_once, membership_survives_a_snapshot, replicas_hold_the_same,
+        LOG_BUDGET, changes_are_told_once, logs_begin_anew, membership_survives_a_snapshot,
+        replicas_hold_the_same,
     },
     tokens::{a_code_is_redeemed_once, a_disabled_client_gets_nothing, a_revocation_is_seen},
 };

@@ -1,6 +1,6 @@
-//! Power cuts: the node's disk as it was at one instant, without what was written and not synced.
+//! Power cuts: nodes' disks as they were at one instant, without what was written and not synced.
 //!
-//! An ext4 image lies in an XFS image; a reflink copy of the inner one is taken while the node is
+//! Ext4 images lie in an XFS image; reflink copies of the inner ones are taken while the nodes are
 //! frozen. What stood only in the page cache above the inner file system is not in the copy. Needs
 //! root, loop devices and `mkfs.xfs`. Invariant: what is mounted is unmounted when the rig is
 //! dropped.
@@ -52,47 +52,79 @@ impl Drop for Disk {
     }
 }
 
-/// Both images, mounted; fields drop in this order.
+/// All images, mounted; fields drop in this order.
 #[derive(Debug)]
 pub struct Rig {
-    /// The node's disk.
-    pub disk: Disk,
+    /// The nodes' disks.
+    pub disks: Vec<Disk>,
     outer: Disk,
     folder: PathBuf,
+    cuts: usize,
 }
 
 impl Rig {
-    /// Makes both file systems in an empty folder.
+    /// Makes the file systems in a folder, one for each node, and mounts each where it is wanted.
     ///
     /// # Errors
     /// What this machine lacks.
-    pub fn new(folder: &Path) -> Result<Self, Failure> {
+    pub fn new(folder: &Path, wanted: &[PathBuf]) -> Result<Self, Failure> {
         const GIB: u64 = 1 << 30;
         let image = folder.join("outer.xfs");
-        sparse(&image, 4 * GIB)?;
+        sparse(&image, 8 * GIB)?;
         run("mkfs.xfs", &["-q", "-m", "reflink=1", text(&image)?])?;
         let outer = Disk::mount(&image, &folder.join("outer"))?;
-        let inner = outer.at.join("node.ext4");
-        sparse(&inner, GIB)?;
-        run("mkfs.ext4", &["-q", "-F", text(&inner)?])?;
-        let disk = Disk::mount(&inner, &folder.join("disk"))?;
-        Ok(Self { disk, outer, folder: folder.to_path_buf() })
+        let mut rig = Self { disks: Vec::new(), outer, folder: folder.to_path_buf(), cuts: 0 };
+        for (number, at) in wanted.iter().enumerate() {
+            let inner = rig.image(number, 0);
+            sparse(&inner, GIB)?;
+            run("mkfs.ext4", &["-q", "-F", text(&inner)?])?;
+            rig.disks.push(Disk::mount(&inner, at)?);
+        }
+        Ok(rig)
     }
 
-    /// Copies the disk as it is at this instant.
+    /// A disk as it is since a cut.
+    fn image(&self, number: usize, cut: usize) -> PathBuf {
+        self.outer.at.join(format!("node-{number}-{cut}.ext4"))
+    }
+
+    fn cut_image(&self, number: usize) -> PathBuf {
+        self.outer.at.join(format!("cut-{number}.ext4"))
+    }
+
+    /// Copies every disk as it is at this instant; whoever writes to them is frozen.
     ///
     /// # Errors
-    /// The copy could not be made.
+    /// A copy could not be made.
     pub fn cut(&self) -> Result<(), Failure> {
-        let (from, to) = (self.outer.at.join("node.ext4"), self.outer.at.join("cut.ext4"));
-        run("cp", &["--reflink=always", text(&from)?, text(&to)?])
+        for number in 0..self.disks.len() {
+            let (from, to) = (self.image(number, self.cuts), self.cut_image(number));
+            run("cp", &["--reflink=always", text(&from)?, text(&to)?])?;
+        }
+        Ok(())
     }
 
-    /// Mounts the last copy: what the machine finds when power is back.
+    /// Mounts the last copy of the first disk: what its machine finds when power is back.
     ///
     /// # Errors
     /// It cannot be mounted.
     pub fn after_the_cut(&self) -> Result<Disk, Failure> {
-        Disk::mount(&self.outer.at.join("cut.ext4"), &self.folder.join("after"))
+        Disk::mount(&self.cut_image(0), &self.folder.join("after"))
+    }
+
+    /// Every disk is what its machine finds when power is back; nobody may use them meanwhile.
+    ///
+    /// # Errors
+    /// They cannot be mounted.
+    pub fn power_is_back(&mut self) -> Result<(), Failure> {
+        let old: Vec<PathBuf> = self.disks.drain(..).map(|disk| disk.at.clone()).collect();
+        for (number, at) in old.iter().enumerate() {
+            let (from, to) = (self.cut_image(number), self.image(number, self.cuts + 1));
+            fs::rename(&from, &to).map_err(during("keep the copy"))?;
+            fs::remove_file(self.image(number, self.cuts)).map_err(during("forget a disk"))?;
+            self.disks.push(Disk::mount(&to, at)?);
+        }
+        self.cuts += 1;
+        Ok(())
     }
 }

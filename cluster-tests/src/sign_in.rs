@@ -146,6 +146,17 @@ impl Web {
         active.ok_or_else(|| format!("no introspection: {status} {answer}"))
     }
 
+    /// Whose token it is.
+    ///
+    /// # Errors
+    /// No answer came, or it does not count.
+    pub async fn owner(&self, token: &str) -> Result<String, Failure> {
+        let form = [CLIENT[0], CLIENT[1], ("token", token)];
+        let (status, answer) = self.post("/oauth/introspect", &form).await?;
+        let owner = answer.get("sub").and_then(Value::as_str).map(str::to_owned);
+        owner.ok_or_else(|| format!("nobody's token: {status} {answer}"))
+    }
+
     /// Ends a token.
     ///
     /// # Errors

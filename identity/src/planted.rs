@@ -1,4 +1,5 @@
-//! Faults planted on purpose, to see that the tests of whole nodes notice each of them.
+//! Faults planted on purpose, to see that the tests of whole nodes notice each of them, and steps
+//! at which a process ends as if it were killed just there.
 //!
 //! Only under the cargo feature `planted`, which no release has; a process shows at most one, the
 //! one it was told at its start. Invariant: without a word nothing is different.
@@ -57,11 +58,23 @@ pub const NAMED: [(&str, Planted); 14] = [
 ];
 
 static SHOWN: OnceLock<Planted> = OnceLock::new();
+static ENDS_AT: OnceLock<String> = OnceLock::new();
 
-/// Has this process show a fault; false for a name that none has.
+/// Has this process show a fault, or end at a step (`ends-at-` and its name); false for a name that
+/// no fault has.
 pub fn show(name: &str) -> bool {
+    if let Some(step) = name.strip_prefix("ends-at-") {
+        return ENDS_AT.get_or_init(|| step.to_owned()) == step;
+    }
     let found = NAMED.iter().find(|(known, _)| *known == name);
     found.is_some_and(|(_, fault)| *SHOWN.get_or_init(|| *fault) == *fault)
+}
+
+/// Ends this process if it was told to at this step: nothing is written, told or tidied up.
+pub fn passes(step: &str) {
+    if ENDS_AT.get().is_some_and(|ends_at| ends_at == step) {
+        std::process::abort();
+    }
 }
 
 /// Whether this process shows a fault.

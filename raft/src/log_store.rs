@@ -183,7 +183,10 @@ impl RaftLogStorage<Binding> for LogStore {
     }
 
     async fn purge(&mut self, upto: LogId) -> io::Result<()> {
-        self.written(|done| self.0.purge(ours(&upto), done)).await
+        self.written(|done| self.0.purge(ours(&upto), done)).await?;
+        #[cfg(feature = "planted")]
+        identity::planted::passes("purged");
+        Ok(())
     }
 }
 

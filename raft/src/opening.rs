@@ -120,6 +120,11 @@ fn state_options(
         node: Some(identity.node.to_be_bytes().to_vec()),
         key_checks: options.key_checks.clone(),
         at_least: purged.map_or(0, |id| id.index),
+        #[cfg(feature = "planted")]
+        failpoint: Some(Arc::new(|step| {
+            planted::passes(&format!("{step:?}"));
+            Ok(())
+        })),
         ..storage::Options::default()
     };
     (options.data_dir.join("state"), wanted)

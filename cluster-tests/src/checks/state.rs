@@ -151,6 +151,18 @@ async fn large_writes(api: &Api, attempt: usize) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Writes so much that the logs of [`LOG_BUDGET`] begin anew, whatever is kept for slow nodes.
+///
+/// # Errors
+/// A node does not answer.
+pub async fn logs_begin_anew(cluster: &Cluster, through: usize) -> Result<(), Failure> {
+    let api = cluster.api(through).await?;
+    for attempt in 0..2 {
+        large_writes(&api, attempt).await?;
+    }
+    Ok(())
+}
+
 /// A node that was away while another one joined, until the others' logs began anew, knows the
 /// members as they do when it has their snapshot. The nodes must have [`LOG_BUDGET`].
 ///

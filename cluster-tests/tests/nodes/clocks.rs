@@ -5,9 +5,10 @@ use std::{
     fs,
     path::Path,
     process::Command,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
+use actors::runtime::clock::Clock;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -38,7 +39,7 @@ fn turn(file: &Path, to: &str) {
 }
 
 fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    Clock::system().wall_s()
 }
 
 /// Whether a node says that it is ready.

@@ -44,6 +44,8 @@ const YARDSTICKS: &[(&str, &str)] = &[("vaultara-raft", "rocksdb")];
 
 /// The feature that plants faults for the tests that must fail.
 const PLANTED: &str = "planted";
+/// Features that only tests may ask for: that one, and the one that makes the program before this.
+const OF_TESTS: [&str; 2] = [PLANTED, "previous"];
 
 fn workspace() -> Metadata {
     MetadataCommand::new()
@@ -144,7 +146,7 @@ fn package<'a>(metadata: &'a Metadata, name: &str) -> &'a Package {
 }
 
 #[test]
-fn planted_faults_stay_out_of_releases() {
+fn planted_faults_and_the_previous_program_stay_out_of_releases() {
     let metadata = workspace();
     let mut violations = Vec::new();
     for package in metadata.workspace_packages() {
@@ -153,30 +155,37 @@ fn planted_faults_stay_out_of_releases() {
             .iter()
             .map(|(name, enables)| (name.as_str(), enables.iter().map(String::as_str).collect()))
             .collect();
-        if reaches_planted("default", &features) {
-            violations.push(format!("{}: a default feature plants faults", package.name));
-        }
+        let reached = OF_TESTS.iter().filter(|name| reaches(name, "default", &features));
+        let of_default = |name| format!("{}: a default feature enables {name}", package.name);
+        violations.extend(reached.map(of_default));
         for dependency in &package.dependencies {
             let shipped = dependency.kind != DependencyKind::Development;
-            if shipped && dependency.features.iter().any(|feature| feature == PLANTED) {
-                violations.push(format!("{} plants faults in {}", package.name, dependency.name));
+            let of_tests = |name: &&String| OF_TESTS.contains(&name.as_str());
+            if let Some(name) = dependency.features.iter().find(of_tests).filter(|_| shipped) {
+                let (from, to) = (&package.name, &dependency.name);
+                violations.push(format!("{from} enables {name} in {to}"));
             }
         }
     }
-    for (index, line) in tree::read("Makefile").lines().enumerate() {
-        if line.contains("--release") && (line.contains(PLANTED) || line.contains("--all-features"))
-        {
-            violations.push(format!("Makefile:{}: a release build plants faults", index + 1));
-        }
-    }
+    violations.extend(releasing("Makefile", &tree::read("Makefile")));
     for file in tree::texts() {
         if file.path.starts_with("deploy/") || file.path.starts_with(".ci/") {
             violations.extend(planting(&file.path, &file.text));
+            violations.extend(releasing(&file.path, &file.text));
         } else if file.is("rs") && !file.is_tidy() {
             violations.extend(unguarded(&file.path, &file.text));
         }
     }
-    require(&violations, "Only a test that must fail may ask for planted faults, explicitly.");
+    require(&violations, "Only a test may ask for these features, explicitly.");
+}
+
+/// Lines that build a release with what is of tests only.
+fn releasing(path: &str, script: &str) -> Vec<String> {
+    let asks = |line: &&str| {
+        line.contains("--all-features") || OF_TESTS.iter().any(|name| line.contains(name))
+    };
+    let lines = script.lines().filter(|line| line.contains("--release")).filter(asks);
+    lines.map(|line| format!("{path}: a release of what is for tests: {}", line.trim())).collect()
 }
 
 /// Lines of a script that plant faults in more than a test.
@@ -200,13 +209,12 @@ fn unguarded(path: &str, source: &str) -> Vec<String> {
     found.map(|(_, line)| format!("{path}: `{line}` is in every build")).collect()
 }
 
-/// Whether a feature enables the planted faults here or in a dependency, directly or through
-/// others.
-fn reaches_planted(from: &str, features: &[(&str, Vec<&str>)]) -> bool {
+/// Whether a feature enables another one here or in a dependency, directly or through others.
+fn reaches(wanted: &str, from: &str, features: &[(&str, Vec<&str>)]) -> bool {
     let mut waiting = vec![from];
     let mut seen = Vec::new();
     while let Some(name) = waiting.pop() {
-        if name == PLANTED || name.ends_with(&format!("/{PLANTED}")) {
+        if name == wanted || name.ends_with(&format!("/{wanted}")) {
             return true;
         }
         if seen.contains(&name) {
@@ -223,8 +231,9 @@ fn reaches_planted(from: &str, features: &[(&str, Vec<&str>)]) -> bool {
 #[test]
 fn a_planted_default_is_found() {
     let features = [("default", vec!["fast"]), ("fast", vec!["raft/planted"])];
-    assert!(reaches_planted("default", &features));
-    assert!(!reaches_planted("default", &[("planted", vec![]), ("default", vec!["x"])]));
+    assert!(reaches(PLANTED, "default", &features));
+    assert!(!reaches("previous", "default", &features));
+    assert!(!reaches(PLANTED, "default", &[("planted", vec![]), ("default", vec!["x"])]));
 }
 
 #[test]
@@ -234,4 +243,8 @@ fn planted_modules_in_every_build_and_scripts_that_plant_are_found() {
     assert_eq!(unguarded("a", "mod other;\npub(crate) mod planted;\n").len(), 1);
     assert!(planting("a", "cargo test --features planted\n").is_empty());
     assert_eq!(planting("a", "cargo build --features planted\n").len(), 1);
+    assert!(releasing("a", "cargo build --features previous\ncargo build --release\n").is_empty());
+    for features in ["--features previous", "--features x/planted", "--all-features"] {
+        assert_eq!(releasing("a", &format!("cargo build --release {features}\n")).len(), 1);
+    }
 }

@@ -15,6 +15,8 @@ use std::{
 };
 
 use bytes::Bytes;
+#[cfg(feature = "planted")]
+use identity::planted;
 use identity::{apply::require_readable, codec};
 use openraft::alias::SnapshotOf;
 use storage::{Manifest, Store};
@@ -92,6 +94,8 @@ pub(crate) async fn send(
     };
     say(&mut writer, codec::encode(&offer)).await?;
     writer.flush().await?;
+    #[cfg(feature = "planted")]
+    planted::passes("offered");
     let Response::Wanted(wanted) = answer(&mut reader, SILENCE).await? else {
         return Err(failed("the receiver said something else than what it wants"));
     };
@@ -116,10 +120,14 @@ pub(crate) async fn send(
             sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
             metrics::counter!("vaultara_snapshot_sent_bytes_total").increment(next - offset);
             offset = next;
+            #[cfg(feature = "planted")]
+            planted::passes("part-sent");
         }
     }
     say(&mut writer, codec::encode(&Request::Install)).await?;
     writer.flush().await?;
+    #[cfg(feature = "planted")]
+    planted::passes("all-sent");
     match answer(&mut reader, INSTALL_WAIT).await? {
         Response::Installed(vote) => Ok(vote.into()),
         _ => Err(failed("the receiver said something else than that it installed")),
@@ -161,6 +169,8 @@ pub(super) async fn receive(
         return writer.flush().await;
     };
     tracing::info!(from = greeted.hello.from, "a snapshot is being received");
+    #[cfg(feature = "planted")]
+    planted::passes("offer-heard");
     let store = Arc::clone(&service.store);
     let manifest = Manifest::decode(&manifest).map_err(failed)?;
     if let Err(fault) = require_readable(manifest.feature_level) {
@@ -169,6 +179,8 @@ pub(super) async fn receive(
     }
     let began = tokio::task::spawn_blocking(move || begin(&store, manifest));
     let (incoming, wanted) = began.await.map_err(failed)??;
+    #[cfg(feature = "planted")]
+    planted::passes("begun");
     say(&mut writer, codec::encode(&Response::Wanted(wanted))).await?;
     writer.flush().await?;
     let incoming = match parts(service, greeted, &mut reader, incoming).await {
@@ -184,11 +196,15 @@ pub(super) async fn receive(
         last_log_id: last.map(Into::into),
         last_membership: encoding::decode_stored_membership(&membership)?,
     };
+    #[cfg(feature = "planted")]
+    planted::passes("sealed");
     let dir = incoming.dir.clone();
     let snapshot = openraft::Snapshot { meta, snapshot: Files::Received(dir.clone()) };
     let installed = service.raft.install_full_snapshot(vote.into(), snapshot).await;
     // What was installed is linked into the state; what was refused will be offered again.
     drop(tokio::task::spawn_blocking(move || fs::remove_dir_all(dir)).await);
+    #[cfg(feature = "planted")]
+    planted::passes("installed");
     let answer = match installed {
         Ok(response) => Response::Installed((&response.vote).into()),
         Err(error) => Response::Failed(error.to_string()),
@@ -213,6 +229,8 @@ async fn parts(
             Request::Part { file, offset, bytes } => {
                 let write = move || incoming.write(file, offset, &bytes).map(|()| incoming);
                 incoming = tokio::task::spawn_blocking(write).await.map_err(failed)??;
+                #[cfg(feature = "planted")]
+                planted::passes(if file == 0 { "first-file" } else { "later-file" });
             }
             Request::Install => {
                 let store = Arc::clone(&service.store);

@@ -25,7 +25,7 @@ const MAKERS: usize = 4;
 const ACKNOWLEDGED_MIN: u64 = 100;
 
 pub(crate) async fn run(arguments: &Arguments, folder: &Path) -> Result<String, Failure> {
-    let rig = match Rig::new(folder) {
+    let rig = match Rig::new(folder, &[folder.join("disk")]) {
         Ok(rig) => rig,
         Err(reason) => return Ok(format!("power cuts skipped: {reason}")),
     };
@@ -35,7 +35,8 @@ pub(crate) async fn run(arguments: &Arguments, folder: &Path) -> Result<String, 
 async fn cuts(arguments: &Arguments, rig: &Rig, folder: &Path) -> Result<String, Failure> {
     let count = arguments.count("cuts")?;
     let mut launch = Launch::new(&arguments.program, folder)?;
-    launch.data_dir = rig.disk.at.join("data");
+    let disk = rig.disks.first().ok_or("the rig has no disk")?;
+    launch.data_dir = disk.at.join("data");
     if let Some(fault) = &arguments.planted {
         launch = launch.with("VAULTARA_PLANTED", fault);
     }

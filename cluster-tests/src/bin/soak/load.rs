@@ -1,4 +1,5 @@
-//! Kills under writers, histories under kills and sleep, and load without any trouble.
+//! Kills under writers, histories under kills and sleep, load without any trouble and while a node
+//! comes back, and how long what was ended still counts.
 
 use std::{
     path::Path,
@@ -8,10 +9,11 @@ use std::{
 
 use serde_json::Value;
 use vaultara_cluster_tests::{
-    Failure,
+    Failure, behind,
     cluster::Cluster,
-    random,
+    network, random,
     registers::{Registers, Report},
+    revocation,
     writers::{Writers, differences},
 };
 
@@ -25,7 +27,7 @@ const LOOK_EVERY: u64 = 25;
 const REGISTERS: usize = 48;
 const CLIENTS: usize = 12;
 
-async fn progress(writers: &mut Writers, until: u64) -> Result<(), Failure> {
+pub(crate) async fn progress(writers: &mut Writers, until: u64) -> Result<(), Failure> {
     let began = Instant::now();
     while writers.shared.acknowledged.load(Ordering::SeqCst) < until {
         writers.check()?;
@@ -156,4 +158,30 @@ pub(crate) async fn steady(arguments: &Arguments, folder: &Path) -> Result<Strin
         return Ok(format!("{words}, no leader change"));
     }
     Err(format!("{words}, and {} terms", after - before))
+}
+
+/// A node comes back that lacks a million entries, behind a log that holds far fewer.
+pub(crate) async fn behind(arguments: &Arguments, folder: &Path) -> Result<String, Failure> {
+    // What is logged says whether a snapshot came.
+    let variables = [("LOG_LEVEL", "info"), ("LOG_BUDGET", "64MiB")];
+    let mut cluster = arguments.cluster_with(folder, &variables).await?;
+    let plan = behind::Plan { entries: arguments.count("entries")?, writers: 48, large: false };
+    let report = behind::run(&mut cluster, plan).await?;
+    match cluster.differences().await?.as_slice() {
+        [] => Ok(report.to_string()),
+        found => Err(format!("{report}: {}", found.join("; "))),
+    }
+}
+
+/// Tokens, sessions and clients are ended at each node; at one that is cut off only in a network of
+/// this program's own.
+pub(crate) async fn revocations(arguments: &Arguments, folder: &Path) -> Result<String, Failure> {
+    let rounds = usize::try_from(arguments.count("endings")?).unwrap_or(usize::MAX);
+    let cluster = arguments.cluster(folder).await?;
+    let healthy = revocation::at_healthy_nodes(&cluster, rounds).await?;
+    let cut_off = match network::is_own() {
+        true => revocation::at_a_cut_off_node(&cluster).await?.to_string(),
+        false => "not tried outside a network of its own (unshare --net)".to_owned(),
+    };
+    Ok(format!("counted on at healthy nodes: {healthy}; at a node that is cut off: {cut_off}"))
 }

@@ -1,12 +1,13 @@
 //! `make soak`: what is too long for every change, part by part, with the figures it came to.
 //!
 //! `soak [PART…] [--NAME N…] [--program PATH] [--planted FAULT]`. Parts and their names: `races`
-//! (rounds), `cuts` (cuts), `kills` (kills, acknowledged), `histories` (operations), `artefacts`
-//! (artefacts), `failover` (failovers), `steady` (minutes), `rolling` (restarts). Without a part
-//! all of them are run.
+//! (rounds), `cuts` (cuts), `blackouts` (blackouts), `kills` (kills, acknowledged), `histories`
+//! (operations), `artefacts` (artefacts), `failover` (failovers), `steady` (minutes), `rolling`
+//! (restarts), `behind` (entries), `revocations` (endings). Without a part all of them are run.
 #![allow(clippy::print_stdout, reason = "a program that people run")]
 
 mod artefacts;
+mod blackouts;
 mod cuts;
 mod failover;
 mod load;
@@ -20,12 +21,24 @@ use std::{
 
 use vaultara_cluster_tests::{Failure, cluster::Cluster, during, races, rolling};
 
-const PARTS: [&str; 8] =
-    ["races", "cuts", "kills", "histories", "artefacts", "failover", "steady", "rolling"];
+const PARTS: [&str; 11] = [
+    "races",
+    "cuts",
+    "blackouts",
+    "kills",
+    "histories",
+    "artefacts",
+    "failover",
+    "steady",
+    "rolling",
+    "behind",
+    "revocations",
+];
 /// How much of each.
-const COUNTS: [(&str, u64); 9] = [
+const COUNTS: [(&str, u64); 12] = [
     ("rounds", 200),
     ("cuts", 20),
+    ("blackouts", 20),
     ("kills", 300),
     ("acknowledged", 200_000),
     ("operations", 1_000_000),
@@ -33,6 +46,8 @@ const COUNTS: [(&str, u64); 9] = [
     ("failovers", 200),
     ("minutes", 10),
     ("restarts", 20),
+    ("entries", 1_000_000),
+    ("endings", 100),
 ];
 
 struct Arguments {
@@ -81,10 +96,18 @@ impl Arguments {
 
     /// Three nodes in a folder.
     async fn cluster(&self, folder: &Path) -> Result<Cluster, Failure> {
+        self.cluster_with(folder, &[("LOG_LEVEL", "warn")]).await
+    }
+
+    /// Three nodes with further variables.
+    async fn cluster_with(
+        &self,
+        folder: &Path,
+        variables: &[(&str, &str)],
+    ) -> Result<Cluster, Failure> {
         let program = self.program.to_str().ok_or("the program's path is not UTF-8")?;
-        let variables =
-            [("LOG_LEVEL", "warn"), ("SHUTDOWN_DRAIN_DELAY", "2"), ("ACCESS_TOKEN_LIFETIME", "1d")];
-        Cluster::form_with(program, folder, 3, &variables).await
+        let all = [("SHUTDOWN_DRAIN_DELAY", "2"), ("ACCESS_TOKEN_LIFETIME", "1d")];
+        Cluster::form_with(program, folder, 3, &[&all, variables].concat()).await
     }
 }
 
@@ -129,6 +152,9 @@ async fn run(arguments: &Arguments, part: &str) -> Result<String, Failure> {
             Ok(races::run(folder, plan).await?.to_string())
         }
         "cuts" => cuts::run(arguments, folder).await,
+        "blackouts" => blackouts::run(arguments, folder).await,
+        "behind" => load::behind(arguments, folder).await,
+        "revocations" => load::revocations(arguments, folder).await,
         "kills" => load::kills(arguments, folder).await,
         "histories" => load::histories(arguments, folder).await,
         "artefacts" => artefacts::run(arguments, folder).await,

@@ -1,0 +1,25 @@
+//! A node that was away until the others' logs began anew gets their snapshot: while people sign
+//! in, and however often either end dies in the middle of it.
+
+#[cfg(feature = "planted")]
+#[path = "transfers/deaths.rs"]
+mod deaths;
+
+use vaultara_cluster_tests::{behind, checks::LOG_BUDGET, cluster::Cluster};
+
+use crate::{ALONE, PROGRAM};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_far_behind_comes_back_while_people_sign_in() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::form_with(PROGRAM, folder.path(), 3, &[LOG_BUDGET]).await.unwrap();
+    let plan = behind::Plan { entries: 2_000, writers: 16, large: true };
+    let report = behind::run(&mut cluster, plan).await.unwrap();
+    println!("{report}");
+    for (when, logins, tokens) in &report.figures {
+        assert_eq!((logins.failed, tokens.failed), (0, 0), "{when}: {report}");
+        assert!(logins.asked() > 0 && tokens.asked() > 0, "{when}: {report}");
+    }
+    assert_eq!(cluster.differences().await.unwrap(), Vec::<String>::new());
+}
