@@ -180,7 +180,11 @@ impl Leading {
                 let asked = self.ask(leader, Class::Control, &Request::ReadIndex, READ_WAIT).await;
                 match asked {
                     Ok(Response::ReadIndex(Ok(position))) => {
-                        self.applied(LogId::from(position).index).await
+                        // What is not here yet comes from who leads: cut off, it never does.
+                        tokio::select! {
+                            reached = self.applied(LogId::from(position).index) => reached,
+                            () = self.led_by_nobody() => Err(Error::NotLeader { leader: None }),
+                        }
                     }
                     Ok(Response::ReadIndex(Err(refused))) => Err(match refused {
                         Refused::NotLeader(leader) => Error::NotLeader { leader },
@@ -191,6 +195,13 @@ impl Leading {
             }
             Way::Nobody => Err(Error::NotLeader { leader: None }),
             Way::Ended => Err(Error::Stopped("the node is stopping".into())),
+        }
+    }
+
+    /// Returns when this node hears of no leader.
+    async fn led_by_nobody(&self) {
+        while !matches!(self.way(), Way::Nobody | Way::Ended) {
+            self.look_again().await;
         }
     }
 
