@@ -51,7 +51,7 @@ impl Counting {
         Ok(Self { end, token, session, user })
     }
 
-    /// Whether a node lets it count.
+    /// Whether a node lets it count; one that cannot say does not.
     async fn counts(&self, web: &Web) -> bool {
         match self.end {
             End::Token => web.counts(&self.token).await == Ok(true),
@@ -60,6 +60,14 @@ impl Counting {
                     || web.next_code(&self.session, "openid").await.is_ok()
             }
             End::Client => web.as_service().await == Ok(200),
+        }
+    }
+
+    /// Whether a node says that it does not count: one in trouble says nothing of the kind.
+    async fn is_ended(&self, web: &Web) -> bool {
+        match self.end {
+            End::Token | End::Session => web.counts(&self.token).await == Ok(false),
+            End::Client => matches!(web.as_service().await, Ok(400..=401)),
         }
     }
 
@@ -126,6 +134,11 @@ pub async fn at_healthy_nodes(cluster: &Cluster, rounds: usize) -> Result<Figure
             counting.ends(cluster, at).await?;
             let ended = Instant::now();
             taken.extend(try_join_all(webs.iter().map(|web| counting.counted(web, ended))).await?);
+            for web in &webs {
+                if !counting.is_ended(web).await {
+                    return Err(format!("{end:?} ended, and a healthy node does not say so"));
+                }
+            }
         }
     }
     enable(cluster, 0).await?;

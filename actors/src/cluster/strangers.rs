@@ -1,7 +1,7 @@
 //! What is done with those who are no members: heard at a bounded rate, let in by a token, counted
 //! for the audit trail when they are refused.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use identity::{
     command::Command,
@@ -120,8 +120,13 @@ fn denied(ctx: &Context, source: &Source, why: JoinRefusal) -> JoinRefusal {
 }
 
 /// Counts somebody for the audit trail who came to the cluster port and spoke no word of the peers'
-/// protocol, or had a certificate of another authority.
+/// protocol, or had a certificate of another authority; by networks, so that nobody takes the places
+/// of other sources with the many addresses of one.
 pub(crate) fn malformed(ctx: &Context, source: IpAddr) {
+    let source = match source.to_canonical() {
+        IpAddr::V6(_) => Ipv6Addr::from(network(source)).into(),
+        address @ IpAddr::V4(_) => address,
+    };
     let (what, wall_ms) = (("members.connect", "malformed"), ctx.0.clock.wall_ms());
     ctx.denials().count(TenantId::CLUSTER, &stranger(ctx, source), what, wall_ms);
 }

@@ -33,6 +33,8 @@ pub struct Counted {
     pub tenant: TenantId,
     /// From where.
     pub address: String,
+    /// What was refused.
+    action: &'static str,
     /// What and how often.
     pub denials: command::Denials,
 }
@@ -50,19 +52,33 @@ impl Denials {
         (action, reason): (&'static str, &str),
         wall_ms: u64,
     ) {
+        self.add(
+            Kind {
+                minute_ms: wall_ms - wall_ms % 60_000,
+                tenant,
+                address: source.address.clone(),
+                action,
+                reason: reason.to_owned(),
+            },
+            1,
+        );
+    }
+
+    /// Counts again what could not be proposed. What may have been written is told twice then,
+    /// rather than never.
+    pub fn put_back(&self, counted: Counted) {
+        let Counted { tenant, address, action, denials } = counted;
+        let command::Denials { reason, count, minute_ms, .. } = denials;
+        self.add(Kind { minute_ms, tenant, address, action, reason }, count);
+    }
+
+    fn add(&self, mut kind: Kind, times: u32) {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut kind = Kind {
-            minute_ms: wall_ms - wall_ms % 60_000,
-            tenant,
-            address: source.address.clone(),
-            action,
-            reason: reason.to_owned(),
-        };
         if !kinds.contains_key(&kind) && (kinds.len() >= KINDS_MAX || full(&kinds, &kind)) {
             kind.address = String::new();
         }
         let count = kinds.entry(kind).or_insert(0);
-        *count = count.saturating_add(1);
+        *count = count.saturating_add(times);
     }
 
     /// Takes what was counted in minutes that are over, or everything when the node stops.
@@ -77,6 +93,7 @@ impl Denials {
                 Some(Counted {
                     tenant: kind.tenant,
                     address: kind.address,
+                    action: kind.action,
                     denials: command::Denials {
                         action: kind.action.to_owned(),
                         reason: kind.reason,
@@ -114,8 +131,13 @@ mod tests {
         let over = denials.take(120_001, false);
         assert_eq!(over.len(), 1);
         assert_eq!((over[0].denials.count, over[0].denials.minute_ms), (3, 60_000));
-        assert_eq!(denials.take(120_001, true).len(), 1);
+        let last = denials.take(120_001, true);
+        assert_eq!(last.len(), 1);
         assert!(denials.take(120_001, true).is_empty());
+        // It could not be written, and happened once more.
+        denials.put_back(last[0].clone());
+        denials.count(tenant, &source, ("oauth.login", "password"), 130_000);
+        assert_eq!(denials.take(180_000, false)[0].denials.count, 2);
     }
 
     #[test]

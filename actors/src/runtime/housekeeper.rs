@@ -8,6 +8,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use futures::{StreamExt as _, stream};
 use identity::{
     apply::{AUDIT_CHECKPOINT, AUDIT_HEAD},
     codec,
@@ -23,7 +24,7 @@ use identity::{
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::membership;
+use super::{denials::Counted, membership};
 use crate::{
     audit::retention,
     backup,
@@ -36,6 +37,8 @@ use crate::{
 
 /// How often the actor takes its turn.
 const TURN_EVERY: Duration = Duration::from_secs(1);
+/// Counted denials that are proposed at a time.
+const DENIALS_AT_ONCE: usize = 64;
 /// Every how many turns expired rows are looked for.
 const SWEEP_TURNS: u64 = 10;
 /// Every how many turns the outbox is looked at.
@@ -173,22 +176,37 @@ async fn finish_sagas(ctx: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// Proposes what was counted; everything when the node stops.
+/// Proposes what was counted; everything when the node stops. Several at a time, so that many meet
+/// in one entry of the log: a hundred sources must not keep the clock from being looked at.
 ///
 /// # Errors
-/// As [`Context::propose`].
+/// As [`Context::propose`], the last one; what could not be written is counted still.
 pub async fn record_denials(ctx: &Context, everything: bool) -> Result<(), Error> {
-    for counted in ctx.denials().take(ctx.0.clock.wall_ms(), everything) {
-        let source = Source {
-            salt: ctx.random().salt(),
-            address: counted.address,
-            user_agent: String::new(),
-        };
-        let asker = Asker { principal: Principal::System, source, idempotency: None };
-        let placement = placement(counted.tenant);
-        ctx.propose(&asker, placement, Command::Denials(counted.denials)).await?;
+    let counted = ctx.denials().take(ctx.0.clock.wall_ms(), everything);
+    let recording = counted.into_iter().map(|counted| record_denial(ctx, counted));
+    let recorded: Vec<_> =
+        stream::iter(recording).buffer_unordered(DENIALS_AT_ONCE).collect().await;
+    recorded.into_iter().fold(Ok(()), Result::and)
+}
+
+async fn record_denial(ctx: &Context, counted: Counted) -> Result<(), Error> {
+    let address = counted.address.clone();
+    let source = Source { salt: ctx.random().salt(), address, user_agent: String::new() };
+    let asker = Asker { principal: Principal::System, source, idempotency: None };
+    let (placement, command) =
+        (placement(counted.tenant), Command::Denials(counted.denials.clone()));
+    match ctx.propose(&asker, placement, command).await {
+        Ok(_) => Ok(()),
+        Err(error @ (Error::Unavailable(_) | Error::Unknown | Error::Overloaded { .. })) => {
+            ctx.denials().put_back(counted);
+            Err(error)
+        }
+        Err(error) => {
+            // As when its tenant is gone, which has no trail any more.
+            tracing::warn!(%error, "a counted denial cannot be written down");
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 async fn keep_keys(ctx: &Context) -> Result<(), Error> {

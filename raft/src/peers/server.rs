@@ -150,7 +150,7 @@ async fn connection(
             return io::Result::Ok(Arrived::ToJoin(secret, stream));
         }
         let certificate = session.peer_certificates().and_then(<[_]>::first);
-        let certificate = certificate.ok_or_else(|| io::Error::other("no certificate"))?;
+        let certificate = certificate.ok_or_else(|| frame::malformed("no certificate"))?;
         let speaker = tls::speaker(certificate, service.local.cluster)?;
         let (greeted, stream) = greet(service, processes, stream, speaker).await?;
         Ok(Arrived::Member(greeted, stream))

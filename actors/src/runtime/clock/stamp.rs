@@ -18,6 +18,9 @@ pub const BEHIND_MAX_MS: u64 = 300_000;
 const AHEAD_WAIT_MS: u64 = 10_000;
 /// Checks are due each second; without one for this long (a suspend, a stop) nothing is trusted.
 const CHECK_MAX_AGE_MS: u64 = 5_000;
+/// Right after a start the clocks of two nodes are known before that of the third: a disagreement
+/// only counts as one when it has lasted for this long.
+const SPLIT_WAIT_MS: u64 = 5_000;
 /// A slew aims to be done in 20 s; one per mille more or less per 20 ms of offset.
 const SLEW_DIVISOR: i64 = 20;
 /// The fastest slew of a small offset, in per mille.
@@ -70,6 +73,12 @@ pub enum Health {
 }
 
 impl Health {
+    /// Whether only an operator, or hours, bring this node's own wall clock and the stamps together,
+    /// whatever the peers' clocks say.
+    pub const fn is_stuck(self) -> bool {
+        matches!(self, Self::AheadTooFar | Self::BehindTooFar)
+    }
+
     /// Whether the node may sign, stamp and say that it is ready.
     pub const fn ready(self) -> bool {
         matches!(self, Self::Sound | Self::Ahead | Self::Behind)
@@ -96,6 +105,14 @@ pub struct Check {
     pub step: Option<Step>,
 }
 
+/// Nothing is stamped until the first check at which the peers were known.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    /// The latest stamp known to be applied: stamps may begin anywhere behind it.
+    behind_ms: u64,
+    since_boot_ms: u64,
+}
+
 /// The stamps of one process.
 #[derive(Debug, Clone)]
 pub struct StampClock {
@@ -107,9 +124,8 @@ pub struct StampClock {
     /// What the slew may still add up to, so that rare checks do not overshoot.
     slew_left_us: i64,
     checked: Option<(u64, Health)>,
-    /// The latest stamp known to be applied, until the first check at which the peers were known.
-    /// Nothing was stamped until then, so stamps may still begin anywhere behind it.
-    begins_behind_ms: Option<u64>,
+    /// Until stamps have begun.
+    waits: Option<Waits>,
     ahead_since_boot_ms: Option<u64>,
     /// Automatic steps of the last 24 h: when the span began and what they add up to.
     steps_since_boot_ms: u64,
@@ -129,7 +145,7 @@ impl StampClock {
             slew: 0,
             slew_left_us: 0,
             checked: None,
-            begins_behind_ms: Some(last_stamp_ms),
+            waits: Some(Waits { behind_ms: last_stamp_ms, since_boot_ms: reading.boot_ms }),
             ahead_since_boot_ms: None,
             steps_since_boot_ms: reading.boot_ms,
             stepped_ms: 0,
@@ -155,13 +171,15 @@ impl StampClock {
     pub fn observe(&mut self, applied_ms: u64, boot_ms: u64) {
         self.rebase(boot_ms);
         self.base_us = self.base_us.max(applied_ms.saturating_mul(1_000));
-        self.begins_behind_ms = self.begins_behind_ms.map(|begins| begins.max(applied_ms));
+        if let Some(waits) = &mut self.waits {
+            waits.behind_ms = waits.behind_ms.max(applied_ms);
+        }
     }
 
     /// Compares stamp and wall and decides how to go on; due each second.
     pub fn check(&mut self, reading: Reading, peers: Peers) -> Check {
         self.rebase(reading.boot_ms);
-        if !self.begins(peers) {
+        if !self.begins(peers, reading.boot_ms) {
             return Check { offset_ms: 0, health: Health::Unchecked, step: None };
         }
         let stamp_ms = self.base_us / 1_000;
@@ -196,16 +214,17 @@ impl StampClock {
     }
 
     /// Whether stamps have begun: not before the peers' clocks were known once.
-    fn begins(&mut self, peers: Peers) -> bool {
-        let Some(behind_ms) = self.begins_behind_ms else { return true };
+    fn begins(&mut self, peers: Peers, boot_ms: u64) -> bool {
+        let Some(Waits { behind_ms, since_boot_ms }) = self.waits else { return true };
         match peers {
             Peers::Unknown => return false,
+            Peers::Split if boot_ms.saturating_sub(since_boot_ms) < SPLIT_WAIT_MS => return false,
             Peers::Median(theirs_ms) => {
                 self.base_us = theirs_ms.max(behind_ms).saturating_mul(1_000);
             }
             Peers::SoleVoter | Peers::Split => {}
         }
-        self.begins_behind_ms = None;
+        self.waits = None;
         true
     }
 

@@ -17,7 +17,9 @@ pub(crate) const SKEW_MAX_MS: u64 = 5_000;
 /// The two in the middle, as milliseconds ahead of this node's; the same of an odd number, none
 /// while this node knows only its own.
 fn middle(view: &ClusterView) -> Option<(i64, i64)> {
-    let mut ahead: Vec<i64> = others(view).filter_map(|one| one.clock_ahead_ms).collect();
+    // Of voters: they decide, and a learner is often a machine that nobody looks after.
+    let voters = others(view).filter(|one| one.voter);
+    let mut ahead: Vec<i64> = voters.filter_map(|one| one.clock_ahead_ms).collect();
     if ahead.is_empty() {
         return None;
     }
@@ -29,6 +31,10 @@ fn middle(view: &ClusterView) -> Option<(i64, i64)> {
 
 fn others(view: &ClusterView) -> impl Iterator<Item = &MemberView> {
     view.members.iter().filter(|one| one.node != view.node && answers(view, one))
+}
+
+fn is_split((low, high): (i64, i64)) -> bool {
+    low.abs_diff(high) > SKEW_MAX_MS
 }
 
 fn nearer((low, high): (i64, i64)) -> i64 {
@@ -53,6 +59,14 @@ pub(super) fn is_sound(view: &ClusterView, one: &MemberView) -> bool {
     }
 }
 
+/// Whether a node could go on with this one's stamps: its clock is near to them, and most clocks do
+/// not say that it is off.
+pub(super) fn could_stamp(view: &ClusterView, one: &MemberView, stamps_ahead_ms: i64) -> bool {
+    let apart_ms = one.clock_ahead_ms.map(|its_ms| its_ms.abs_diff(stamps_ahead_ms));
+    let agreed = middle(view).is_some_and(|middle| !is_split(middle));
+    apart_ms.is_some_and(|apart_ms| apart_ms <= SKEW_MAX_MS / 2) && (!agreed || is_sound(view, one))
+}
+
 /// The node whose clock differs most from this one's, if that is worth a warning.
 pub(super) fn worst(view: &ClusterView) -> Option<(u64, i64)> {
     let differing = others(view).filter_map(|one| Some((one.node, one.clock_ahead_ms?)));
@@ -68,7 +82,7 @@ pub(crate) fn peers(view: &ClusterView, wall_ms: u64) -> Peers {
     }
     match middle(view) {
         None => Peers::Unknown,
-        Some((low, high)) if low.abs_diff(high) > SKEW_MAX_MS => Peers::Split,
+        Some(middle) if is_split(middle) => Peers::Split,
         Some(middle) => Peers::Median(wall_ms.saturating_add_signed(nearer(middle))),
     }
 }
@@ -121,6 +135,14 @@ mod tests {
         cut_off.members[1].heard_ms_ago = Some(60_000);
         assert_eq!(peers(&cut_off, 1_000), Peers::Unknown);
         assert_eq!(most_ahead(&cut_off), None);
+    }
+
+    #[test]
+    fn learners_are_not_asked_for_the_time() {
+        let mut learners = clocks(true, &[3, 90_000, 90_000, 90_000]);
+        learners.members[2..].iter_mut().for_each(|one| one.voter = false);
+        assert_eq!(peers(&learners, 1_000), Peers::Median(1_000));
+        assert!(!is_off(&learners));
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn a_leader_whose_clock_is_off_hands_over_to_one_whose_is_not() {
     let ahead = |node, ms| MemberView { clock_ahead_ms: Some(ms), ..seen(node, true, 1) };
     let of_three = |second, third| view(vec![ahead(1, 0), ahead(2, second), ahead(3, third)]);
     let none = BTreeSet::new();
-    let moves = |view: &ClusterView| better(view, &none, None);
+    let moves = |view: &ClusterView| better(view, &none, None, None);
     assert!(moves(&of_three(9_000, 9_010)).is_some());
     assert_eq!(moves(&of_three(4_000, 4_010)), None, "near enough");
     assert_eq!(moves(&of_three(3_600_000, 20)), None, "it is another's that is off");
@@ -163,13 +163,30 @@ fn a_wrong_clock_does_not_wait_for_the_zone_and_the_zone_takes_no_wrong_clock() 
     let none = BTreeSet::new();
     // This node is in the preferred zone and off: it goes, and at once.
     let off = view(vec![ahead(1, "a", 0), ahead(2, "b", 60_000), ahead(3, "b", 60_001)]);
-    assert_eq!(better(&off, &none, Some("a")).map(|(_, stays)| stays), Some(URGENT_TURNS));
+    assert_eq!(better(&off, &none, Some("a"), None).map(|(_, stays)| stays), Some(URGENT_TURNS));
     // Who leads then prefers the zone, whose only node is off: the lead does not go back.
     let other = view(vec![ahead(1, "b", 0), ahead(2, "a", -60_000), ahead(3, "b", 1)]);
-    assert_eq!(better(&other, &none, Some("a")), None);
+    assert_eq!(better(&other, &none, Some("a"), None), None);
     let healed = view(vec![ahead(1, "b", 0), ahead(2, "a", -40), ahead(3, "b", 1)]);
-    assert_eq!(better(&healed, &none, Some("a")), Some((2, ZONE_TURNS)));
-    assert_eq!(better(&healed, &[2].into(), Some("a")), None, "it is drained");
+    assert_eq!(better(&healed, &none, Some("a"), None), Some((2, ZONE_TURNS)));
+    assert_eq!(better(&healed, &[2].into(), Some("a"), None), None, "it is drained");
+}
+
+#[test]
+fn a_leader_that_can_give_no_stamps_leaves_to_one_that_can() {
+    let ahead = |node, ms| MemberView { clock_ahead_ms: Some(ms), ..seen(node, true, 1) };
+    let none = BTreeSet::new();
+    // Its clock fell back by ten minutes, and the only other that answers kept the time.
+    let two = |second| view(vec![ahead(1, 0), ahead(2, second), silent(ahead(3, second))]);
+    let leaves = |view: &ClusterView| better(view, &none, None, Some(600_000));
+    assert_eq!(leaves(&two(600_030)), Some((2, URGENT_TURNS)));
+    assert_eq!(leaves(&two(40)), None, "it could not either");
+    assert_eq!(better(&two(600_030), &none, None, None), None, "it goes on by itself");
+    // Most say that the one which could is off: it would give the lead back.
+    assert_eq!(leaves(&view(vec![ahead(1, 0), ahead(2, 600_000), ahead(3, 40)])), None);
+    // A drained one does not leave to one that would stop all writes either.
+    let third_down = view(vec![ahead(1, 0), ahead(2, -600_000), silent(ahead(3, 0))]);
+    assert_eq!(better(&third_down, &[1].into(), None, None), None);
 }
 
 #[test]
@@ -198,7 +215,7 @@ fn a_drained_leader_hands_over_while_somebody_else_can_lead() {
     let drained = |node| Member { drained_at_ms: Some(5), ..record(node, Role::Voter) };
     let three = || view(vec![seen(1, true, 1_000), seen(2, true, 1_000), seen(3, true, 999)]);
     let (one, two, all) = (record(1, Role::Voter), record(2, Role::Voter), record(3, Role::Voter));
-    let leaves = |records: &[Member]| better(&three(), &super::drained(records), None);
+    let leaves = |records: &[Member]| better(&three(), &super::drained(records), None, None);
     assert_eq!(leaves(&[one.clone(), two.clone(), all.clone()]), None);
     assert_eq!(leaves(&[one, drained(2), all.clone()]), None, "it is another's");
     assert_eq!(leaves(&[drained(1), two, all]), Some((2, URGENT_TURNS)));

@@ -267,9 +267,23 @@ fn a_node_that_starts_with_a_wrong_clock_begins_at_the_time_of_the_others() {
 }
 
 #[test]
+fn a_clock_is_not_believed_while_only_one_of_two_others_has_answered() {
+    let reading = |boot_ms| Reading { wall_ms: START_MS + 3_600_000 + boot_ms, boot_ms };
+    let mut clock = StampClock::start(START_MS - 5_000, reading(0));
+    assert_eq!(clock.check(reading(0), Peers::Unknown).health, Health::Unchecked);
+    assert_eq!(clock.check(reading(500), Peers::Split).health, Health::Unchecked);
+    assert_eq!(clock.check(reading(900), Peers::Median(START_MS + 900)).health, Health::OffPeers);
+    assert_eq!(clock.now_ms(900), START_MS + 900);
+    // The third never comes: two nodes go on all the same.
+    let mut clock = StampClock::start(START_MS - 5_000, reading(0));
+    assert_eq!(clock.check(reading(4_900), Peers::Split).health, Health::Unchecked);
+    assert_eq!(clock.check(reading(5_000), Peers::Split).health, Health::Sound);
+}
+
+#[test]
 fn clocks_without_a_majority_keep_nobody_from_stamping_and_let_nobody_step() {
     let mut machine = Machine::new(Peers::Split);
-    assert_eq!(machine.run(1).health, Health::Sound);
+    assert_eq!(machine.run(6).health, Health::Sound);
     assert_eq!(machine.jump(60_000).run(60).health, Health::Ahead);
     assert!(machine.steps.is_empty());
 }
