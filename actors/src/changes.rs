@@ -2,7 +2,8 @@
 //!
 //! Positions are those of the log, so a reader goes on where it stopped, on any node. Whoever has
 //! read everything waits for the apply loop to move, in one of [`PLACES`] places; nothing is
-//! polled. The outbox does not go back for ever: whoever stopped before its beginning is told so.
+//! polled. The outbox does not go back for ever, nor into another life of the cluster: whoever
+//! stopped there is told so.
 //! Invariant: a page says through which position it looked, and everything of the reader's up to
 //! there was in it or before it.
 
@@ -12,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use identity::{codec, event::OutboxEvent, id::TenantId, outbox};
+use identity::{codec, event::OutboxEvent, id::TenantId, incarnation, outbox};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -34,6 +35,9 @@ const SETTLE: Duration = Duration::from_millis(20);
 
 /// A place in the outbox: log index and number in the entry.
 pub type Position = (u64, u16);
+
+/// What tells the cluster's life that a position is of; none for the first.
+pub type Life = Option<String>;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +115,7 @@ pub struct Reader {
     ctx: Context,
     only: Option<TenantId>,
     at: Option<Position>,
+    life: Life,
     _seat: Seat,
 }
 
@@ -119,18 +124,31 @@ impl Reader {
     ///
     /// # Errors
     /// [`Error::Overloaded`] when all places are taken, [`Error::Trimmed`] when what follows is not
-    /// there any more.
+    /// there any more, or was in another life.
     pub fn new(
         ctx: &Context,
         only: Option<TenantId>,
-        after: Option<Position>,
+        after: Option<(Life, Position)>,
     ) -> Result<Self, Error> {
         let whose = only.unwrap_or(TenantId::CLUSTER);
         let seat = Seat::take(&ctx.0.feeds.waiting, whose);
         let _seat = seat.ok_or(Error::Overloaded { retry_after_s: 5 })?;
         let reading = ctx.local();
-        require_kept(&reading.view()?, after)?;
-        Ok(Self { ctx: ctx.clone(), only, at: after, _seat })
+        let view = reading.view()?;
+        // It began before anybody was served, and the next one begins in another process.
+        let life = incarnation::mark(&view)?;
+        let at = match after {
+            Some((of, _)) if of != life => return Err(trimmed(&view, life)?),
+            Some((_, position)) => Some(position),
+            None => None,
+        };
+        require_kept(&view, at, &life)?;
+        Ok(Self { ctx: ctx.clone(), only, at, life, _seat })
+    }
+
+    /// The life that its positions are of.
+    pub fn life(&self) -> &Life {
+        &self.life
     }
 
     /// Whether this node is about to end: a reader should go on elsewhere.
@@ -174,7 +192,7 @@ impl Reader {
     fn look(&mut self, limit: usize) -> Result<Page, Error> {
         let reading = self.ctx.local();
         let view = reading.view()?;
-        require_kept(&view, self.at)?;
+        require_kept(&view, self.at, &self.life)?;
         let page = after(&view, self.only, self.at, limit)?;
         self.at = Some(page.through);
         Ok(page)
@@ -182,13 +200,22 @@ impl Reader {
 }
 
 /// Refuses a position whose next events may have been removed.
-fn require_kept(view: &storage::View<'_>, after: Option<Position>) -> Result<(), Error> {
-    let first = outbox::first(view)?;
+fn require_kept(
+    view: &storage::View<'_>,
+    after: Option<Position>,
+    life: &Life,
+) -> Result<(), Error> {
     match after {
-        Some(after) if following(after) < (first, 0) => Err(Error::Trimmed { first }),
+        Some(after) if following(after) < (outbox::first(view)?, 0) => {
+            Err(trimmed(view, life.clone())?)
+        }
         // Whoever begins begins with what there is.
         Some(_) | None => Ok(()),
     }
+}
+
+fn trimmed(view: &storage::View<'_>, life: Life) -> Result<Error, Error> {
+    Ok(Error::Trimmed { first: outbox::first(view)?, life })
 }
 
 /// The events after a position in one state.

@@ -42,6 +42,8 @@ pub enum Error {
     Trimmed {
         /// The log index of the first entry whose changes are.
         first: u64,
+        /// The cluster's life, which positions name from the second on.
+        life: Option<String>,
     },
     /// No leader, or this node cannot serve now.
     #[error("not available: {0}")]

@@ -91,6 +91,15 @@ pub fn current(tables: &impl Tables) -> Result<Option<Incarnation>, Fault> {
     }
 }
 
+/// What tells the present life from every other, also from those of other clusters out of the same
+/// backup; none in the first.
+///
+/// # Errors
+/// Faults only.
+pub fn mark(tables: &impl Tables) -> Result<Option<String>, Fault> {
+    Ok(current(tables)?.map(|now| format!("{}-{}", now.number, now.began_at_ms)))
+}
+
 /// Whether what was issued at a state time, in milliseconds, is of an earlier life.
 ///
 /// # Errors

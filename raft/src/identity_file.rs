@@ -16,6 +16,8 @@ use crate::error::StartError;
 
 const FILE: &str = "node";
 const MAGIC: &str = "vaultara-node 1";
+/// While the next incarnation is to begin: a program that knows of none must not go on instead.
+const MAGIC_REBORN: &str = "vaultara-node 2";
 const JOINED: &str = "joined";
 const FRESH: &str = "fresh";
 
@@ -102,16 +104,18 @@ pub(crate) fn admit(dir: &Path, cluster: [u8; 16], node: u64) -> std::io::Result
 
 fn parse(text: &str) -> Option<NodeIdentity> {
     let mut lines = text.lines();
-    if lines.next()? != MAGIC {
-        return None;
-    }
+    let magic = lines.next()?;
     let cluster = lines.next()?.strip_prefix("cluster ")?;
     let node = lines.next()?.strip_prefix("node ")?.parse().ok()?;
     let cluster = u128::from_str_radix(cluster, 16).ok()?.to_be_bytes();
     let marks: Vec<&str> = lines.collect();
     let has = |mark| marks.contains(&mark);
     let reborn = [Cause::Restored, Cause::Recovered].into_iter().find(|cause| has(cause.name()));
-    Some(NodeIdentity { cluster, node, joined: has(JOINED), fresh: has(FRESH), reborn })
+    let known = if reborn.is_some() { MAGIC_REBORN } else { MAGIC };
+    (magic == known).then(|| {
+        let (joined, fresh) = (has(JOINED), has(FRESH));
+        NodeIdentity { cluster, node, joined, fresh, reborn }
+    })
 }
 
 fn write(dir: &Path, identity: NodeIdentity) -> std::io::Result<()> {
@@ -119,7 +123,8 @@ fn write(dir: &Path, identity: NodeIdentity) -> std::io::Result<()> {
     let unnamed = dir.join("node.tmp");
     let mut file = File::create(&unnamed)?;
     let cluster = u128::from_be_bytes(identity.cluster);
-    writeln!(file, "{MAGIC}\ncluster {cluster:032x}\nnode {}", identity.node)?;
+    let magic = if identity.reborn.is_some() { MAGIC_REBORN } else { MAGIC };
+    writeln!(file, "{magic}\ncluster {cluster:032x}\nnode {}", identity.node)?;
     let marks = [identity.joined.then_some(JOINED), identity.fresh.then_some(FRESH)];
     for mark in marks.into_iter().flatten().chain(identity.reborn.map(Cause::name)) {
         writeln!(file, "{mark}")?;
@@ -153,6 +158,8 @@ mod tests {
         for reborn in [Some(Cause::Restored), Some(Cause::Recovered), None] {
             bear(dir.path(), NodeIdentity { reborn, ..settled }).unwrap();
             assert_eq!(present(dir.path()).unwrap(), NodeIdentity { reborn, ..settled });
+            let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
+            assert_eq!(text.starts_with(MAGIC), reborn.is_none(), "{text}");
         }
     }
 

@@ -11,6 +11,7 @@ use identity::{
     command::Command,
     grants::Issued,
     id::{GrantId, TenantId},
+    incarnation,
     keys::{self, Algorithm},
     oauth::{
         self, authorize,
@@ -314,7 +315,11 @@ async fn sign(
     let names = claims::Names { issuer: &snapshot.tenant.issuer, api_audience: &api_audience };
     let jti = URL_SAFE_NO_PAD.encode(ctx.random().bytes::<16>());
     let cnf = key.map(|proof| claims::Confirmation { jkt: proof.thumbprint.clone() });
-    let access = AccessToken { cnf, ..claims::access_token(issued, names, jti, at_ms) };
+    let mut access = AccessToken { cnf, ..claims::access_token(issued, names, jti, at_ms) };
+    if issued.grant.is_none() {
+        let life = incarnation::mark(&ctx.local().view()?)?;
+        access.grant = Some(claims::own_grant(issued.client, life.as_deref()));
+    }
     let internal = |error: crate::runtime::signer::SignFailed| Error::Internal(error.to_string());
     let mapped = mapped::of(ctx, tenant, &snapshot, issued)?;
     let access_token = mapped.sign_access(&signing, access, &api_audience).map_err(internal)?;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     grants::Issued,
-    id::{SessionId, UserId},
+    id::{ClientId, SessionId, UserId},
     oauth::scope,
     users::{PROFILE_CLAIMS, User},
 };
@@ -41,8 +41,7 @@ pub struct AccessToken {
     /// Scopes.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
-    /// The grant it hangs off; of a client's own token that is the client, by its record's id, so
-    /// that the token stays with it whatever it is called.
+    /// The grant it hangs off, or what [`own_grant`] says of a client's own token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
     /// Seconds since 1970 when the person proved who they are.
@@ -197,11 +196,21 @@ pub fn access_token(issued: &Issued, names: Names<'_>, jti: String, at_ms: u64) 
         scope: scope::join(&issued.scopes),
         grant: Some(match issued.grant {
             Some(grant) => grant.to_string(),
-            None => issued.client.to_string(),
+            None => own_grant(issued.client, None),
         }),
         auth_time: issued.authenticated_at_ms.map(|ms| ms / 1000),
         sid: issued.session.map(|session| session.to_string()),
         cnf: None,
+    }
+}
+
+/// What a client's own token says that it hangs off: the client, by its record's id, so that the
+/// token stays with it whatever it is called; and the cluster's life if it is not the first,
+/// because nothing else that is looked up was issued in it.
+pub fn own_grant(client: ClientId, life: Option<&str>) -> String {
+    match life {
+        Some(life) => format!("{client}@{life}"),
+        None => client.to_string(),
     }
 }
 

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{claims::AccessToken, refresh::RefreshToken};
+use super::{
+    claims::{AccessToken, own_grant},
+    refresh::RefreshToken,
+};
 use crate::{
     clients::{self, Client},
     consents,
@@ -83,7 +86,7 @@ pub fn of_parties(
     let Some(grant) = &token.grant else {
         return Ok(None);
     };
-    if grant.parse() == Ok(client.id) {
+    if *grant == own_grant(client.id, incarnation::mark(tables)?.as_deref()) {
         let kept = client.keeps(issued_at_ms);
         return Ok(kept.then_some(Live { client, user: None }));
     }

@@ -7,7 +7,10 @@ use identity::{
     id::TenantId,
     incarnation::{self, Cause, INCARNATION_ID, Incarnation},
     members::{self, AUTHORITY_ID, Authority, Founding, Role, admits},
-    oauth::{claims, introspect},
+    oauth::{
+        claims::{self, AccessToken},
+        introspect,
+    },
     outbox,
     outcome::{IssueRefusal, Outcome, RefreshRefusal, Rejection},
     principal::Principal,
@@ -96,7 +99,10 @@ fn a_clients_own_token_of_before_ends_and_its_secret_stays() {
         match world.done(Principal::Anonymous, ACME, Command::Oauth(ask)) {
             Outcome::Issued(issued) => {
                 let names = claims::Names { issuer: "i", api_audience: "a" };
-                claims::access_token(&issued, names, "j".into(), world.now_ms)
+                let life = incarnation::mark(&world.tables.opened(CLUSTER)).unwrap();
+                let grant = Some(claims::own_grant(WEB, life.as_deref()));
+                let token = claims::access_token(&issued, names, "j".into(), world.now_ms);
+                AccessToken { grant, ..token }
             }
             other => panic!("{other:?}"),
         }
@@ -109,8 +115,14 @@ fn a_clients_own_token_of_before_ends_and_its_secret_stays() {
     recover(&mut world, 1);
     assert!(!live(&world, &before));
     world.now_ms += 1_000;
+    // Of the cluster that the backup is of, which may go on issuing.
+    let iat = world.now_ms / 1_000;
+    let elsewhere = AccessToken { iat, exp: iat + 3_600, ..before.clone() };
+    assert!(!live(&world, &elsewhere));
     let after = issue(&mut world);
     assert!(live(&world, &after));
+    let of_another_restore = AccessToken { grant: Some(format!("{WEB}@1-7")), ..after.clone() };
+    assert!(!live(&world, &of_another_restore));
     let bob: User = world.record(ACME, BOB.bytes()).unwrap();
     assert!(bob.live());
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actors::{
     Context, Error,
-    changes::{Change, Page, Reader},
+    changes::{Change, Life, Page, Position, Reader},
 };
 use axum::{
     body::{Body, Bytes},
@@ -105,29 +105,32 @@ pub struct Views {
     next: String,
 }
 
-fn place((index, ordinal): (u64, u16)) -> String {
-    if ordinal == u16::MAX { position::text(index) } else { format!("s0.{index}.{ordinal}") }
+fn place(life: &Life, (index, ordinal): Position) -> String {
+    let whole = ordinal == u16::MAX;
+    let text = if whole { position::text(index) } else { format!("s0.{index}.{ordinal}") };
+    position::of_life(life, text)
 }
 
 /// A position of a change, or of a whole entry: everything in it has been seen.
-fn parse(text: &str) -> Option<(u64, u16)> {
-    if let Some(index) = position::parse(text) {
-        return Some((index, u16::MAX));
+fn parse(text: &str) -> Option<(Life, Position)> {
+    let (life, rest) = position::life_of(text);
+    if let Some(index) = position::parse(rest) {
+        return Some((life, (index, u16::MAX)));
     }
-    let (entry, ordinal) = text.rsplit_once('.')?;
+    let (entry, ordinal) = rest.rsplit_once('.')?;
     let found = (position::parse(entry)?, ordinal.parse().ok()?);
-    (place(found) == text).then_some(found)
+    (place(&life, found) == text).then_some((life, found))
 }
 
-impl From<Change> for View {
-    fn from(change: Change) -> Self {
+impl View {
+    fn of(change: Change, life: &Life) -> Self {
         let changed = change.event.changed.into_iter().map(|(table, id, revision)| Changed {
             table: String::from_utf8_lossy(&table).into_owned(),
             id: uuid::Uuid::from_bytes(id).to_string(),
             revision,
         });
         Self {
-            position: place(change.position),
+            position: place(life, change.position),
             tenant_id: change.event.tenant.to_string(),
             action: change.event.action,
             audit_sequence: change.event.audit_sequence,
@@ -146,7 +149,7 @@ enum Form {
 
 /// What is asked for.
 pub struct Asked {
-    after: Option<(u64, u16)>,
+    after: Option<(Life, Position)>,
     wait: Duration,
     limit: usize,
     form: Form,
@@ -201,8 +204,9 @@ async fn read<N: Needs>(caller: Caller<N>, asked: Asked) -> Result<Response, Fai
     let mut reader = Reader::new(caller.ctx(), only, asked.after)?;
     if asked.form == Form::Page {
         let Page { changes, through, .. } = reader.next(asked.limit, asked.wait).await?;
-        let items = changes.into_iter().map(View::from).collect();
-        return Ok(axum::Json(Views { items, next: place(through) }).into_response());
+        let life = reader.life();
+        let items = changes.into_iter().map(|change| View::of(change, life)).collect();
+        return Ok(axum::Json(Views { items, next: place(life, through) }).into_response());
     }
     let (ctx, principal) = (caller.ctx().clone(), *caller.principal());
     let until_ms = ctx.now_ms().saturating_add(STREAM_MAX_MS).min(caller.expires_at_ms());
@@ -272,7 +276,7 @@ impl Stream {
         }
         let mut text = Vec::new();
         for change in page.changes {
-            self.write(&mut text, View::from(change))?;
+            self.write(&mut text, View::of(change, self.reader.life()))?;
         }
         if text.is_empty() {
             text.extend_from_slice(match self.form {
@@ -340,19 +344,26 @@ mod tests {
 
     #[test]
     fn a_position_is_that_of_a_change_or_of_a_whole_entry() {
+        let first = |index, ordinal| Some((None, (index, ordinal)));
+        let second = |index, ordinal| Some((Some("1-1790".to_owned()), (index, ordinal)));
         for (text, found) in [
-            ("s0.7", Some((7, u16::MAX))),
-            ("s0.7.0", Some((7, 0))),
-            ("s0.7.12", Some((7, 12))),
+            ("s0.7", first(7, u16::MAX)),
+            ("s0.7.0", first(7, 0)),
+            ("s0.7.12", first(7, 12)),
+            ("1-1790.s0.7", second(7, u16::MAX)),
+            ("1-1790.s0.7.12", second(7, 12)),
             ("s0.7.012", None),
             ("s0.7.65535", None),
             ("s0.7.65536", None),
             ("s0.7.1.1", None),
+            ("1-1790.s0.7.012", None),
+            ("1-1790.7", None),
+            ("1-1790s0.7", None),
             ("7", None),
             ("", None),
         ] {
             assert_eq!(parse(text), found, "{text}");
-            assert!(found.is_none_or(|found| place(found) == text));
+            assert!(found.is_none_or(|(life, at)| place(&life, at) == text));
         }
     }
 }

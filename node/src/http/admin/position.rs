@@ -3,7 +3,7 @@
 //! Callers are checked against a Fresh state, so whatever was acknowledged anywhere before a
 //! request is there when it is answered: a position that is missing then was never handed out.
 
-use actors::Context;
+use actors::{Context, changes::Life};
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
@@ -32,6 +32,26 @@ pub fn value(index: u64) -> HeaderValue {
 pub fn parse(given: &str) -> Option<u64> {
     let index = given.strip_prefix("s0.")?.parse().ok()?;
     (text(index) == given).then_some(index)
+}
+
+/// A position of a feed, with the cluster's life in front unless it is the first: a log that went
+/// back goes through the same numbers again.
+pub fn of_life(life: &Life, position: String) -> String {
+    match life {
+        Some(life) => format!("{life}.{position}"),
+        None => position,
+    }
+}
+
+/// The life in front of a position of a feed, and the rest.
+pub fn life_of(text: &str) -> (Life, &str) {
+    match text.find(".s0.") {
+        Some(place) => {
+            let (life, rest) = text.split_at(place);
+            (Some(life.to_owned()), rest.strip_prefix('.').unwrap_or(rest))
+        }
+        None => (None, text),
+    }
 }
 
 /// Refuses a request that asks for more than there is.

@@ -14,6 +14,7 @@ use identity::{
 };
 
 use crate::http::{
+    admin::position,
     error::{Class, Failure},
     extract::{bearer::challenge, dpop},
     layer::{self, Arrival},
@@ -42,11 +43,13 @@ impl From<Error> for Failure {
                 Self::new(Class::RATE_LIMITED).retry_after_s(retry_after_s)
             }
             Error::Limited(limited) => limited.into(),
-            Error::Trimmed { first } => {
-                let left = format!("after s0.{}", first.saturating_sub(1));
+            Error::Trimmed { first, life } => {
+                let left = position::of_life(&life, position::text(first.saturating_sub(1)));
                 Self::new(Class::GONE)
-                    .detail(format!("older changes were removed; the feed goes on {left}"))
-                    .field("after", format!("is too old; what is left comes {left}"))
+                    .detail(format!(
+                        "what followed is not there any more; the feed goes on after {left}"
+                    ))
+                    .field("after", format!("is too old or of before; go on after {left}"))
             }
             Error::Unavailable(reason) => {
                 tracing::info!(reason, request_id = request_id(), "cannot serve");
