@@ -1,31 +1,38 @@
-//! Backups: the state of one node at one moment, encrypted, in a folder of that node.
+//! Backups: the state of one node at one moment, encrypted, in a folder or a bucket.
 //!
 //! One is made from a checkpoint, so the node goes on meanwhile; one at a time. That somebody asked
-//! for it is agreed on and audited first. Which backups there are is what the folder holds, and
-//! whether one is due follows from that alone. Invariant: a file has its name when it is whole and
-//! on disk.
+//! for it is agreed on and audited first. Which backups there are is what the store holds, and
+//! whether one is due follows from that alone. Invariant: what has the name of a backup is whole.
 
 pub mod age;
 pub mod format;
 mod made;
 mod restore;
+mod scheduled;
+pub mod store;
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    fs, io,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use identity::{
-    backups::Command as Change,
+    backups::{Command as Change, End},
     command::Command,
     outcome::{Outcome, Rejection, Reply},
     stamp::Placement,
 };
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-use self::age::Recipient;
+use self::{
+    age::Recipient,
+    store::{Stop, Store},
+};
 use crate::{
     context::{Asker, Context},
     error::Error,
@@ -33,12 +40,16 @@ use crate::{
 
 pub use made::Backup;
 pub use restore::{Restored, restore, verify};
+pub(crate) use scheduled::{keep, tell};
+pub use store::unfinished::Note;
 
 /// How long whoever asks for a backup is kept waiting for it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-/// After a failure the next one that is due waits for so long, milliseconds.
-const AGAIN_AFTER_MS: u64 = 10 * 60_000;
-/// Most backups that somebody asked for in one folder.
+/// How long an ending node waits for the one that is being made.
+const ENDED_WITHIN: Duration = Duration::from_secs(2);
+/// How long it may take to write down how one ended.
+const CONCLUDED_WITHIN: Duration = Duration::from_secs(5);
+/// Most backups that somebody asked for in one store.
 const ASKED_MAX: usize = 100;
 /// Most recipients of one backup.
 const RECIPIENTS_MAX: usize = 16;
@@ -47,7 +58,9 @@ const RECIPIENTS_MAX: usize = 16;
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Where they are kept; without it none are made.
-    pub dir: Option<PathBuf>,
+    pub store: Option<Store>,
+    /// Where it is noted what is half-written.
+    pub note: Note,
     /// File with a recipient on each line, for who names none.
     pub recipients_file: Option<PathBuf>,
     /// How often the leader makes one, milliseconds; 0 is never.
@@ -58,20 +71,46 @@ pub struct Settings {
     pub version: String,
 }
 
-/// What became of the newest one that is not in the folder.
+/// What became of the newest one that is not in the store.
 #[derive(Default)]
 struct Unmade {
     running: Option<Backup>,
+    /// How many bytes of it are written.
+    written: Arc<AtomicU64>,
     failed: Option<Backup>,
+    /// Before this wall time, milliseconds, nothing is due here.
+    nothing_due_before_ms: u64,
 }
 
 /// The backups of this process.
-#[derive(Clone, Default)]
-pub(crate) struct Backups(Arc<Mutex<Unmade>>);
+#[derive(Clone)]
+pub(crate) struct Backups {
+    unmade: Arc<Mutex<Unmade>>,
+    ending: Arc<watch::Sender<bool>>,
+}
+
+impl Default for Backups {
+    fn default() -> Self {
+        Self { unmade: Arc::default(), ending: Arc::new(watch::Sender::new(false)) }
+    }
+}
 
 impl Backups {
     fn unmade(&self) -> MutexGuard<'_, Unmade> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unmade.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Breaks off the one that is being made, and lets none begin any more.
+    pub(crate) fn end(&self) {
+        self.ending.send_replace(true);
+    }
+
+    /// Resolves when none is being made, or does not end.
+    pub(crate) async fn ended(&self) {
+        self.end();
+        if timeout(ENDED_WITHIN, self.ending.closed()).await.is_err() {
+            tracing::warn!("a backup does not end");
+        }
     }
 
     fn failed(&self, began: &Backup, why: String) -> Backup {
@@ -82,19 +121,28 @@ impl Backups {
         failed
     }
 
+    fn stop(&self) -> Stop {
+        Stop::when(self.ending.subscribe())
+    }
+
     fn begin(&self, backup: Backup) -> Result<Making, Error> {
+        let stop = self.stop();
+        stop.check().map_err(|error| Error::Unavailable(error.to_string()))?;
         let mut unmade = self.unmade();
         if unmade.running.is_some() {
             return Err(Rejection::InUse("a backup is being made on this node".into()).into());
         }
         unmade.running = Some(backup);
-        Ok(Making { all: self.clone() })
+        unmade.written = Arc::default();
+        Ok(Making { all: self.clone(), stop, written: unmade.written.clone() })
     }
 }
 
 /// The one that is being made; none is when it goes.
 struct Making {
     all: Backups,
+    stop: Stop,
+    written: Arc<AtomicU64>,
 }
 
 impl Making {
@@ -104,8 +152,6 @@ impl Making {
             Ok(made) => {
                 let bytes = made.bytes.unwrap_or_default();
                 tracing::info!(name = made.name, bytes, "a backup was made");
-                let at_s = (made.made_at_ms / 1000) as f64;
-                metrics::gauge!("vaultara_backup_last_success_timestamp_seconds").set(at_s);
                 self.all.unmade().failed = None;
                 made
             }
@@ -131,8 +177,8 @@ pub async fn create(
     recipients: &[String],
 ) -> Result<(Backup, Reply), Error> {
     let settings = &ctx.settings().backups;
-    // A folder that cannot be read is a failure of the backup, and shows as one.
-    let there = own(ctx, folder(settings)?).await.unwrap_or_default();
+    // A store that cannot be read is a failure of the backup, and shows as one.
+    let there = own(ctx, place(settings)?).await.unwrap_or_default();
     if there.iter().filter(|backup| !backup.scheduled).count() >= ASKED_MAX {
         let what = format!("there are {ASKED_MAX} backups that somebody asked for: move some away");
         return Err(Rejection::InUse(what).into());
@@ -156,7 +202,7 @@ async fn begin(
     recipients: &[String],
     scheduled: bool,
 ) -> Result<Begun, Error> {
-    let dir = folder(settings)?.to_path_buf();
+    let store = place(settings)?.clone();
     let recipients = wanted(settings, recipients)?;
     let now_ms = ctx.0.clock.wall_ms();
     let began = Backup { scheduled, ..Backup::begun(ctx.0.raft.cluster_id(), now_ms) };
@@ -170,104 +216,110 @@ async fn begin(
         ctx.write(asker, Placement::Cluster, Command::Backups(create)).await?;
     let work = made::Work {
         raft: ctx.0.raft.clone(),
-        dir,
+        store,
+        note: settings.note.clone(),
+        stop: making.stop.clone(),
+        written: making.written.clone(),
         began: began.clone(),
         recipients,
         random: ctx.random().clone(),
+        keyring: ctx.keyring().clone(),
         version: settings.version.clone(),
     };
-    let begun = began.clone();
+    let (ctx, begun) = (ctx.clone(), began.clone());
     let job = tokio::spawn(async move {
         let made = tokio::task::spawn_blocking(move || work.make()).await;
         let made = made.unwrap_or_else(|error| Err(error.to_string()));
-        making.ended(&begun, made)
+        let ended = making.ended(&begun, made);
+        conclude(&ctx, &ended).await;
+        ended
     });
     Ok((job, began, reply))
 }
 
-/// What a folder holds; reading it may take as long as a disk or a network takes.
-async fn kept(dir: &Path) -> Result<Vec<Backup>, Error> {
-    let of = dir.to_path_buf();
-    let read = tokio::task::spawn_blocking(move || made::kept(&of)).await;
-    let read = read.map_err(|error| Error::Internal(error.to_string()))?;
-    read.map_err(|error| unreadable(dir, &error))
+/// Has it written down how one ended, so that every node can tell; what is lost of it is a notice.
+async fn conclude(ctx: &Context, ended: &Backup) {
+    if ctx.0.backups.stop().check().is_err() {
+        return;
+    }
+    let end = match (&ended.problem, ended.log_index, ended.bytes) {
+        (None, Some(log_index), Some(bytes)) => End::Made { log_index, bytes },
+        (problem, ..) => End::Failed { reason: problem.clone().unwrap_or_default() },
+    };
+    let (name, node) = (ended.name.clone(), ctx.0.raft.node());
+    let command = Command::Backups(Change::Conclude { name, node, end });
+    let written = timeout(CONCLUDED_WITHIN, async {
+        ctx.write(&Asker::system(), Placement::Cluster, command).await.map(drop)
+    });
+    match written.await {
+        Ok(Ok(())) => tell(ctx),
+        Ok(Err(error)) => tracing::warn!(%error, "how a backup ended is known here only"),
+        Err(_) => tracing::warn!("how a backup ended is known here only: it takes too long"),
+    }
+}
+
+/// What a store holds; reading it may take as long as a disk or a network takes.
+async fn kept(ctx: &Context, store: &Store) -> Result<Vec<Backup>, Error> {
+    blocking(ctx, store, Store::kept).await
+}
+
+async fn blocking<T: Send + 'static>(
+    ctx: &Context,
+    store: &Store,
+    work: impl FnOnce(&Store, &Stop) -> io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    let (at, stop) = (store.clone(), ctx.0.backups.stop());
+    let done = tokio::task::spawn_blocking(move || work(&at, &stop)).await;
+    let done = done.map_err(|error| Error::Internal(error.to_string()))?;
+    done.map_err(|error| Error::Internal(format!("{store}: {error}")))
 }
 
 /// Those of this cluster.
-async fn own(ctx: &Context, dir: &Path) -> Result<Vec<Backup>, Error> {
+async fn own(ctx: &Context, store: &Store) -> Result<Vec<Backup>, Error> {
     let prefix = Backup::prefix(ctx.0.raft.cluster_id());
-    let mut kept = kept(dir).await?;
+    let mut kept = kept(ctx, store).await?;
     kept.retain(|backup| backup.name.starts_with(&prefix));
     Ok(kept)
+}
+
+/// Breaks off the backup that this node is making: it is about to end.
+pub fn end(ctx: &Context) {
+    ctx.0.backups.end();
+}
+
+/// Removes what this node left half-written when it ended last, without keeping anybody waiting.
+pub(crate) fn clear(settings: &Settings) {
+    let Some(store) = settings.store.clone() else { return };
+    let note = settings.note.clone();
+    let Some(left) = note.read() else { return };
+    tokio::task::spawn_blocking(move || {
+        match store.clear(&left).and_then(|()| note.forget(&left)) {
+            Ok(()) => tracing::info!(%store, "what was left of a backup was removed"),
+            Err(error) => tracing::warn!(%store, %error, "what was left of a backup stays for now"),
+        }
+    });
 }
 
 /// Those of this node, newest first, with the one in the making and the last that failed.
 ///
 /// # Errors
-/// [`Rejection::InUse`] for a node that keeps none, [`Error::Internal`] for a folder that cannot be
+/// [`Rejection::InUse`] for a node that keeps none, [`Error::Internal`] for a store that cannot be
 /// read.
 pub async fn list(ctx: &Context) -> Result<Vec<Backup>, Error> {
-    let dir = folder(&ctx.settings().backups)?;
-    let mut all = kept(dir).await?;
+    let mut all = kept(ctx, place(&ctx.settings().backups)?).await?;
     let unmade = ctx.0.backups.unmade();
-    all.extend(unmade.running.iter().chain(&unmade.failed).cloned());
+    let written = unmade.written.load(Ordering::Relaxed);
+    let running = unmade.running.iter().map(|it| Backup { bytes: Some(written), ..it.clone() });
+    all.extend(running.chain(unmade.failed.clone()));
     drop(unmade);
     all.sort_by(|one, other| other.name.cmp(&one.name));
     Ok(all)
 }
 
-/// As leader: begins to make one if it is time, and removes those that are too many. What somebody
-/// asked for, perhaps for keys of their own, counts for neither.
-///
-/// # Errors
-/// As [`create`].
-pub(crate) async fn keep(ctx: &Context) -> Result<(), Error> {
-    keep_to(ctx, &ctx.settings().backups).await
-}
-
-async fn keep_to(ctx: &Context, settings: &Settings) -> Result<(), Error> {
-    let Some(dir) = settings.dir.as_deref().filter(|_| settings.every_ms > 0) else {
-        return Ok(());
-    };
-    if ctx.0.backups.unmade().running.is_some() {
-        return Ok(());
-    }
-    let now_ms = ctx.0.clock.wall_ms();
-    let mut kept = own(ctx, dir).await?;
-    kept.retain(|backup| backup.scheduled);
-    // One of the future is of a clock that was wrong.
-    let newest = kept.iter().map(|backup| backup.made_at_ms).filter(|at_ms| *at_ms <= now_ms).max();
-    let failed = ctx.0.backups.unmade().failed.as_ref().map(|failed| failed.made_at_ms);
-    let due = newest.is_none_or(|at_ms| now_ms >= at_ms.saturating_add(settings.every_ms));
-    let again = failed.is_none_or(|at_ms| now_ms >= at_ms.saturating_add(AGAIN_AFTER_MS));
-    if due && again {
-        let begun = begin(ctx, &Asker::system(), settings, &[], true).await;
-        return begun.map(drop).inspect_err(|error| {
-            // What failed in the making is known; whatever kept it from beginning is to show, too.
-            if !matches!(error, Error::Unavailable(_)) {
-                let began = Backup::begun(ctx.0.raft.cluster_id(), now_ms);
-                ctx.0.backups.failed(&began, error.to_string());
-            }
-        });
-    }
-    kept.sort_by(|one, other| other.name.cmp(&one.name));
-    for old in kept.iter().skip(settings.keep.max(1)) {
-        let path = dir.join(&old.name);
-        let removed = tokio::task::spawn_blocking(move || fs::remove_file(path)).await;
-        let removed = removed.map_err(|error| Error::Internal(error.to_string()))?;
-        removed.map_err(|error| unreadable(dir, &error))?;
-        tracing::info!(name = old.name, "an old backup was removed");
-    }
-    Ok(())
-}
-
-fn folder(settings: &Settings) -> Result<&Path, Error> {
-    let missing = || Rejection::InUse("this node keeps no backups: set BACKUP_DIR".into());
-    Ok(settings.dir.as_deref().ok_or_else(missing)?)
-}
-
-fn unreadable(dir: &Path, error: &std::io::Error) -> Error {
-    Error::Internal(format!("{}: {error}", dir.display()))
+fn place(settings: &Settings) -> Result<&Store, Error> {
+    let missing =
+        || Rejection::InUse("this node keeps no backups: set BACKUP_DIR or BACKUP_S3_URL".into());
+    Ok(settings.store.as_ref().ok_or_else(missing)?)
 }
 
 /// Those that were named, else those of this node's file.
@@ -275,7 +327,8 @@ fn wanted(settings: &Settings, named: &[String]) -> Result<Vec<Recipient>, Error
     let invalid = |reason: &str| Rejection::invalid("/recipients", reason);
     let of_file = match &settings.recipients_file {
         Some(path) if named.is_empty() => {
-            fs::read_to_string(path).map_err(|error| unreadable(path, &error))?
+            let read = fs::read_to_string(path);
+            read.map_err(|error| Error::Internal(format!("{}: {error}", path.display())))?
         }
         Some(_) | None => String::new(),
     };

@@ -26,7 +26,7 @@ use ractor::{Actor, ActorRef};
 use zeroize::Zeroizing;
 
 use crate::{
-    backup::Backups,
+    backup::{self, Backups},
     changes::Feeds,
     context::{Asker, Context, Services, Settings, Skew},
     error::Error,
@@ -146,6 +146,7 @@ impl System {
         let raft = raft::Handle::start(options).await?;
         let context = services(&config, raft, clock, random, keyring, fetcher).await?;
         housekeeper::check_clock(&context);
+        backup::clear(&context.settings().backups);
         let bootstrap = if context.0.raft.is_alone() {
             incarnation::begin(&context).await.map_err(|error| match error {
                 Error::Unavailable(why) => StartError::Refused(why),
@@ -188,6 +189,7 @@ impl System {
     /// Hands over the lead, stops the actors, writes what was counted, flushes and releases the
     /// data directory.
     pub async fn stop(self) {
+        self.context.0.backups.ended().await;
         cluster::hand_over(&self.context).await;
         // Waited for: a duty that is half-way still holds the state.
         self.supervisor.stop_children_and_wait(None, Some(STOP_WAIT)).await;

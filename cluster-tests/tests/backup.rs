@@ -98,6 +98,7 @@ async fn a_backup_under_load_becomes_another_cluster_that_others_join() {
     let after = create(&api, "of-after").await;
     // Issued in the part of the old life that the backup does not know of.
     let later = web.sign_in("openid offline_access").await.unwrap();
+    let ahead = position(&api.read("/api/v1/changes?limit=500").await.unwrap());
     cluster.stop(0).unwrap();
 
     let file = backups.join(&name);
@@ -136,13 +137,26 @@ async fn a_backup_under_load_becomes_another_cluster_that_others_join() {
     assert_eq!(web.redeem(&code).await.unwrap().0, 400, "a code of before");
     let fresh = web.sign_in("openid").await.unwrap();
     assert!(web.counts(&access(&fresh)).await.unwrap(), "passwords and keys stay");
-    for _ in 1..3 {
+    let began = position(&api.read("/api/v1/changes?limit=500").await.unwrap());
+    assert!(began.starts_with("1-"), "a position of another life: {began}");
+    for _ in 1..5 {
         cluster.add(0).await.unwrap();
     }
-    cluster.whole(3).await.unwrap();
-    let here = Web::at(&cluster.launches[2]).unwrap();
+    cluster.whole(5).await.unwrap();
+    let here = Web::at(&cluster.launches[4]).unwrap();
     assert!(here.counts(&access(&fresh)).await.unwrap());
     assert!(!here.counts(&access(&tokens)).await.unwrap());
+    // A reader of before is told so, however far this life has come, and where to go on.
+    let there = cluster.api(4).await.unwrap();
+    let gone = there.read(&format!("/api/v1/changes?after={ahead}")).await.unwrap_err();
+    assert!(gone.contains("410") && gone.contains("1-"), "{gone}");
+    there.read(&format!("/api/v1/changes?after={began}")).await.unwrap();
+    assert_eq!(cluster.differences().await.unwrap(), Vec::<String>::new());
+}
+
+/// Where a reader of the change feed goes on.
+fn position(page: &Value) -> String {
+    page["next"].as_str().unwrap().to_owned()
 }
 
 /// Members as a node shows them, by number.

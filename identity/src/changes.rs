@@ -120,6 +120,12 @@ pub const CHANGES: &[Change] = &[
                are counted",
         feature_level: 2,
     },
+    Change {
+        number: 27,
+        date: "2026-11-26",
+        what: "what became of the last backups",
+        feature_level: 2,
+    },
 ];
 
 /// The level of a cluster that was never upgraded from the first formats.

@@ -12,6 +12,8 @@ mod attempts;
 mod audit;
 #[path = "apply/authorization.rs"]
 mod authorization;
+#[path = "apply/backups.rs"]
+mod backups;
 #[path = "apply/bounds.rs"]
 mod bounds;
 #[path = "apply/branding.rs"]

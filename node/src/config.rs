@@ -4,6 +4,7 @@
 //! Tenants, clients and flows are data, not configuration. Precedence, forms and rules are in the
 //! files below; the table of settings is `settings`. Invariant: a `Config` has passed every check.
 
+pub mod backups;
 pub mod checks;
 pub mod cluster;
 pub mod dotenv;
@@ -12,6 +13,7 @@ pub mod layers;
 pub mod problem;
 pub mod reference;
 pub mod secret;
+pub mod setting;
 pub mod settings;
 pub mod show;
 pub mod surroundings;
@@ -22,6 +24,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use actors::licenses::key::PublicKey;
 
 pub use self::{
+    backups::Backups,
     cluster::{Cluster, Join},
     problem::{Invalid, Problem},
     secret::Secret,
@@ -84,19 +87,6 @@ pub struct Config {
     pub logs: Logs,
     /// How the node stops.
     pub shutdown: Shutdown,
-}
-
-/// Where backups go and when they are made.
-#[derive(Debug, Clone)]
-pub struct Backups {
-    /// Their folder.
-    pub dir: Option<PathBuf>,
-    /// File with a recipient on each line.
-    pub recipients_file: Option<PathBuf>,
-    /// How old the newest may get.
-    pub every: Duration,
-    /// How many stay.
-    pub keep: usize,
 }
 
 /// The public address, and whether somebody chose it.
@@ -233,6 +223,14 @@ pub struct Loaded {
 pub fn load(request: &Request, around: &Surroundings) -> Result<Loaded, Invalid> {
     let resolved = layers::resolve(request, around);
     checks::config(request.mode, around, &resolved)
+}
+
+/// Reads what is needed to reach backups, and no more: who looks at one need not run a node.
+///
+/// # Errors
+/// The problems of those settings.
+pub fn load_backups(request: &Request, around: &Surroundings) -> Result<backups::Reach, Invalid> {
+    checks::backups(&layers::resolve(request, around))
 }
 
 #[cfg(test)]

@@ -13,7 +13,11 @@ use std::{
 };
 
 use actors::{
-    Context, backup,
+    Context,
+    backup::{
+        self,
+        store::{Store, bucket},
+    },
     context::{OwnNode, Settings},
     demo,
     runtime::{fetcher, secret::Token},
@@ -25,7 +29,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Interior,
-    config::{self, Config, Mode, RootSecret},
+    config::{self, Config, Mode, RootSecret, backups::BucketName},
     http::{
         self,
         health::{Condition, Reason},
@@ -51,6 +55,7 @@ impl Inside {
         #[cfg(feature = "planted")]
         plant()?;
         let root_secret = root_secret(config)?;
+        let egress = egress(&config.egress)?;
         let mut system = System::start(system::Config {
             data_dir: config.data_dir.clone(),
             settings: Settings {
@@ -62,7 +67,7 @@ impl Inside {
                     .unwrap_or(u32::MAX),
                 license_issuers: config.license_issuers.clone(),
                 node: own_node(config),
-                backups: backups(config),
+                backups: backups(config, &egress)?,
             },
             root_secret,
             previous_root_secret: None,
@@ -70,7 +75,7 @@ impl Inside {
             hash_memory_kib: config.passwords.memory_kib,
             hash_passes: config.passwords.iterations,
             log_budget_bytes: config.log_budget_bytes,
-            egress: egress(config)?,
+            egress,
             cluster: config.cluster.as_ref().map(cluster),
         })
         .await?;
@@ -128,15 +133,50 @@ fn own_node(config: &Config) -> Option<OwnNode> {
     })
 }
 
-fn backups(config: &Config) -> backup::Settings {
+fn backups(
+    config: &Config,
+    policy: &fetcher::Policy,
+) -> Result<backup::Settings, system::StartError> {
     let given = &config.backups;
-    backup::Settings {
-        dir: given.dir.clone(),
+    let store = match (&given.dir, &given.bucket) {
+        (_, Some(bucket)) => {
+            let refused = system::StartError::Refused;
+            Some(backup_store(given, bucket, policy).map_err(refused)?)
+        }
+        (Some(dir), None) => Some(Store::Folder(dir.clone())),
+        (None, None) => None,
+    };
+    Ok(backup::Settings {
+        store,
+        note: backup::Note::below(&config.data_dir),
         recipients_file: given.recipients_file.clone(),
         every_ms: u64::try_from(given.every.as_millis()).unwrap_or(u64::MAX),
         keep: given.keep,
         version: VERSION.to_owned(),
-    }
+    })
+}
+
+/// A bucket of the configured store. Needs a runtime of several threads around it.
+///
+/// # Errors
+/// One line that says what is missing or wrong.
+pub(crate) fn backup_store(
+    given: &config::Backups,
+    bucket: &BucketName,
+    policy: &fetcher::Policy,
+) -> Result<Store, String> {
+    let missing = || "set BACKUP_S3_ACCESS_KEY_ID and BACKUP_S3_SECRET_ACCESS_KEY".to_owned();
+    let store = given.store.as_ref().ok_or_else(missing)?;
+    let settings = bucket::Settings {
+        name: bucket.name.clone(),
+        prefix: bucket.prefix.clone(),
+        endpoint: store.endpoint.clone(),
+        region: store.region.clone(),
+        style: if store.by_host { bucket::Style::Host } else { bucket::Style::Path },
+        access_key_id: store.access_key_id.expose().to_owned(),
+        secret_access_key: Zeroizing::new(store.secret_access_key.expose().to_owned()),
+    };
+    Store::bucket(&settings, policy)
 }
 
 fn cluster(given: &config::Cluster) -> system::ClusterConfig {
@@ -201,8 +241,12 @@ fn measures(ctx: &Context) {
     set("vaultara_sessions_in_use", now.sessions_alive as u64);
 }
 
-fn egress(config: &Config) -> Result<fetcher::Policy, system::StartError> {
-    let networks = config.egress.networks.clone();
+/// What outgoing requests may do, and whom they believe.
+///
+/// # Errors
+/// The file of authorities cannot be read.
+pub(crate) fn egress(given: &config::Egress) -> Result<fetcher::Policy, system::StartError> {
+    let networks = given.networks.clone();
     let read = |path: &Path| {
         fs::read(path).map_err(|error| {
             let path = path.display();
@@ -211,7 +255,7 @@ fn egress(config: &Config) -> Result<fetcher::Policy, system::StartError> {
     };
     Ok(fetcher::Policy {
         also: Arc::new(move |address| networks.iter().any(|network| network.contains(address))),
-        authorities: config.egress.authorities_file.as_deref().map(read).transpose()?,
+        authorities: given.authorities_file.as_deref().map(read).transpose()?,
     })
 }
 

@@ -1,8 +1,10 @@
-//! What a backup is inside its encryption: a zstd stream of a header and the files of a snapshot.
+//! What a backup is inside its encryption: a zstd stream of a header, a proof of it, and the files
+//! of a snapshot.
 //!
 //! The header says where in the log the state stood and what each file must hash to; reading one
-//! compares all of it and writes nothing but what the caller gives a place for. Invariant: a backup
-//! is good as a whole or not at all; bytes behind its last file are an error too.
+//! compares all of it and writes nothing but what the caller gives a place for. Anybody can encrypt
+//! for a recipient, so the proof says whose it is: only who has the root secret can make it.
+//! Invariant: a backup is good as a whole or not at all; bytes behind its last file are an error.
 
 use std::{
     fs::File,
@@ -11,15 +13,18 @@ use std::{
 };
 
 use aws_lc_rs::digest::{Context as Hash, SHA256};
-use identity::changes::FEATURE_LEVEL;
+use identity::{changes::FEATURE_LEVEL, id::TenantId};
 use serde::{Deserialize, Serialize};
 use storage::{Manifest, manifest::FileSum};
 
 use super::age::{self, Identity, Recipient};
-use crate::runtime::random::Random;
+use crate::runtime::{
+    keyring::{Keyring, MacPurpose},
+    random::Random,
+};
 
 /// First bytes of every backup, inside its encryption.
-const MAGIC: &[u8; 8] = b"vltbak\x00\x01";
+const MAGIC: &[u8; 8] = b"vltbak\x00\x02";
 /// Layout of the header.
 pub const FORMAT: u16 = 1;
 /// Largest header that is read, bytes.
@@ -41,6 +46,9 @@ pub enum Error {
     /// It is not a backup, or not a whole one.
     #[error("it is damaged: {0}")]
     Damaged(String),
+    /// It is whole, but not of a cluster with this root secret.
+    #[error("it was not made with this root secret: either MASTER_KEY is another, or it is forged")]
+    Foreign,
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -110,6 +118,7 @@ pub fn write<W: Write>(
     files: &Path,
     to: W,
     (recipients, random): (&[Recipient], &Random),
+    keyring: &Keyring,
 ) -> Result<W, Error> {
     let sealing = age::seal(to, recipients, random)?;
     let mut stream = zstd::stream::write::Encoder::new(sealing, LEVEL)?;
@@ -118,20 +127,22 @@ pub fn write<W: Write>(
     stream.write_all(MAGIC)?;
     stream.write_all(&length.to_be_bytes())?;
     stream.write_all(&bytes)?;
+    stream.write_all(&keyring.mac(MacPurpose::Backup, TenantId::CLUSTER, &[&bytes]))?;
     for sum in &header.snapshot.files {
         copy(sum, &mut File::open(files.join(&sum.name))?, &mut stream)?;
     }
     Ok(stream.finish()?.finish()?)
 }
 
-/// Reads a whole backup. `place` gives each file somewhere to go; for one that goes nowhere only
-/// its sum is compared.
+/// Reads a whole backup; with a keyring, only one that was made with its root secret. `place` gives
+/// each file somewhere to go; for one that goes nowhere only its sum is compared.
 ///
 /// # Errors
 /// An [`Error`]; whatever was given a place is worth nothing then.
 pub fn read<R: BufRead>(
     from: R,
     identities: &[Identity],
+    keyring: Option<&Keyring>,
     mut place: impl FnMut(&FileSum) -> io::Result<Option<File>>,
 ) -> Result<Header, Error> {
     let opening = age::open(from, identities)?;
@@ -149,7 +160,15 @@ pub fn read<R: BufRead>(
     }
     let mut bytes = Vec::new();
     stream.by_ref().take(u64::from(length)).read_to_end(&mut bytes)?;
+    let mut proof = [0; 32];
+    stream.read_exact(&mut proof)?;
     let header = Header::decode(&bytes)?;
+    let proves = |keyring: &Keyring| {
+        keyring.mac_matches(MacPurpose::Backup, TenantId::CLUSTER, &[&bytes], &proof)
+    };
+    if !keyring.is_none_or(proves) {
+        return Err(Error::Foreign);
+    }
     for sum in &header.snapshot.files {
         match place(sum)? {
             Some(mut file) => {

@@ -1,17 +1,20 @@
-//! One backup as a file: its name, its making, and which there are in a folder.
+//! One backup: its name and its making.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufWriter},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    io::{self, Write},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
     age::Recipient,
     format::{self, FORMAT, Header},
+    store::{Stop, Store, Writing, unfinished::Note},
 };
-use crate::runtime::random::Random;
+use crate::runtime::{keyring::Keyring, random::Random};
 
 const ENDING: &str = ".age";
 /// The last word in the names of those that are made by themselves.
@@ -26,7 +29,7 @@ pub struct Backup {
     pub made_at_ms: u64,
     /// The log index that its state stands at, once it is made.
     pub log_index: Option<u64>,
-    /// Bytes of its file, once it is made.
+    /// Its size; how much of it is written while it is being made.
     pub bytes: Option<u64>,
     /// Why it was not made.
     pub problem: Option<String>,
@@ -49,7 +52,7 @@ impl Backup {
     }
 
     /// Reads the name of a finished one.
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         let mut words = name.strip_suffix(ENDING)?.strip_prefix("vaultara-")?.split('-');
         let (_, made_at_ms, index) = (words.next()?, words.next()?, words.next()?);
         let (made_at_ms, log_index) = (made_at_ms.parse().ok()?, index.parse().ok());
@@ -65,52 +68,25 @@ impl Backup {
     }
 }
 
-/// The finished ones in a folder, in no order; a folder that does not exist holds none.
-pub(super) fn kept(dir: &Path) -> io::Result<Vec<Backup>> {
-    let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut kept = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if let Some(backup) = entry.file_name().to_str().and_then(Backup::parse) {
-            match entry.metadata() {
-                Ok(found) => kept.push(Backup { bytes: Some(found.len()), ..backup }),
-                // Another node has just removed it.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(kept)
-}
-
 /// What making one needs.
 pub(super) struct Work {
     pub(super) raft: raft::Handle,
-    pub(super) dir: PathBuf,
+    pub(super) store: Store,
+    pub(super) note: Note,
+    pub(super) stop: Stop,
+    pub(super) written: Arc<AtomicU64>,
     pub(super) began: Backup,
     pub(super) recipients: Vec<Recipient>,
     pub(super) random: Random,
+    pub(super) keyring: Keyring,
     pub(super) version: String,
 }
 
 impl Work {
     /// Makes it. Blocks.
     pub(super) fn make(&self) -> Result<Backup, String> {
-        let unnamed = self.dir.join(format!("{}.tmp", self.began.name));
-        let made = self.write(&unnamed);
-        if made.is_err() {
-            // What is half-written is of no use; if it stays, it says so by its name.
-            drop(fs::remove_file(&unnamed));
-        }
-        made
-    }
-
-    fn write(&self, unnamed: &Path) -> Result<Backup, String> {
-        let failed = |error: io::Error| format!("{}: {error}", self.dir.display());
-        fs::create_dir_all(&self.dir).map_err(failed)?;
+        let failed = |error: io::Error| format!("{}: {error}", self.store);
+        self.clear();
         let copy = self.raft.checkpoint().map_err(|fault| fault.0)?;
         let header = Header {
             format: FORMAT,
@@ -120,18 +96,55 @@ impl Work {
             term: copy.term,
             snapshot: copy.manifest.clone(),
         };
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(unnamed);
-        let to = BufWriter::with_capacity(1 << 20, file.map_err(failed)?);
-        let written = format::write(&header, copy.dir(), to, (&self.recipients, &self.random));
-        let to = written.map_err(|error| error.to_string())?;
-        let file = to.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.sync_all().map_err(failed)?;
         let index = header.snapshot.applied_index;
         let kind = if self.began.scheduled { format!("-{SCHEDULED}") } else { String::new() };
         let name = format!("{}-{index:020}{kind}{ENDING}", self.began.name);
-        fs::rename(unnamed, self.dir.join(&name)).map_err(failed)?;
-        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
-        let bytes = file.metadata().map_err(failed)?.len();
+        let about = header.snapshot.size_bytes();
+        let to = self.store.write(&name, about, self.stop.clone()).map_err(failed)?;
+        let bytes = self.write(to, &header, copy.dir())?;
         Ok(Backup { name, log_index: Some(index), bytes: Some(bytes), ..self.began.clone() })
+    }
+
+    /// Removes what this node has left half-written before; what stays has cost space alone.
+    fn clear(&self) {
+        let Some(left) = self.note.read() else { return };
+        if let Err(error) = self.store.clear(&left) {
+            tracing::warn!(store = %self.store, %error, "what was left of a backup stays");
+        }
+    }
+
+    fn write(&self, mut to: Writing, header: &Header, files: &Path) -> Result<u64, String> {
+        let failed = |error: io::Error| format!("{}: {error}", self.store);
+        let left = to.unfinished();
+        let written = self.note.write(&left).map_err(failed).and_then(|()| {
+            let sealed = (self.recipients.as_slice(), &self.random);
+            let counted = Counted { to: &mut to, written: &self.written };
+            let written = format::write(header, files, counted, sealed, &self.keyring);
+            written.map_err(|error| format!("{}: {error}", self.store))?;
+            to.finish().map_err(failed)
+        });
+        // What is half-written is of no use; if it stays, the note says so.
+        if written.is_ok() || to.abandon().is_ok() {
+            self.note.forget(&left).map_err(failed)?;
+        }
+        written
+    }
+}
+
+/// Counts what goes through.
+struct Counted<'a, W> {
+    to: W,
+    written: &'a AtomicU64,
+}
+
+impl<W: Write> Write for Counted<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.to.write(bytes)?;
+        self.written.fetch_add(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }

@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufReader},
+    io,
     path::Path,
 };
 
@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::{
     age::Identity,
     format::{self, Header},
+    store::Source,
 };
 use crate::{
     runtime::{
@@ -38,13 +39,19 @@ pub struct Restored {
     pub node: u64,
 }
 
-/// Reads a whole backup and compares every sum; touches nothing else.
+/// Reads a whole backup and compares every sum, and with a root secret also whose it is; touches
+/// nothing else.
 ///
 /// # Errors
 /// A [`format::Error`].
-pub fn verify(from: &Path, identities: &[Identity]) -> Result<Header, format::Error> {
-    let file = BufReader::with_capacity(1 << 20, File::open(from)?);
-    format::read(file, identities, |_| Ok(None))
+pub fn verify(
+    from: &Source,
+    identities: &[Identity],
+    root_secret: Option<&Zeroizing<Vec<u8>>>,
+) -> Result<Header, format::Error> {
+    let keyring = root_secret.map(keyring).transpose();
+    let keyring = keyring.map_err(|_| format::Error::Foreign)?;
+    format::read(from.open()?, identities, keyring.as_ref(), |_| Ok(None))
 }
 
 /// Makes an empty data directory that of a new cluster of one. `beside` is a file that may be there
@@ -53,7 +60,7 @@ pub fn verify(from: &Path, identities: &[Identity]) -> Result<Header, format::Er
 /// # Errors
 /// A [`StartError`]; the directory is as empty as before then.
 pub fn restore(
-    from: &Path,
+    from: &Source,
     identities: &[Identity],
     (data_dir, beside): (&Path, Option<&Path>),
     root_secret: &Zeroizing<Vec<u8>>,
@@ -109,17 +116,14 @@ fn refuse_data(data_dir: &Path, beside: Option<&Path>) -> Result<(), StartError>
 }
 
 fn staged(
-    from: &Path,
+    from: &Source,
     identities: &[Identity],
     (data_dir, stage): (&Path, &Path),
     root_secret: &Zeroizing<Vec<u8>>,
 ) -> Result<Restored, StartError> {
     let failed = |what: String| StartError::Failed(what);
-    let header = unpack(from, identities, stage)?;
-    let random = Random::new(Clock::system());
-    let root = Root::parse(root_secret);
-    let root = root.map_err(|error| StartError::Refused(format!("root secret: {error}")))?;
-    let keyring = Keyring::new(root, None, random.clone());
+    let keyring = keyring(root_secret)?;
+    let header = unpack(from, identities, stage, &keyring)?;
     let state = raft::Staged::new(stage, vec![keyring.check_value().to_vec()])?;
     let node = {
         let pinned = state.pin();
@@ -128,26 +132,32 @@ fn staged(
         // Never a number that a node of before had.
         authority.map_or(FIRST_NODE, |authority| authority.next_node)
     };
-    let cluster = random.bytes::<16>();
+    let cluster = Random::new(Clock::system()).bytes::<16>();
     state.settle(data_dir, cluster, node)?;
     Ok(Restored { header, cluster, node })
 }
 
+fn keyring(root_secret: &Zeroizing<Vec<u8>>) -> Result<Keyring, StartError> {
+    let root = Root::parse(root_secret);
+    let root = root.map_err(|error| StartError::Refused(format!("root secret: {error}")))?;
+    Ok(Keyring::new(root, None, Random::new(Clock::system())))
+}
+
 /// Puts the files of a backup and their manifest into the folder `files` of a stage.
 pub(super) fn unpack(
-    from: &Path,
+    from: &Source,
     identities: &[Identity],
     stage: &Path,
+    keyring: &Keyring,
 ) -> Result<Header, StartError> {
-    let bad = |error: format::Error| StartError::Refused(format!("{}: {error}", from.display()));
+    let bad = |error: format::Error| StartError::Refused(format!("{from}: {error}"));
     let failed = |error: io::Error| StartError::Failed(error.to_string());
-    let file = File::open(from).map_err(|error| bad(error.into()))?;
+    let file = from.open().map_err(|error| bad(error.into()))?;
     let files = stage.join("files");
     fs::create_dir_all(&files).map_err(failed)?;
     let place =
         |sum: &storage::manifest::FileSum| File::create_new(files.join(&sum.name)).map(Some);
-    let file = BufReader::with_capacity(1 << 20, file);
-    let header = format::read(file, identities, place).map_err(bad)?;
+    let header = format::read(file, identities, Some(keyring), place).map_err(bad)?;
     let manifest = header.snapshot.encode().map_err(|fault| StartError::Failed(fault.0))?;
     fs::write(files.join(storage::MANIFEST), manifest).map_err(failed)?;
     Ok(header)

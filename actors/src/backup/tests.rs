@@ -1,19 +1,27 @@
 //! Backups of a whole node, and every way in which one can be bad.
 
+mod bucket;
 mod whole;
 
 use std::{io::Write as _, path::Path};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use identity::id::TenantId;
 use storage::manifest::{FileSum, Hex, Manifest};
 use zeroize::Zeroizing;
 
 use super::{
     age::{self, Identity},
     format::{self, FORMAT, Header},
-    restore, verify,
+    restore,
+    store::Source,
+    verify,
 };
-use crate::runtime::{clock::Clock, random::Random};
+use crate::runtime::{
+    clock::Clock,
+    keyring::{Keyring, MacPurpose, Root},
+    random::Random,
+};
 
 fn random() -> Random {
     Random::new(Clock::system())
@@ -60,7 +68,12 @@ fn made(identity: &Identity, header: &Header) -> Vec<u8> {
         std::fs::write(files.path().join(name), content(length)).unwrap();
     }
     let recipients = [identity.recipient().unwrap()];
-    format::write(header, files.path(), Vec::new(), (&recipients, &random())).unwrap()
+    let sealed = (&recipients[..], &random());
+    format::write(header, files.path(), Vec::new(), sealed, &keyring(7)).unwrap()
+}
+
+fn keyring(secret: u8) -> Keyring {
+    Keyring::new(Root::parse(&[secret; 32]).unwrap(), None, random())
 }
 
 /// The same encryption around other bytes.
@@ -71,12 +84,14 @@ fn around(identity: &Identity, bytes: &[u8]) -> Vec<u8> {
     stream.finish().unwrap().finish().unwrap()
 }
 
-/// What stands inside the encryption of a good backup, with another header.
-fn inside(header: &serde_json::Value) -> Vec<u8> {
+/// What stands inside the encryption of a good backup, with another header that somebody with a
+/// root secret has proved.
+fn inside(header: &serde_json::Value, secret: u8) -> Vec<u8> {
     let header = serde_json::to_vec(header).unwrap();
-    let mut bytes = b"vltbak\x00\x01".to_vec();
+    let mut bytes = b"vltbak\x00\x02".to_vec();
     bytes.extend(u32::try_from(header.len()).unwrap().to_be_bytes());
-    bytes.extend(header);
+    bytes.extend(&header);
+    bytes.extend(keyring(secret).mac(MacPurpose::Backup, TenantId::CLUSTER, &[&header]));
     FILES.iter().for_each(|(_, length)| bytes.extend(content(*length)));
     bytes
 }
@@ -87,7 +102,8 @@ fn the_header_of_format_1_is_frozen() {
     assert_eq!(String::from_utf8(header().encode().unwrap()).unwrap(), golden);
     let key = Identity::new(&random());
     let json: serde_json::Value = serde_json::from_str(golden).unwrap();
-    let read = format::read(&around(&key, &inside(&json))[..], &[key], |_| Ok(None));
+    let read =
+        format::read(&around(&key, &inside(&json, 7))[..], &[key], Some(&keyring(7)), |_| Ok(None));
     assert_eq!(read.unwrap(), header());
 }
 
@@ -125,17 +141,17 @@ fn of_insiders(key: &Identity) -> Vec<(String, Vec<u8>)> {
     ] {
         let mut bad = good.clone();
         *bad.pointer_mut(pointer).unwrap() = value;
-        all.push((pointer.to_owned(), around(key, &inside(&bad))));
+        all.push((pointer.to_owned(), around(key, &inside(&bad, 7))));
     }
-    let bytes = inside(&good);
+    let bytes = inside(&good, 7);
     let mut other = bytes.clone();
-    other[7] = 2;
+    other[7] = 3;
     all.push(("a newer layout".into(), around(key, &other)));
     all.push(("more behind it".into(), around(key, &[&bytes[..], &[0]].concat())));
     all.push(("less than it says".into(), around(key, &bytes[..bytes.len() - 1])));
     all.push((
         "a header without an end".into(),
-        around(key, &[b"vltbak\x00\x01", &[255; 4][..]].concat()),
+        around(key, &[b"vltbak\x00\x02", &[255; 4][..]].concat()),
     ));
     all.push(("no backup at all".into(), around(key, b"something else")));
     all
@@ -144,6 +160,39 @@ fn of_insiders(key: &Identity) -> Vec<(String, Vec<u8>)> {
 fn names(dir: &Path) -> Vec<String> {
     let names = std::fs::read_dir(dir).unwrap();
     names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn who_can_encrypt_a_backup_cannot_make_one() {
+    let key = Identity::new(&random());
+    let header = serde_json::to_value(header()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (file, empty) = (dir.path().join("backup"), dir.path().join("empty"));
+    let source = Source::File(file.clone());
+    let secret = Zeroizing::new(vec![7; 32]);
+    let good = inside(&header, 7);
+    // The proof of another backup does not prove this one.
+    let mut other = header.clone();
+    other["snapshot"]["applied_index"] = 1_235.into();
+    let ours = inside(&header, 7);
+    let proof = &ours[12 + header.to_string().len()..];
+    let mut moved = inside(&other, 7);
+    let place = 12 + other.to_string().len();
+    moved[place..place + 32].copy_from_slice(&proof[..32]);
+    for (what, bytes, theirs) in [
+        ("ours", &good, true),
+        ("proved with another secret", &inside(&header, 8), false),
+        ("with the proof of another", &moved, false),
+    ] {
+        std::fs::write(&file, around(&key, bytes)).unwrap();
+        let keys = std::slice::from_ref(&key);
+        assert!(verify(&source, keys, None).is_ok(), "{what} is whole");
+        let proved = verify(&source, keys, Some(&secret));
+        assert_eq!(proved.is_ok(), theirs, "{what}");
+        let restored = restore(&source, keys, (&empty, None), &secret).unwrap_err().to_string();
+        // The files of this test are no state, so even ours is not restored.
+        assert_eq!(restored.contains("forged"), !theirs, "{what}: {restored}");
+    }
 }
 
 #[test]
@@ -164,13 +213,14 @@ fn a_bad_backup_is_refused_and_nothing_is_touched() {
     std::fs::write(taken.join("node"), "somebody").unwrap();
     let (keys, secret) = ([key], Zeroizing::new(vec![7; 32]));
     std::fs::write(&file, &good).unwrap();
-    assert_eq!(verify(&file, &keys).unwrap(), header());
-    assert!(restore(&file, &keys, (&taken, None), &secret).is_err(), "over what is there");
+    let source = Source::File(file.clone());
+    assert_eq!(verify(&source, &keys, None).unwrap(), header());
+    assert!(restore(&source, &keys, (&taken, None), &secret).is_err(), "over what is there");
     for (what, bytes) in &bad {
         std::fs::write(&file, bytes).unwrap();
-        assert!(verify(&file, &keys).is_err(), "{what}");
+        assert!(verify(&source, &keys, None).is_err(), "{what}");
         for folder in [&empty, &taken] {
-            assert!(restore(&file, &keys, (folder, None), &secret).is_err(), "{what}");
+            assert!(restore(&source, &keys, (folder, None), &secret).is_err(), "{what}");
         }
         assert!(names(&empty).is_empty(), "{what}");
         assert_eq!(names(&taken), ["node"], "{what}");

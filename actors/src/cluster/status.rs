@@ -7,6 +7,7 @@ use std::{
 };
 
 use identity::{
+    backups::{self, Latest},
     changes::FEATURE_LEVEL,
     cluster::feature_level,
     members::{self, Member, Role},
@@ -36,6 +37,8 @@ pub struct Status {
     pub feature_level: u16,
     /// Whoever belongs to it, by node.
     pub members: Vec<Standing>,
+    /// What became of the last backups; none before the first.
+    pub backups: Option<Latest>,
     /// What an operator should change.
     pub warnings: Vec<Warning>,
 }
@@ -94,6 +97,10 @@ pub enum Warning {
     Versions(Vec<String>),
     /// Every node reads this feature level, but the cluster is not raised to it.
     Unfinished(u16),
+    /// The last backup was not made.
+    BackupFailed(String),
+    /// The last backup is older than what this node is set to, seconds.
+    BackupOld(u64),
 }
 
 impl fmt::Display for Warning {
@@ -111,6 +118,10 @@ impl fmt::Display for Warning {
                 "every node reads feature level {level}: `vaultara cluster finalize-upgrade` turns \
                  on what is new"
             ),
+            Self::BackupFailed(reason) => write!(f, "the last backup failed: {reason}"),
+            Self::BackupOld(age_s) => {
+                write!(f, "the last backup is {} hours old: it is overdue", age_s / 3_600)
+            }
         }
     }
 }
@@ -136,16 +147,29 @@ struct Live {
 /// # Errors
 /// Faults only.
 pub fn status(ctx: &Context) -> Result<Status, Error> {
-    let (all, founded, level) = {
+    let (all, founded, level, backups) = {
         let reading = ctx.local();
         let view = reading.view()?;
-        (members::all(&view)?, members::authority(&view)?.is_some(), feature_level(&view)?)
+        let founded = members::authority(&view)?.is_some();
+        (members::all(&view)?, founded, feature_level(&view)?, backups::latest(&view)?)
     };
     let live = live(ctx);
-    let warnings = warnings(&all, level);
+    let mut warnings = warnings(&all, level);
+    let every_ms = ctx.settings().backups.every_ms;
+    warnings.extend(backups.as_ref().and_then(|latest| lacking(latest, every_ms, ctx.now_ms())));
     let members = all.into_iter().map(|member| standing(member, &live)).collect();
     let Live { node, leader, term, applied, .. } = live;
-    Ok(Status { node, founded, leader, term, applied, feature_level: level, members, warnings })
+    Ok(Status {
+        node,
+        founded,
+        leader,
+        term,
+        applied,
+        feature_level: level,
+        members,
+        backups,
+        warnings,
+    })
 }
 
 /// Why this node is to get no traffic, if its record says so; what cannot be read says nothing.
@@ -190,6 +214,17 @@ fn standing(member: Member, live: &Live) -> Standing {
         good
     };
     Standing { member, votes: seen.map(|seen| seen.votes), applied, lag, health }
+}
+
+/// What is wrong with the last backups, for a node that is to make one every so often.
+fn lacking(latest: &Latest, every_ms: u64, now_ms: u64) -> Option<Warning> {
+    if let Some(failed) = &latest.failed {
+        return Some(Warning::BackupFailed(failed.reason.clone()));
+    }
+    let made = latest.made.as_ref().filter(|_| every_ms > 0)?;
+    let age_ms = now_ms.saturating_sub(made.at_ms);
+    // One is made while the next is due already.
+    (age_ms > every_ms.saturating_mul(2)).then_some(Warning::BackupOld(age_ms / 1_000))
 }
 
 fn warnings(members: &[Member], level: u16) -> Vec<Warning> {
@@ -273,6 +308,26 @@ mod tests {
         assert_eq!(warnings(&members, 2), []);
         members[1].feature_level = 1;
         assert_eq!(warnings(&members, 1), []);
+    }
+
+    #[test]
+    fn a_backup_that_failed_or_is_overdue_is_warned_of() {
+        let made =
+            |at_ms| backups::Made { name: "n".into(), node: 1, at_ms, log_index: 7, bytes: 9 };
+        let failed = backups::Failed { node: 1, at_ms: 9, reason: "no space".into() };
+        let latest = |made, failed| Latest { revision: 1, made, failed };
+        let hour_ms = 3_600_000;
+        for (latest, every_ms, wanted) in [
+            (latest(Some(made(0)), None), 2 * hour_ms, None),
+            (latest(Some(made(0)), None), 0, None),
+            (latest(Some(made(0)), None), hour_ms, Some("4 hours old")),
+            (latest(Some(made(0)), Some(failed.clone())), 0, Some("no space")),
+            (latest(None, Some(failed)), hour_ms, Some("no space")),
+        ] {
+            let said = lacking(&latest, every_ms, 4 * hour_ms).map(|warning| warning.to_string());
+            assert_eq!(said.is_some(), wanted.is_some(), "{said:?}");
+            assert!(wanted.is_none_or(|wanted| said.unwrap().contains(wanted)));
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod resolver;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use reqwest::{Certificate, Client, Method, Url, header, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Method, Url, header, redirect};
 
 use self::{gate::Gate, resolver::Checked};
 
@@ -20,6 +20,8 @@ pub use self::addresses::public;
 
 /// The longest that a request may take, from resolving to the last byte.
 const TOTAL_MAX: Duration = Duration::from_secs(5);
+/// The longest that connecting to an address of the operator's may take.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// The longest body that is read, bytes.
 const BODY_MAX: usize = 1 << 20;
 /// Requests at once, to all destinations together.
@@ -163,24 +165,13 @@ impl Fetcher {
 
     fn with(policy: Policy, limits: Limits) -> Result<Self, Unusable> {
         let unusable = |error: reqwest::Error| Unusable(in_full(&error));
-        let authorities = match policy.authorities.as_deref() {
-            Some(pem) => Certificate::from_pem_bundle(pem).map_err(unusable)?,
-            None => Vec::new(),
-        };
-        if policy.authorities.is_some() && authorities.is_empty() {
-            return Err(Unusable("no certificate was found in the file".into()));
-        }
+        let authorities = authorities(&policy)?;
         let client = |resolver: Checked| {
-            Client::builder()
-                .tls_certs_merge(authorities.clone())
+            direct(authorities.clone())
                 .dns_resolver(resolver)
-                .redirect(redirect::Policy::none())
-                .no_proxy()
-                .referer(false)
                 // A connection belongs to one request: the next is resolved and checked anew.
                 .pool_max_idle_per_host(0)
                 .timeout(limits.total)
-                .user_agent("Vaultara")
         };
         let secure = client(Checked::secure(&policy)).https_only(true).build().map_err(unusable)?;
         let plain = client(Checked::plain(&policy)).build().map_err(unusable)?;
@@ -261,6 +252,36 @@ impl Fetcher {
     }
 }
 
+/// A client for an address that the operator chose for the server's own use, never a tenant or a
+/// client: it may be anywhere and take its time. Whom it believes is the same.
+///
+/// # Errors
+/// [`Unusable`] when the certificate authorities cannot be read.
+pub(crate) fn of_operator(policy: &Policy) -> Result<Client, Unusable> {
+    let client = direct(authorities(policy)?).connect_timeout(CONNECT_MAX);
+    client.build().map_err(|error| Unusable(in_full(&error)))
+}
+
+/// What every client of this server is: nobody sends it elsewhere.
+fn direct(authorities: Vec<Certificate>) -> ClientBuilder {
+    Client::builder()
+        .tls_certs_merge(authorities)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .user_agent("Vaultara")
+}
+
+fn authorities(policy: &Policy) -> Result<Vec<Certificate>, Unusable> {
+    let Some(pem) = policy.authorities.as_deref() else { return Ok(Vec::new()) };
+    let read = Certificate::from_pem_bundle(pem);
+    let authorities = read.map_err(|error| Unusable(in_full(&error)))?;
+    if authorities.is_empty() {
+        return Err(Unusable("no certificate was found in the file".into()));
+    }
+    Ok(authorities)
+}
+
 /// The reason behind the client's error.
 fn refused(error: &reqwest::Error) -> Refused {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
@@ -273,7 +294,8 @@ fn refused(error: &reqwest::Error) -> Refused {
     if error.is_timeout() { Refused::Timeout } else { Refused::Failed }
 }
 
-fn in_full(error: &dyn std::error::Error) -> String {
+/// An error with all that is behind it.
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

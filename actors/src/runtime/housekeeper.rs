@@ -115,6 +115,9 @@ impl State {
         }
         // What was counted here is known here only.
         record_denials(&self.ctx, false).await?;
+        if self.turns.is_multiple_of(BACKUP_TURNS) {
+            backup::tell(&self.ctx);
+        }
         if !self.ctx.is_leader() {
             return Ok(());
         }
@@ -135,7 +138,7 @@ impl State {
             keep_keys(&self.ctx).await?;
         }
         if self.turns.is_multiple_of(BACKUP_TURNS) {
-            // What it lacks is the folder's matter, and no reason to leave other work undone.
+            // What it lacks is the store's matter, and no reason to leave other work undone.
             if let Err(error) = backup::keep(&self.ctx).await {
                 tracing::warn!(%error, "backups are not kept up");
             }

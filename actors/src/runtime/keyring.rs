@@ -114,6 +114,8 @@ pub enum MacPurpose {
     Form,
     /// Personal values in logs, counters and rate limits, where a bare hash could be searched.
     Pseudonym,
+    /// Headers of backups: who can encrypt for a recipient cannot make one.
+    Backup,
 }
 
 impl MacPurpose {
@@ -124,6 +126,7 @@ impl MacPurpose {
             Self::UserCode => b"user code",
             Self::Form => b"form",
             Self::Pseudonym => b"pseudonym",
+            Self::Backup => b"backup",
         }
     }
 }

@@ -107,7 +107,7 @@ fn a_clients_own_token_of_before_ends_and_its_secret_stays() {
             other => panic!("{other:?}"),
         }
     };
-    let live = |world: &World, token| {
+    let live = |world: &World, token: &AccessToken| {
         introspect::live(&world.tables.opened(ACME), ACME, token, world.now_ms).unwrap().is_some()
     };
     let before = issue(&mut world);
@@ -117,11 +117,11 @@ fn a_clients_own_token_of_before_ends_and_its_secret_stays() {
     world.now_ms += 1_000;
     // Of the cluster that the backup is of, which may go on issuing.
     let iat = world.now_ms / 1_000;
-    let elsewhere = AccessToken { iat, exp: iat + 3_600, ..before.clone() };
+    let elsewhere = AccessToken { iat, exp: iat + 3_600, ..before };
     assert!(!live(&world, &elsewhere));
     let after = issue(&mut world);
     assert!(live(&world, &after));
-    let of_another_restore = AccessToken { grant: Some(format!("{WEB}@1-7")), ..after.clone() };
+    let of_another_restore = AccessToken { grant: Some(format!("{WEB}@1-7")), ..after };
     assert!(!live(&world, &of_another_restore));
     let bob: User = world.record(ACME, BOB.bytes()).unwrap();
     assert!(bob.live());

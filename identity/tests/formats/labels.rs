@@ -124,6 +124,9 @@ labels!(label, LABELS, Command, {
     Command::Members(members::Command::SetDrained { .. }) => "members-set-drained",
     Command::Incarnation(incarnation::Command::Begin { .. }) => "incarnation-begin",
     Command::Backups(backups::Command::Create { .. }) => "backups-create",
+    Command::Backups(backups::Command::Conclude { end: backups::End::Made { .. }, .. }) =>
+        "backups-conclude-made",
+    Command::Backups(backups::Command::Conclude { .. }) => "backups-conclude-failed",
     Command::Sweep(_) => "sweep",
     Command::Checkpoint(_) => "checkpoint",
     Command::Denials(_) => "denials",

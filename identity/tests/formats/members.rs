@@ -1,7 +1,7 @@
 //! Samples of the cluster and its nodes.
 
 use identity::{
-    backups,
+    backups::{self, End, Failed, Latest, Made},
     changes::FIRST_LEVEL,
     cluster,
     codec::{self, Persisted},
@@ -64,6 +64,12 @@ fn incarnation(cause: Cause) -> Incarnation {
     Incarnation { revision: 1, number: 2, cause, began_at_ms: AT }
 }
 
+fn latest_backups() -> Latest {
+    let made = Made { name: "a-backup".into(), node: 3, at_ms: AT, log_index: 1_234, bytes: 5_678 };
+    let failed = Failed { node: 2, at_ms: AT + 9, reason: "no space".into() };
+    Latest { revision: 4, made: Some(made), failed: Some(failed) }
+}
+
 pub(crate) fn samples() -> Vec<Sample> {
     let authority = Authority {
         revision: 4,
@@ -90,6 +96,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("member-2-drained", Member { drained_at_ms: Some(AT + 7), ..member(Role::Learner) }),
         sample("member-authority", authority),
         sample("member-join-token", token),
+        sample("backups-latest", latest_backups()),
         sample("incarnation-restored", incarnation(Cause::Restored)),
         sample("incarnation-recovered", incarnation(Cause::Recovered)),
     ]
@@ -105,11 +112,20 @@ pub(crate) fn commands() -> Vec<Command> {
     };
     let founding = Some(Box::new(founding));
     let lives = [incarnation::Command::Begin { cause: Cause::Restored, node, founding }];
-    let backups = [backups::Command::Create {
-        name: "a-backup".into(),
-        recipients: vec!["age1".into()],
-        node,
-    }];
+    let name = || "a-backup".to_owned();
+    let backups = [
+        backups::Command::Create { name: name(), recipients: vec!["age1".into()], node },
+        backups::Command::Conclude {
+            name: name(),
+            node,
+            end: End::Made { log_index: 1_234, bytes: 5_678 },
+        },
+        backups::Command::Conclude {
+            name: name(),
+            node,
+            end: End::Failed { reason: "no space".into() },
+        },
+    ];
     let all = [
         members::Command::Found {
             certificate: vec![0x30, 1, 2],

@@ -9,6 +9,7 @@ pub mod import;
 pub mod input;
 pub mod login;
 pub mod lookup;
+mod making;
 pub mod operation;
 pub mod server;
 pub mod show;
@@ -89,6 +90,9 @@ pub fn run(
             && let Some(etag) = &answer.etag
         {
             output::message(&format!("ETag: {etag}"));
+        }
+        if (operation.noun.as_str(), operation.verb.as_str()) == ("backup", "create") {
+            return Ok(shown.one(&making::wait(&server, &request, answer.body).await?));
         }
         Ok(shown.one(&answer.body))
     })

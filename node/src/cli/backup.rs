@@ -14,16 +14,19 @@ use actors::{
         self,
         age::{Identity, parse_key_file},
         format::Header,
+        store::Source,
     },
     offline,
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
+use tokio::runtime::Builder;
+use zeroize::Zeroizing;
 
 use crate::{
     cli::{configuration, exit::Exit, output, settings::ConfigurationFlags},
-    config::{RootSecret, Surroundings},
-    inside::root_secret,
+    config::{self, RootSecret, Surroundings, backups::BucketName},
+    inside::{self, root_secret},
 };
 
 /// Subcommands of `backup`.
@@ -35,26 +38,20 @@ pub enum BackupCommand {
         file: PathBuf,
     },
     /// Reads a whole backup and compares every checksum.
-    Verify(VerifyArguments),
+    Verify(ReadArguments),
     /// Makes an empty data directory that of a new cluster of one, out of a backup.
-    Restore(RestoreArguments),
+    Restore(ReadArguments),
 }
 
-/// Flags of `backup verify`.
+/// Flags of those that read a backup.
 #[derive(Debug, Args)]
-pub struct VerifyArguments {
-    /// The backup.
-    file: PathBuf,
+pub struct ReadArguments {
+    /// The backup: a file, or `s3://bucket/folder/name` in the store of BACKUP_S3_ENDPOINT.
+    #[arg(value_name = "BACKUP")]
+    from: String,
     /// A key file that opens it, of `vaultara backup key` or age-keygen.
     #[arg(long, value_name = "FILE")]
     identity: PathBuf,
-}
-
-/// Flags of `backup restore`.
-#[derive(Debug, Args)]
-pub struct RestoreArguments {
-    #[command(flatten)]
-    from: VerifyArguments,
     #[command(flatten)]
     configuration: ConfigurationFlags,
 }
@@ -63,8 +60,9 @@ pub struct RestoreArguments {
 pub fn run(command: BackupCommand, around: &Surroundings) -> Exit {
     let done = match command {
         BackupCommand::Key { file } => new_key(&file),
-        BackupCommand::Verify(arguments) => verify(&arguments),
-        BackupCommand::Restore(RestoreArguments { from, configuration }) => {
+        BackupCommand::Verify(arguments) => verify(arguments, around),
+        BackupCommand::Restore(arguments) => {
+            let ReadArguments { from, identity, configuration } = arguments;
             let Some(config) = configuration::load(configuration, around) else {
                 return Exit::Configuration;
             };
@@ -72,10 +70,12 @@ pub fn run(command: BackupCommand, around: &Surroundings) -> Exit {
                 RootSecret::DevelopmentFile(path) => Some(path.clone()),
                 RootSecret::Given(_) => None,
             };
-            output::message("unpacking and comparing…");
-            root_secret(&config)
-                .map_err(|error| error.to_string())
-                .and_then(|secret| restore(&from, (&config.data_dir, beside.as_deref()), &secret))
+            let secret = root_secret(&config).map_err(|error| error.to_string());
+            let reach = (&config.backups, &config.egress);
+            secret.and_then(|secret| {
+                let place = (config.data_dir.as_path(), beside.as_deref());
+                reading(&from, reach, |source| restore(source, &identity, place, &secret))
+            })
         }
     };
     match done {
@@ -101,7 +101,7 @@ fn new_key(file: &Path) -> Result<String, String> {
 
 fn identities(file: &Path) -> Result<Vec<Identity>, String> {
     let text = fs::read_to_string(file);
-    let text = text.map(zeroize::Zeroizing::new);
+    let text = text.map(Zeroizing::new);
     let text = text.map_err(|error| format!("{}: {error}", file.display()))?;
     let wanted = || format!("{}: is not a key file (AGE-SECRET-KEY-1…)", file.display());
     parse_key_file(&text).ok_or_else(wanted)
@@ -122,20 +122,51 @@ fn shown(header: &Header) -> serde_json::Value {
     })
 }
 
-fn verify(arguments: &VerifyArguments) -> Result<String, String> {
-    let keys = identities(&arguments.identity)?;
-    let header = backup::verify(&arguments.file, &keys);
-    let header = header.map_err(|error| format!("{}: {error}", arguments.file.display()))?;
-    Ok(format!("{}\n", shown(&header)))
+fn verify(arguments: ReadArguments, around: &Surroundings) -> Result<String, String> {
+    let ReadArguments { from, identity, configuration } = arguments;
+    let reach = config::load_backups(&configuration.into_request(), around);
+    let reach = reach.map_err(|invalid| invalid.to_string())?;
+    let given = reach.root_secret.as_ref();
+    let secret = given.map(|given| Zeroizing::new(given.expose().as_bytes().to_vec()));
+    if secret.is_none() {
+        output::message("Without MASTER_KEY it is not looked at whose it is.");
+    }
+    reading(&from, (&reach.backups, &reach.egress), |source| {
+        let header = backup::verify(source, &identities(&identity)?, secret.as_ref());
+        let header = header.map_err(|error| format!("{source}: {error}"))?;
+        Ok(format!("{}\n", shown(&header)))
+    })
+}
+
+/// Reads from where it was named; a bucket needs threads that wait for the network.
+fn reading<T>(
+    from: &str,
+    (given, egress): (&config::Backups, &config::Egress),
+    read: impl FnOnce(&Source) -> Result<T, String>,
+) -> Result<T, String> {
+    if !from.starts_with("s3://") {
+        return read(&Source::File(from.into()));
+    }
+    let (folder, name) = from.rsplit_once('/').unwrap_or_default();
+    let bucket = BucketName::parse(folder)
+        .ok_or_else(|| format!("{from}: is not a backup such as s3://bucket/folder/name"))?;
+    let policy = inside::egress(egress).map_err(|error| error.to_string())?;
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let _inside = runtime.enter();
+    let store = inside::backup_store(given, &bucket, &policy)?;
+    read(&Source::Kept(store, name.to_owned()))
 }
 
 fn restore(
-    from: &VerifyArguments,
+    source: &Source,
+    identity: &Path,
     place: (&Path, Option<&Path>),
-    secret: &zeroize::Zeroizing<Vec<u8>>,
+    secret: &Zeroizing<Vec<u8>>,
 ) -> Result<String, String> {
-    let keys = identities(&from.identity)?;
-    let restored = backup::restore(&from.file, &keys, place, secret);
+    let keys = identities(identity)?;
+    output::message("unpacking and comparing…");
+    let restored = backup::restore(source, &keys, place, secret);
     let restored = restored.map_err(|error| error.to_string())?;
     output::message("Start the node. Whatever was issued before ends; other nodes join it anew.");
     let line = json!({

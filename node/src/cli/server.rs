@@ -9,7 +9,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use actors::runtime::clock::Clock;
+use actors::{backup, runtime::clock::Clock};
 
 use crate::{
     Node,
@@ -72,6 +72,7 @@ async fn serve(config: Config) -> Exit {
     }
     let end = async {
         inside.context().close_feeds();
+        backup::end(inside.context());
         node.drain().await;
         inside.stop().await;
         Exit::Ok

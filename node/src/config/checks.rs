@@ -7,8 +7,10 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{
-    Archive, Backups, Config, Egress, ExternalUrl, Http, Invalid, Lifetimes, Loaded, LogFormat,
-    Logs, Mode, Passwords, Problem, RootSecret, Secret, Shutdown, Surroundings, cluster,
+    Archive, Config, Egress, ExternalUrl, Http, Invalid, Lifetimes, Loaded, LogFormat, Logs, Mode,
+    Passwords, Problem, RootSecret, Secret, Shutdown, Surroundings,
+    backups::{self, Reach},
+    cluster,
     layers::{Origin, Resolved, origin_of},
     settings::{EXAMPLE_SECRET, SETTINGS},
     value::{self, Value, loopback_host, loopback_origin},
@@ -36,14 +38,14 @@ impl Values {
         }
     }
 
-    fn number(&self, name: &str) -> Option<u64> {
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
         match self.0.get(name)? {
             Value::Number(number) => Some(*number),
             Value::Text(_) | Value::Listen(_) | Value::Networks(_) | Value::Keys(_) => None,
         }
     }
 
-    fn seconds(&self, name: &str) -> Option<Duration> {
+    pub(super) fn seconds(&self, name: &str) -> Option<Duration> {
         self.number(name).map(Duration::from_secs)
     }
 }
@@ -58,6 +60,7 @@ pub fn config(mode: Mode, around: &Surroundings, resolved: &Resolved) -> Result<
     check_issuer(&values, resolved, &mut problems);
     check_loopback(mode, &values, resolved, &mut problems);
     cluster::check(&values, resolved, &mut problems);
+    backups::check(&values, resolved, &mut problems);
     warn_of_open_management(mode, &values, &mut warnings);
     let logs = logs(&values, around, &mut problems);
     if !problems.is_empty() {
@@ -66,6 +69,24 @@ pub fn config(mode: Mode, around: &Surroundings, resolved: &Resolved) -> Result<
     let built = logs.and_then(|logs| built(mode, &values, resolved, logs));
     let missing = || Invalid(vec![Problem::of("", "a setting without a value was left over")]);
     built.map(|config| Loaded { config, warnings }).ok_or_else(missing)
+}
+
+/// What reaching backups needs; what is wrong with anything else does not matter.
+pub fn backups(resolved: &Resolved) -> Result<Reach, Invalid> {
+    let of_backups = |name: &str| {
+        ["BACKUP_", "EGRESS_", "MASTER_KEY", "JWT_SECRET"].iter().any(|it| name.starts_with(it))
+    };
+    let mut problems = Vec::new();
+    let values = parsed(resolved, &mut problems);
+    backups::check(&values, resolved, &mut problems);
+    problems.retain(|problem| of_backups(&problem.name));
+    let missing = || Invalid(vec![Problem::of("", "a setting without a value was left over")]);
+    if problems.is_empty() {
+        let root_secret = root_secret(&values);
+        let backups = backups::built(&values).ok_or_else(missing)?;
+        return Ok(Reach { backups, egress: egress(&values), root_secret });
+    }
+    Err(Invalid(problems))
 }
 
 fn parsed(resolved: &Resolved, problems: &mut Vec<Problem>) -> Values {
@@ -200,10 +221,9 @@ fn default_filter(level: &str) -> String {
 fn built(mode: Mode, values: &Values, resolved: &Resolved, logs: Logs) -> Option<Config> {
     let data_dir = PathBuf::from(values.text("DATA_DIR")?);
     let number_u32 = |name| u32::try_from(values.number(name)?).ok();
-    let secret = values.text("MASTER_KEY").or_else(|| values.text("JWT_SECRET"));
-    let root_secret = secret.map_or_else(
+    let root_secret = root_secret(values).map_or_else(
         || RootSecret::DevelopmentFile(data_dir.join(DEVELOPMENT_SECRET_FILE)),
-        |secret| RootSecret::Given(Secret::new(secret.to_owned())),
+        RootSecret::Given,
     );
     let archive = values.text("DATABASE_URL").map(|url| Secret::new(url.to_owned()));
     let connections_max = number_u32("DATABASE_MAX_CONNECTIONS")?;
@@ -233,12 +253,7 @@ fn built(mode: Mode, values: &Values, resolved: &Resolved, logs: Logs) -> Option
             Some(Value::Keys(keys)) => keys.clone(),
             _ => Vec::new(),
         },
-        backups: Backups {
-            dir: values.text("BACKUP_DIR").map(PathBuf::from),
-            recipients_file: values.text("BACKUP_RECIPIENTS_FILE").map(PathBuf::from),
-            every: values.seconds("BACKUP_EVERY")?,
-            keep: usize::try_from(values.number("BACKUP_KEEP")?).ok()?,
-        },
+        backups: backups::built(values)?,
         archive: archive.map(|url| Archive { url, connections_max }),
         logs,
         shutdown: Shutdown {
@@ -246,6 +261,11 @@ fn built(mode: Mode, values: &Values, resolved: &Resolved, logs: Logs) -> Option
             timeout: values.seconds("SHUTDOWN_TIMEOUT")?,
         },
     })
+}
+
+fn root_secret(values: &Values) -> Option<Secret> {
+    let text = values.text("MASTER_KEY").or_else(|| values.text("JWT_SECRET"))?;
+    Some(Secret::new(text.to_owned()))
 }
 
 fn http(values: &Values) -> Option<Http> {

@@ -298,6 +298,9 @@ fn derived(name: &str, around: &Surroundings, resolved: &Resolved) -> Option<Str
         "CLUSTER_ADVERTISE" => {
             cluster::advertised(&text_of("CLUSTER_BIND")?, &text_of("NODE_NAME")?)
         }
+        "BACKUP_S3_ENDPOINT" => {
+            Some(format!("https://s3.{}.amazonaws.com", text_of("BACKUP_S3_REGION")?))
+        }
         "ARGON2_CONCURRENCY" => Some(around.processors.to_string()),
         _ => None,
     }

@@ -111,6 +111,8 @@ fn example(setting: &Setting) -> &'static str {
             "EXTERNAL_URL" | "JWT_ISSUER" => "http://localhost:8080",
             "DATA_DIR" => "./data",
             "BACKUP_DIR" => "./backups",
+            "BACKUP_S3_URL" => "s3://backups/vaultara",
+            "BACKUP_S3_ENDPOINT" => "https://s3.us-east-1.amazonaws.com",
             "BACKUP_RECIPIENTS_FILE" => "/etc/vaultara/backup-recipients",
             "TRUSTED_PROXIES" | "EGRESS_NETWORKS" => "10.0.0.0/8",
             "EGRESS_CA_FILE" => "/etc/vaultara/authorities.pem",

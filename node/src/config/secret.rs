@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// The text of `MASTER_KEY`, `JWT_SECRET` or `DATABASE_URL`.
+/// The text of a setting that is a secret, as `MASTER_KEY` or `DATABASE_URL`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 

@@ -4,84 +4,7 @@
 //! `.env.example` are all made from it, so none of them can forget a setting. It holds no logic:
 //! reading is in `layers`, forms in `value`, rules across settings in `checks`.
 
-/// What a text must look like, with its bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// An IP address or a host name.
-    Host,
-    /// A whole number between the two bounds, both included.
-    Number(u64, u64),
-    /// Seconds, or a number with `s`, `m`, `h`, `d` or `w`; bounds in seconds, both included.
-    Duration(u64, u64),
-    /// Bytes, or a number with `KiB`, `MiB`, `GiB` or `TiB`; bounds in bytes, both included.
-    Bytes(u64, u64),
-    /// One of a few words.
-    Word(&'static [&'static str]),
-    /// An address and a port, or `off`.
-    ListenAddress,
-    /// Networks in CIDR form (or single addresses), separated by commas.
-    Networks,
-    /// An `http` or `https` origin: scheme, host and perhaps a port.
-    Origin,
-    /// A host and a port.
-    HostPort,
-    /// A PostgreSQL connection string.
-    DatabaseUrl,
-    /// A path of the file system.
-    Path,
-    /// Letters, digits, `.`, `-` and `_`, at most 63 of them.
-    Name,
-    /// At least this many bytes of secret text.
-    Secret(usize),
-    /// Ed25519 public keys, separated by commas.
-    PublicKeys,
-}
-
-/// What a setting is when nobody sets it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Default {
-    /// It has no value.
-    Unset,
-    /// Always the same.
-    Fixed(&'static str),
-    /// One value in production, one with `--dev`.
-    ByMode(&'static str, &'static str),
-    /// Worked out at start; the text says from what.
-    Derived(&'static str),
-}
-
-/// One setting.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// Heading of the reference page.
-    pub section: &'static str,
-    /// The name of the environment variable without prefix; lower-case it is the TOML key.
-    pub name: &'static str,
-    /// What it accepts.
-    pub form: Form,
-    /// What it is when not set.
-    pub default: Default,
-    /// One or two sentences for a person who runs a node.
-    pub meaning: &'static str,
-}
-
-impl Setting {
-    /// Whether the value is never shown and has no command-line flag.
-    pub fn secret(&self) -> bool {
-        matches!(self.form, Form::Secret(_) | Form::DatabaseUrl)
-    }
-
-    /// The key in the TOML file.
-    pub fn key(&self) -> String {
-        self.name.to_ascii_lowercase()
-    }
-
-    /// The command-line flag without its dashes; secrets have none because arguments are visible
-    /// to every process of the machine.
-    pub fn flag(&self) -> Option<String> {
-        (!self.secret()).then(|| self.name.to_ascii_lowercase().replace('_', "-"))
-    }
-}
+pub use crate::config::setting::{Default, Form, Setting};
 
 /// The value that `.env.example` shows for `JWT_SECRET`: it must be replaced.
 pub const EXAMPLE_SECRET: &str = "replace-me-with-at-least-32-random-bytes";
@@ -301,7 +224,51 @@ pub const SETTINGS: &[Setting] = &[
         name: "BACKUP_DIR",
         form: Form::Path,
         default: Default::Unset,
-        meaning: "Folder in which this node keeps backups; without it, it makes none.",
+        meaning: "Folder in which this node keeps backups; without it or `BACKUP_S3_URL`, it \
+                  makes none.",
+    },
+    Setting {
+        section: "Backups",
+        name: "BACKUP_S3_URL",
+        form: Form::Bucket,
+        default: Default::Unset,
+        meaning: "Bucket of an S3-compatible store in which backups are kept instead of a folder.",
+    },
+    Setting {
+        section: "Backups",
+        name: "BACKUP_S3_REGION",
+        form: Form::Name,
+        default: Default::Fixed("us-east-1"),
+        meaning: "Region that requests to the store are signed for.",
+    },
+    Setting {
+        section: "Backups",
+        name: "BACKUP_S3_ENDPOINT",
+        form: Form::Origin,
+        default: Default::Derived("https://s3.<BACKUP_S3_REGION>.amazonaws.com"),
+        meaning: "Address of the store. Plain http is accepted on loopback hosts only.",
+    },
+    Setting {
+        section: "Backups",
+        name: "BACKUP_S3_STYLE",
+        form: Form::Word(&["path", "host"]),
+        default: Default::Fixed("path"),
+        meaning: "Whether addresses name the bucket behind the host (`path`) or as a part of it \
+                  (`host`).",
+    },
+    Setting {
+        section: "Backups",
+        name: "BACKUP_S3_ACCESS_KEY_ID",
+        form: Form::Secret(1),
+        default: Default::Unset,
+        meaning: "Key that the store knows; it may list, read, write and delete in the bucket.",
+    },
+    Setting {
+        section: "Backups",
+        name: "BACKUP_S3_SECRET_ACCESS_KEY",
+        form: Form::Secret(1),
+        default: Default::Unset,
+        meaning: "Secret of that key.",
     },
     Setting {
         section: "Backups",
@@ -315,15 +282,15 @@ pub const SETTINGS: &[Setting] = &[
         name: "BACKUP_EVERY",
         form: Form::Duration(0, 366 * DAY_S),
         default: Default::Fixed("0"),
-        meaning: "How old the newest backup in `BACKUP_DIR` may get before the leader makes \
-                  another; 0 makes none by itself.",
+        meaning: "How old the newest backup may get before the leader makes another; 0 makes none \
+                  by itself.",
     },
     Setting {
         section: "Backups",
         name: "BACKUP_KEEP",
         form: Form::Number(1, 10_000),
         default: Default::Fixed("7"),
-        meaning: "How many backups stay in `BACKUP_DIR` where they are made by themselves.",
+        meaning: "How many backups stay of those that are made by themselves.",
     },
     Setting {
         section: "Logs",

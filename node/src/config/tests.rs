@@ -9,6 +9,7 @@ use crate::config::{
     show::{self, MASK, Origins},
 };
 
+mod backups;
 mod cluster;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

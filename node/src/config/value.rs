@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use actors::licenses::key::{PublicKey, parse_public};
 use url::{Host, Url};
 
-use crate::config::settings::Form;
+use crate::config::{backups::BucketName, settings::Form};
 
 /// A setting's text, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub fn parse(form: Form, text: &str) -> Result<Value, String> {
         Form::Name => name(text).map(Value::Text),
         Form::Secret(least) => secret(text, least).map(Value::Text),
         Form::PublicKeys => public_keys(text).map(Value::Keys),
+        Form::Bucket if BucketName::parse(text).is_some() => Ok(Value::Text(text.to_owned())),
+        Form::Bucket => Err(format!("`{text}` is not a bucket such as s3://backups/vaultara")),
     }
 }
 
@@ -72,6 +74,7 @@ pub fn describe(form: Form) -> String {
         Form::Name => "up to 63 letters, digits, `.`, `-`, `_`".to_owned(),
         Form::Secret(least) => format!("at least {least} bytes"),
         Form::PublicKeys => "up to 16 public keys, separated by commas".to_owned(),
+        Form::Bucket => "`s3://bucket` or `s3://bucket/folder`".to_owned(),
     }
 }
 

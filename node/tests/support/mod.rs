@@ -164,7 +164,7 @@ fn inside(config: &Config) -> system::Config {
             license_issuers: config.license_issuers.clone(),
             node: None,
             backups: actors::backup::Settings {
-                dir: config.backups.dir.clone(),
+                store: config.backups.dir.clone().map(actors::backup::store::Store::Folder),
                 recipients_file: config.backups.recipients_file.clone(),
                 ..Default::default()
             },

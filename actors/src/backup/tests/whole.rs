@@ -1,6 +1,6 @@
 //! A whole node: its backup is its state at one log index, and a new cluster begins with it.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use identity::{
     command::Command,
@@ -15,16 +15,24 @@ use super::random;
 use crate::{
     Error,
     backup::{
-        self, Backup, Settings, age::Identity, create, keep_to, list, restore, restore::unpack,
+        self, Backup, Note, Settings,
+        age::{Identity, Recipient},
+        create, list,
+        made::Work,
+        restore,
+        restore::unpack,
+        scheduled::keep_to,
+        store::{Source, Stop, Store},
     },
+    cluster::{Warning, status},
     context::{self, Asker, Context, OwnNode},
     runtime::fetcher,
     system::{ClusterConfig, Config, StartError, System},
 };
 
-const SECRET: [u8; 32] = [7; 32];
+pub(super) const SECRET: [u8; 32] = [7; 32];
 
-fn config(data_dir: &Path, backups: &Path, secret: &[u8]) -> Config {
+pub(super) fn config(data_dir: &Path, backups: &Path, secret: &[u8]) -> Config {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (name, address) = ("n".to_owned(), format!("127.0.0.1:{port}"));
     let bind = address.parse().unwrap();
@@ -37,7 +45,10 @@ fn config(data_dir: &Path, backups: &Path, secret: &[u8]) -> Config {
             refresh_token_lifetime_s: 86_400,
             license_issuers: Vec::new(),
             node: Some(OwnNode { name, address, zone: String::new(), version: "1".into() }),
-            backups: Settings { dir: Some(backups.to_path_buf()), ..Settings::default() },
+            backups: Settings {
+                store: Some(Store::Folder(backups.to_path_buf())),
+                ..Settings::default()
+            },
         },
         root_secret: Zeroizing::new(secret.to_vec()),
         previous_root_secret: None,
@@ -64,6 +75,22 @@ async fn again(make: impl Fn() -> Config) -> System {
     panic!("the data is never let go of");
 }
 
+/// What makes a backup and writes nothing else.
+fn work(ctx: &Context, backups: &Path, recipient: Recipient) -> Work {
+    Work {
+        raft: ctx.0.raft.clone(),
+        store: Store::Folder(backups.to_path_buf()),
+        note: Note::default(),
+        stop: Stop::never(),
+        written: Arc::default(),
+        began: Backup::begun(ctx.0.raft.cluster_id(), 1_790_000_000_000),
+        recipients: vec![recipient],
+        random: random(),
+        keyring: ctx.keyring().clone(),
+        version: "1".into(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_is_the_state_at_its_index_and_begins_a_new_cluster() {
     let dir = tempfile::tempdir().unwrap();
@@ -74,24 +101,26 @@ async fn a_backup_is_the_state_at_its_index_and_begins_a_new_cluster() {
         dir.path().join("new"),
     );
     let key = Identity::new(&random());
-    let recipients = [key.recipient().unwrap().to_string()];
     let keys = [key];
     let system = System::start(config(&data, &backups, &SECRET)).await.unwrap();
     let ctx = system.context();
     let old_cluster = ctx.0.raft.cluster_id();
+    let recipient = keys[0].recipient().unwrap();
     // Now and then the node writes by itself in between.
     let (file, header, sum) = loop {
-        let (made, _) = create(ctx, &Asker::system(), &recipients).await.unwrap();
+        let work = work(ctx, &backups, recipient);
         let raft = ctx.0.raft.clone();
-        let sum = tokio::task::spawn_blocking(move || raft.checksum()).await.unwrap().unwrap();
-        let file = backups.join(&made.name);
-        let header = backup::verify(&file, &keys).unwrap();
+        let both = tokio::task::spawn_blocking(move || (work.make(), raft.checksum()));
+        let (made, sum) = both.await.unwrap();
+        let (made, sum) = (made.unwrap(), sum.unwrap());
+        let file = Source::File(backups.join(&made.name));
+        let header = backup::verify(&file, &keys, None).unwrap();
         assert_eq!(made.log_index, Some(header.snapshot.applied_index));
         if sum.as_of == header.snapshot.applied_index {
             break (file, header, sum);
         }
     };
-    let unpacked = unpack(&file, &keys, &stage).unwrap();
+    let unpacked = unpack(&file, &keys, &stage, ctx.keyring()).unwrap();
     assert_eq!(unpacked, header);
     let check = ctx.keyring().check_value().to_vec();
     let staged = raft::Staged::new(&stage, vec![check]).unwrap();
@@ -132,7 +161,7 @@ async fn a_backup_is_the_state_at_its_index_and_begins_a_new_cluster() {
 }
 
 /// What there is once none is in the making.
-async fn all_made(ctx: &Context) -> Vec<Backup> {
+pub(super) async fn all_made(ctx: &Context) -> Vec<Backup> {
     loop {
         let all = list(ctx).await.unwrap();
         if all.iter().all(|one| one.log_index.is_some() || one.problem.is_some()) {
@@ -159,6 +188,10 @@ async fn what_is_due_is_made_and_what_is_too_much_goes() {
     assert!(keep_to(ctx, &kept).await.is_err(), "there is nobody to encrypt for");
     let shown = list(ctx).await.unwrap();
     assert!(shown.len() == 1 && shown[0].problem.is_some(), "{shown:?}");
+    let told = status(ctx).unwrap();
+    let reason = told.backups.as_ref().unwrap().failed.as_ref().unwrap().reason.clone();
+    assert!(reason.contains("BACKUP_RECIPIENTS_FILE") || reason.contains("recipients"), "{reason}");
+    assert!(told.warnings.contains(&Warning::BackupFailed(reason)));
     keep_to(ctx, &kept).await.unwrap();
     assert_eq!(list(ctx).await.unwrap(), shown, "it is not tried again at once");
     create(ctx, &Asker::system(), &[]).await.unwrap_err();
@@ -167,6 +200,10 @@ async fn what_is_due_is_made_and_what_is_too_much_goes() {
     let (asked, _) = create(ctx, &Asker::system(), &[]).await.unwrap();
     let there = list(ctx).await.unwrap();
     assert_eq!(there, std::slice::from_ref(&asked), "what failed before is over");
+    let told = status(ctx).unwrap().backups.unwrap();
+    let made = told.made.unwrap();
+    assert_eq!((Some(made.log_index), Some(made.bytes)), (asked.log_index, asked.bytes));
+    assert_eq!((made.name, told.failed), (asked.name.clone(), None));
     keep_to(ctx, &kept).await.unwrap();
     let first = all_made(ctx).await;
     assert_eq!(first.iter().filter(|one| one.scheduled).count(), 1, "the other was asked for");

@@ -19,14 +19,17 @@ use identity::{authorize::Permission, members};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{
-    admin::{
-        Caller, Needs, Routes,
-        describe::{self, Operation},
-        document,
-        resource::Place,
+use crate::{
+    http::{
+        admin::{
+            Caller, Needs, Routes,
+            describe::{self, Operation},
+            document,
+            resource::Place,
+        },
+        error::Failure,
     },
-    error::Failure,
+    telemetry::timestamp::Rfc3339,
 };
 
 use self::{nodes::NodeView, settings::ClusterSettings};
@@ -66,6 +69,13 @@ pub struct View {
     applied: u64,
     /// What every node reads; raised by `finalize-upgrade`.
     feature_level: u16,
+    /// When the last backup was made, whichever node made it.
+    #[schema(format = DateTime)]
+    last_backup_at: Option<String>,
+    /// How long ago that was.
+    last_backup_age_s: Option<u64>,
+    /// Why the last one was not made, if none was since.
+    last_backup_problem: Option<String>,
     /// What an operator should change.
     warnings: Vec<String>,
     /// Every node that belongs to it.
@@ -111,6 +121,9 @@ fn row(standing: &Standing, leader: Option<u64>, term: u64) -> Row {
 async fn status(caller: Caller<Look>) -> Result<Response, Failure> {
     let status = cluster::status(caller.ctx())?;
     let (leader, term) = (status.leader, status.term);
+    let made_at_ms = status.backups.as_ref().and_then(|latest| Some(latest.made.as_ref()?.at_ms));
+    let failed = status.backups.and_then(|latest| latest.failed);
+    let age_ms = |at_ms| caller.ctx().now_ms().saturating_sub(at_ms);
     let view = View {
         node: status.node,
         founded: status.founded,
@@ -118,6 +131,9 @@ async fn status(caller: Caller<Look>) -> Result<Response, Failure> {
         term,
         applied: status.applied,
         feature_level: status.feature_level,
+        last_backup_at: made_at_ms.map(|at_ms| Rfc3339(at_ms).to_string()),
+        last_backup_age_s: made_at_ms.map(|at_ms| age_ms(at_ms) / 1_000),
+        last_backup_problem: failed.map(|failed| failed.reason),
         warnings: status.warnings.iter().map(ToString::to_string).collect(),
         items: status.members.iter().map(|standing| row(standing, leader, term)).collect(),
     };

@@ -56,7 +56,7 @@ pub struct Input {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Backup)]
 pub struct View {
-    /// The name of its file in `BACKUP_DIR` of the node that answers.
+    /// Its name where the node that answers keeps backups.
     name: String,
     /// `made`, `making` or `failed`.
     state: &'static str,
@@ -64,7 +64,7 @@ pub struct View {
     made_at: String,
     /// The log index that it stands at: what was agreed on later is not in it.
     log_index: Option<u64>,
-    /// Bytes of its file.
+    /// Its size; how much of it is written while it is being made.
     bytes: Option<u64>,
     /// Why it was not made.
     problem: Option<String>,
@@ -78,7 +78,7 @@ pub struct Views {
 }
 
 fn view(backup: Backup) -> View {
-    let state = match (&backup.problem, backup.bytes) {
+    let state = match (&backup.problem, backup.log_index) {
         (Some(_), _) => "failed",
         (None, Some(_)) => "made",
         (None, None) => "making",
