@@ -80,6 +80,8 @@ struct Unmade {
     failed: Option<Backup>,
     /// Before this wall time, milliseconds, nothing is due here.
     nothing_due_before_ms: u64,
+    /// Whether it is being looked at what is due.
+    looking: bool,
 }
 
 /// The backups of this process.
@@ -125,6 +127,16 @@ impl Backups {
         Stop::when(self.ending.subscribe())
     }
 
+    fn look(&self) -> Option<Looking> {
+        let stop = self.stop();
+        let mut unmade = self.unmade();
+        if unmade.looking || stop.check().is_err() {
+            return None;
+        }
+        unmade.looking = true;
+        Some(Looking { all: self.clone(), _stop: stop })
+    }
+
     fn begin(&self, backup: Backup) -> Result<Making, Error> {
         let stop = self.stop();
         stop.check().map_err(|error| Error::Unavailable(error.to_string()))?;
@@ -135,6 +147,18 @@ impl Backups {
         unmade.running = Some(backup);
         unmade.written = Arc::default();
         Ok(Making { all: self.clone(), stop, written: unmade.written.clone() })
+    }
+}
+
+/// Whoever looks at what is due; nobody does when it goes. An ending node waits for it.
+struct Looking {
+    all: Backups,
+    _stop: Stop,
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.all.unmade().looking = false;
     }
 }
 
@@ -288,12 +312,13 @@ pub fn end(ctx: &Context) {
 }
 
 /// Removes what this node left half-written when it ended last, without keeping anybody waiting.
-pub(crate) fn clear(settings: &Settings) {
+pub(crate) fn clear(ctx: &Context) {
+    let settings = &ctx.settings().backups;
     let Some(store) = settings.store.clone() else { return };
-    let note = settings.note.clone();
+    let (note, stop) = (settings.note.clone(), ctx.0.backups.stop());
     let Some(left) = note.read() else { return };
     tokio::task::spawn_blocking(move || {
-        match store.clear(&left).and_then(|()| note.forget(&left)) {
+        match store.clear(&left, &stop).and_then(|()| note.forget(&left)) {
             Ok(()) => tracing::info!(%store, "what was left of a backup was removed"),
             Err(error) => tracing::warn!(%store, %error, "what was left of a backup stays for now"),
         }
@@ -306,12 +331,20 @@ pub(crate) fn clear(settings: &Settings) {
 /// [`Rejection::InUse`] for a node that keeps none, [`Error::Internal`] for a store that cannot be
 /// read.
 pub async fn list(ctx: &Context) -> Result<Vec<Backup>, Error> {
-    let mut all = kept(ctx, place(&ctx.settings().backups)?).await?;
-    let unmade = ctx.0.backups.unmade();
-    let written = unmade.written.load(Ordering::Relaxed);
-    let running = unmade.running.iter().map(|it| Backup { bytes: Some(written), ..it.clone() });
-    all.extend(running.chain(unmade.failed.clone()));
-    drop(unmade);
+    let place = place(&ctx.settings().backups)?;
+    // Before the store is read: what is finished meanwhile is in one of the two then.
+    let unmade: Vec<Backup> = {
+        let unmade = ctx.0.backups.unmade();
+        let written = unmade.written.load(Ordering::Relaxed);
+        let running = unmade.running.iter().map(|it| Backup { bytes: Some(written), ..it.clone() });
+        running.chain(unmade.failed.clone()).collect()
+    };
+    let mut all = kept(ctx, place).await?;
+    for one in unmade {
+        if !all.iter().any(|made| made.name.starts_with(&one.name)) {
+            all.push(one);
+        }
+    }
     all.sort_by(|one, other| other.name.cmp(&one.name));
     Ok(all)
 }

@@ -146,7 +146,7 @@ impl System {
         let raft = raft::Handle::start(options).await?;
         let context = services(&config, raft, clock, random, keyring, fetcher).await?;
         housekeeper::check_clock(&context);
-        backup::clear(&context.settings().backups);
+        backup::clear(&context);
         let bootstrap = if context.0.raft.is_alone() {
             incarnation::begin(&context).await.map_err(|error| match error {
                 Error::Unavailable(why) => StartError::Refused(why),

@@ -108,7 +108,7 @@ impl Work {
     /// Removes what this node has left half-written before; what stays has cost space alone.
     fn clear(&self) {
         let Some(left) = self.note.read() else { return };
-        if let Err(error) = self.store.clear(&left) {
+        if let Err(error) = self.store.clear(&left, &self.stop) {
             tracing::warn!(store = %self.store, %error, "what was left of a backup stays");
         }
     }

@@ -3,7 +3,7 @@
 //! What somebody asked for, perhaps for keys of their own, counts for neither when one is due nor
 //! what is removed. Invariant: one that was not made, or not even begun, shows on every node.
 
-use identity::backups;
+use identity::{backups, outcome::Rejection};
 
 use super::{Backup, Settings, begin, blocking, conclude, own, store::Store};
 use crate::{
@@ -16,17 +16,23 @@ const AGAIN_AFTER_MS: u64 = 10 * 60_000;
 /// The store is looked at this often at least, milliseconds: others may have put or removed some.
 const LOOK_EVERY_MS: u64 = 10 * 60_000;
 
-/// As leader: begins to make one if it is time, and removes those that are too many.
-///
-/// # Errors
-/// As [`super::create`].
-pub(crate) async fn keep(ctx: &Context) -> Result<(), Error> {
+/// As leader: begins to make one if it is time, and removes those that are too many. Nobody waits
+/// for it: a store that does not answer must not keep this node from anything else.
+pub(crate) fn keep(ctx: &Context) {
     if ctx.0.clock.wall_ms() < ctx.0.backups.unmade().nothing_due_before_ms {
-        return Ok(());
+        return;
     }
-    let before_ms = keep_to(ctx, &ctx.settings().backups).await?;
-    ctx.0.backups.unmade().nothing_due_before_ms = before_ms;
-    Ok(())
+    let Some(looking) = ctx.0.backups.look() else { return };
+    let ctx = ctx.clone();
+    tokio::spawn(async move {
+        match keep_to(&ctx, &ctx.settings().backups).await {
+            Ok(before_ms) => ctx.0.backups.unmade().nothing_due_before_ms = before_ms,
+            Err(error) => tracing::warn!(%error, "backups are not kept up"),
+        }
+        // The state may be closed after it.
+        drop(ctx);
+        drop(looking);
+    });
 }
 
 /// As [`keep`], and before which wall time, in milliseconds, nothing more is due.
@@ -47,7 +53,7 @@ pub(super) async fn keep_to(ctx: &Context, settings: &Settings) -> Result<u64, E
     let kept = keep_in(ctx, settings, store, now_ms).await;
     // What failed in the making is known; whatever kept it from beginning is to show, too.
     if let Err(error) = &kept
-        && !matches!(error, Error::Unavailable(_))
+        && !matches!(error, Error::Unavailable(_) | Error::Rejected(Rejection::InUse(_)))
     {
         let began = Backup::begun(ctx.0.raft.cluster_id(), now_ms);
         let failed = ctx.0.backups.failed(&began, error.to_string());

@@ -98,13 +98,13 @@ impl Store {
     }
 
     /// Removes what this node once left half-written here.
-    pub(super) fn clear(&self, left: &Unfinished) -> io::Result<()> {
+    pub(super) fn clear(&self, left: &Unfinished, stop: &Stop) -> io::Result<()> {
         match self {
             // It is of another place that this node does not know any more.
             _ if left.store != self.to_string() => Ok(()),
             Self::Folder(dir) => folder::remove(&Unnamed::path(dir, &left.name)),
             Self::Bucket(bucket) => match &left.upload {
-                Some(upload) => Ok(bucket.abort(&left.name, upload)?),
+                Some(upload) => Ok(bucket.abort(&left.name, upload, stop)?),
                 None => Ok(()),
             },
         }

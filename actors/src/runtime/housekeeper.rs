@@ -138,10 +138,7 @@ impl State {
             keep_keys(&self.ctx).await?;
         }
         if self.turns.is_multiple_of(BACKUP_TURNS) {
-            // What it lacks is the store's matter, and no reason to leave other work undone.
-            if let Err(error) = backup::keep(&self.ctx).await {
-                tracing::warn!(%error, "backups are not kept up");
-            }
+            backup::keep(&self.ctx);
         }
         if self.turns % LICENSE_TURNS == 1 {
             self.licenses.look(&self.ctx, &placements(&self.ctx)?)?;

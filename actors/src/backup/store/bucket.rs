@@ -204,17 +204,28 @@ impl Bucket {
         stop: &Stop,
     ) -> Result<(), Error> {
         let key = self.key(name);
-        let done = self.answer(stop, LONG, || {
-            let credentials = Some(&self.credentials);
-            let tags = tags.iter().map(String::as_str);
-            let complete = self.bucket.complete_multipart_upload(credentials, &key, upload, tags);
-            let address = complete.sign(SIGNED_FOR);
-            self.client.post(address).body(complete.body())
-        });
-        let done = done.and_then(|response| self.text(response)).and_then(|text| {
-            // An error may stand in an answer that says it went well.
-            code(&text).map_or(Ok(()), |code| Err(refusal(StatusCode::OK, &code)))
-        });
+        let ask = || {
+            let done = self.answer(stop, LONG, || {
+                let credentials = Some(&self.credentials);
+                let tags = tags.iter().map(String::as_str);
+                let complete =
+                    self.bucket.complete_multipart_upload(credentials, &key, upload, tags);
+                let address = complete.sign(SIGNED_FOR);
+                self.client.post(address).body(complete.body())
+            });
+            done.and_then(|response| self.text(response)).and_then(|text| {
+                // An error may stand in an answer that says it went well.
+                code(&text).map_or(Ok(()), |code| Err(refusal(StatusCode::OK, &code)))
+            })
+        };
+        let mut done = ask();
+        for tried in 1..TRIES {
+            if !matches!(done, Err(Error::Unreachable(_))) {
+                break;
+            }
+            self.pause(tried);
+            done = ask();
+        }
         match done {
             Err(why) if self.length(name, stop).ok() != Some(Some(bytes)) => Err(why),
             Ok(()) | Err(_) => Ok(()),
@@ -232,13 +243,20 @@ impl Bucket {
         Ok(length.and_then(|length| length.to_str().ok()?.parse().ok()))
     }
 
-    /// Gives an upload up, and frees what it took.
-    pub(super) fn abort(&self, name: &str, upload: &str) -> Result<(), Error> {
+    /// Gives an upload up, and frees what it took; a node that ends asks for it once and briefly.
+    pub(super) fn abort(&self, name: &str, upload: &str, stop: &Stop) -> Result<(), Error> {
         let key = self.key(name);
-        let credentials = Some(&self.credentials);
-        let abort = self.bucket.abort_multipart_upload(credentials, &key, upload);
-        let request = self.client.delete(abort.sign(SIGNED_FOR)).timeout(ENDING);
-        forgiving(self.runtime.block_on(async { judged(request.send().await).await }))
+        let request = || {
+            let credentials = Some(&self.credentials);
+            let abort = self.bucket.abort_multipart_upload(credentials, &key, upload);
+            self.client.delete(abort.sign(SIGNED_FOR))
+        };
+        forgiving(self.runtime.block_on(async {
+            match stop.check() {
+                Ok(()) => tried(SHORT, request).await,
+                Err(_) => judged(request().timeout(ENDING).send().await).await,
+            }
+        }))
     }
 
     /// Opens one from a byte on.

@@ -55,9 +55,12 @@ pub(super) fn refusal(status: StatusCode, code: &str) -> Error {
         | (_, 301 | 302 | 307 | 308) => Error::Elsewhere,
         (_, 401 | 403) => Error::Denied(said.to_owned()),
         (_, 404) => Error::NoBackup,
-        ("InternalError" | "SlowDown" | "ServiceUnavailable", _) | (_, 429 | 500..) => {
-            Error::Unreachable(format!("it answers {said}"))
-        }
+        (
+            "InternalError" | "SlowDown" | "ServiceUnavailable" | "RequestTimeout"
+            | "OperationAborted",
+            _,
+        )
+        | (_, 408 | 429 | 500..) => Error::Unreachable(format!("it answers {said}")),
         (_, status) => Error::Answered(format!("{status} {code}")),
     }
 }
@@ -88,6 +91,8 @@ mod tests {
             (403, "RequestTimeTooSkewed", "clock"),
             (403, "", "403"),
             (503, "SlowDown", "SlowDown"),
+            (400, "RequestTimeout", "no answer"),
+            (200, "InternalError", "no answer"),
             (400, "EntityTooSmall", "400 EntityTooSmall"),
         ] {
             let shown = refusal(StatusCode::from_u16(status).unwrap(), code).to_string();

@@ -76,7 +76,7 @@ impl Upload {
     }
 
     pub(super) fn abandon(&self) -> io::Result<()> {
-        Ok(self.bucket.abort(&self.name, &self.id)?)
+        Ok(self.bucket.abort(&self.name, &self.id, &self.stop)?)
     }
 }
 

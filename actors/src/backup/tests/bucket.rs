@@ -256,7 +256,7 @@ fn what_is_left_in_a_folder_is_removed_by_the_node_that_left_it() {
     let left = begun(&store);
     note.write(&left).unwrap();
     let mut of_another = store.write(&name(8), 1, Stop::never()).unwrap();
-    store.clear(&note.read().unwrap()).unwrap();
+    store.clear(&note.read().unwrap(), &Stop::never()).unwrap();
     note.forget(&left).unwrap();
     assert_eq!(note.read(), None);
     assert_eq!(of_another.finish().unwrap(), 0, "another node's goes on");
