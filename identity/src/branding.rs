@@ -1,4 +1,4 @@
-//! How a tenant's pages look and what they say: name, colour, corners, texts, links, and a logo.
+//! How a tenant's pages look and what they say: name, colours, corners, texts, links, and a logo.
 //!
 //! A picture arrives re-encoded; here its size is bounded and its digest taken, which names it in
 //! paths. Settings and logo change apart from each other; the picture's bytes have no history.
@@ -6,6 +6,8 @@
 //! nothing of this is markup: texts are plain, a colour is three bytes, a link is https.
 
 mod colour;
+pub mod old;
+mod palette;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     applying::Applying,
     authorize::Permission,
-    codec::{self, Persisted},
+    changes,
+    codec::{self, Layout, Persisted},
     fault::Fault,
     id::TenantId,
     languages,
@@ -25,7 +28,8 @@ use crate::{
     tenants,
 };
 
-pub use colour::Colour;
+pub use colour::{CONTRAST_MIN, CONTROL_CONTRAST_MIN, Colour};
+pub use palette::Palette;
 
 /// Reading how pages look.
 pub const READ: Permission = Permission::read("branding");
@@ -82,6 +86,8 @@ pub struct Look {
     pub texts: BTreeMap<String, Texts>,
     /// Where the foot of every page leads to.
     pub links: Links,
+    /// The colours beside the accent, in the light scheme.
+    pub palette: Palette,
 }
 
 impl Look {
@@ -114,7 +120,7 @@ impl Look {
                 name::web_link(&format!("/links/{field}"), link)?;
             }
         }
-        Ok(())
+        self.palette.check("/palette")
     }
 }
 
@@ -159,6 +165,19 @@ pub const PICTURES: Table = Table(Picture::KIND);
 
 impl Persisted for Branding {
     const KIND: [u8; 2] = *b"br";
+    const VERSION: u16 = 2;
+    const READS: u16 = if changes::FEATURE_LEVEL < changes::PALETTES { 1 } else { 2 };
+
+    fn earlier(&self, level: u16) -> Option<Layout> {
+        (level < changes::PALETTES).then(|| Layout::new(1, &old::BrandingV1::from(self)))
+    }
+
+    fn upgrade(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
+        match version {
+            1 => codec::body_from::<old::BrandingV1>(body).map(Self::from),
+            _ => Err(codec::Error::Version { kind: Self::KIND, version }),
+        }
+    }
 }
 
 impl Persisted for Logo {
@@ -208,12 +227,12 @@ impl Record for Logo {
 /// Changes of how pages look. Variants are only ever appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Sets everything but the logo.
-    Set {
+    /// [`Command::Set`] of a look without a palette, which goes.
+    SetPlain {
         /// Revision it was read at; none means whatever it is.
         expected: Option<u64>,
         /// What pages look like from now on.
-        look: Box<Look>,
+        look: Box<old::LookV1>,
     },
     /// Sets the logo.
     SetLogo {
@@ -231,12 +250,37 @@ pub enum Command {
         /// Revision the logo was read at; none means whatever it is.
         expected: Option<u64>,
     },
+    /// Sets everything but the logo.
+    Set {
+        /// Revision it was read at; none means whatever it is.
+        expected: Option<u64>,
+        /// What pages look like from now on.
+        look: Box<Look>,
+    },
 }
 
 impl Command {
+    /// The command that sets a look, which every node of a cluster reads if it has no palette.
+    pub fn set(expected: Option<u64>, look: &Look) -> Self {
+        if look.palette == Palette::default() {
+            Self::SetPlain { expected, look: Box::new(look.into()) }
+        } else {
+            Self::Set { expected, look: Box::new(look.clone()) }
+        }
+    }
+
+    pub(crate) const fn feature_level(&self) -> u16 {
+        match self {
+            Self::Set { .. } => changes::PALETTES,
+            Self::SetPlain { .. } | Self::SetLogo { .. } | Self::RemoveLogo { .. } => {
+                changes::FIRST_LEVEL
+            }
+        }
+    }
+
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::Set { .. } => "branding.set",
+            Self::SetPlain { .. } | Self::Set { .. } => "branding.set",
             Self::SetLogo { .. } => "branding.set_logo",
             Self::RemoveLogo { .. } => "branding.remove_logo",
         }
@@ -244,21 +288,17 @@ impl Command {
 
     pub(crate) fn apply<T: TablesMut>(&self, at: &mut Applying<'_, T>) -> Result<Outcome, Stop> {
         let table = match self {
-            Self::Set { .. } => Branding::TABLE,
+            Self::SetPlain { .. } | Self::Set { .. } => Branding::TABLE,
             Self::SetLogo { .. } | Self::RemoveLogo { .. } => Logo::TABLE,
         };
         at.target(table, BRANDING_ID);
         at.require(WRITE)?;
         tenants::own(at)?;
         match self {
-            Self::Set { expected, look } => {
-                // Whoever may not use it any more may still go back to the product's own look.
-                if **look != Look::default() {
-                    licenses::require_feature(at, Feature::Branding)?;
-                }
-                look.check()?;
-                at.settle(*expected, Branding { revision: 0, look: (**look).clone() })
+            Self::SetPlain { expected, look } => {
+                set_look(at, *expected, Look::from((**look).clone()))
             }
+            Self::Set { expected, look } => set_look(at, *expected, (**look).clone()),
             Self::SetLogo { expected, png, width, height } => {
                 licenses::require_feature(at, Feature::Branding)?;
                 set_logo(at, *expected, png, (*width, *height))
@@ -270,6 +310,19 @@ impl Command {
             }
         }
     }
+}
+
+fn set_look<T: TablesMut>(
+    at: &mut Applying<'_, T>,
+    expected: Option<u64>,
+    look: Look,
+) -> Result<Outcome, Stop> {
+    // Whoever may not use it any more may still go back to the product's own look.
+    if look != Look::default() {
+        licenses::require_feature(at, Feature::Branding)?;
+    }
+    look.check()?;
+    at.settle(expected, Branding { revision: 0, look })
 }
 
 fn set_logo<T: TablesMut>(

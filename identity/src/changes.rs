@@ -117,7 +117,7 @@ pub const CHANGES: &[Change] = &[
         number: 26,
         date: "2026-11-26",
         what: "deleted tenants come back, and what was issued in them does not; names of requests \
-               are counted",
+               are counted; colours of pages beside the accent",
         feature_level: 2,
     },
     Change {
@@ -142,6 +142,8 @@ pub const INCARNATIONS: u16 = 2;
 pub const FORGIVING: u16 = 2;
 /// The level from which on a tenant's idempotency rows are counted and bounded.
 pub const KEYS_COUNTED: u16 = 2;
+/// The level from which on the pages of a tenant have colours beside the accent.
+pub const PALETTES: u16 = 2;
 /// The level from which on deleted tenants can be restored.
 pub const TENANTS_RETURN: u16 = 2;
 

@@ -198,6 +198,7 @@ impl Command {
         match self {
             Self::Members(command) => command.feature_level(),
             Self::Tenants(command) => command.feature_level(),
+            Self::Branding(command) => command.feature_level(),
             Self::Backups(_) => changes::INCARNATIONS,
             _ => changes::FIRST_LEVEL,
         }

@@ -2,12 +2,15 @@
 
 use identity::{
     branding::{self, BRANDING_ID, Branding, Colour, HEIGHT_MAX, Links, Logo, Look, PICTURE_MAX},
-    branding::{Texts, WIDTH_MAX},
+    branding::{Palette, Texts, WIDTH_MAX},
+    changes::{FIRST_LEVEL, PALETTES},
+    codec::{self, Persisted as _},
     command::Command,
     licenses::{self, GRACE_MS, Tier},
     outcome::{LicenseRefusal, Outcome, Rejection},
     principal::Principal,
     secret::Digest,
+    table::{Record as _, Row},
 };
 
 use crate::{
@@ -18,7 +21,7 @@ use crate::{
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\npixels";
 
 fn set(expected: Option<u64>, look: Look) -> Command {
-    Command::Branding(branding::Command::Set { expected, look: Box::new(look) })
+    Command::Branding(branding::Command::set(expected, &look))
 }
 
 fn set_logo(png: &[u8], width: u16, height: u16) -> Command {
@@ -38,6 +41,7 @@ fn look() -> Look {
         radius: Some(24),
         texts: [("en".into(), texts)].into(),
         links: Links { terms: Some("https://acme.example/terms".into()), ..Links::default() },
+        palette: Palette::default(),
     }
 }
 
@@ -163,4 +167,32 @@ fn who_may_not_use_branding_keeps_it_and_can_only_take_it_away() {
     assert_eq!(world.result(root, ACME, set(None, look())), refused("professional"));
     assert_eq!(world.result(root, ACME, remove_logo()), written(2));
     assert_eq!(world.result(root, ACME, set(None, Look::default())), written(3));
+}
+
+#[test]
+fn further_colours_are_set_once_every_node_reads_them_and_only_legible_ones() {
+    let mut world = World::ready_at(FIRST_LEVEL);
+    let root = person(ACME, ROOT, OWN);
+    let coloured = |text: [u8; 3]| {
+        let palette = Palette { text: Some(Colour(text)), ..Palette::default() };
+        Look { palette, ..look() }
+    };
+    let version = |world: &World| {
+        let row = Row::Record { table: Branding::TABLE, id: BRANDING_ID };
+        world.tables.peek(ACME, row).unwrap()[4]
+    };
+    assert_eq!(world.result(root, ACME, set(None, look())), written(1));
+    assert_eq!(version(&world), 1, "as the old program wrote it");
+    let early = world.result(root, ACME, set(None, coloured([0; 3])));
+    assert_eq!(early, Err(Rejection::FeatureLevel));
+    world.level = PALETTES;
+    let pale = world.result(root, ACME, set(None, coloured([200; 3])));
+    assert!(matches!(&pale, Err(Rejection::Invalid { field, .. }) if field == "/palette/text"));
+    assert_eq!(world.result(root, ACME, set(None, coloured([0; 3]))), written(2));
+    assert_eq!(version(&world), 2);
+    assert_eq!(branding_of(&world).look, coloured([0; 3]));
+    // What says nothing of them goes back to the product's own.
+    assert_eq!(world.result(root, ACME, set(None, look())), written(3));
+    assert_eq!(branding_of(&world), Branding { revision: 3, look: look() });
+    assert_eq!(codec::encode(&branding_of(&world))[1..3], Branding::KIND);
 }

@@ -1,7 +1,7 @@
 //! Samples of what tenants set: how their pages look.
 
 use identity::{
-    branding::{self, Branding, Colour, Links, Logo, Look, Picture, Shown, Texts},
+    branding::{self, Branding, Colour, Links, Logo, Look, Palette, Picture, Shown, Texts},
     command::Command,
     languages,
     profiles::{
@@ -10,7 +10,7 @@ use identity::{
     },
 };
 
-use crate::{Sample, sample};
+use crate::{Sample, members::still_written, sample};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\xff";
 
@@ -27,7 +27,13 @@ fn look() -> Look {
         radius: Some(4),
         texts: [("de".into(), texts), ("en".into(), Texts::default())].into(),
         links: Links { privacy: link("privacy"), terms: link("terms"), support: link("support") },
+        palette: Palette::default(),
     }
+}
+
+fn coloured() -> Look {
+    let (background, text) = (Some(Colour([255, 247, 230])), Some(Colour([59, 47, 0])));
+    Look { palette: Palette { background, surface: None, text }, ..look() }
 }
 
 fn languages() -> languages::Rules {
@@ -54,8 +60,10 @@ fn schema() -> Schema {
 pub(crate) fn samples() -> Vec<Sample> {
     let shown = Some(Shown { sha256: [251; 32], width: 400, height: 80 });
     vec![
-        sample("branding", Branding { revision: 2, look: look() }),
-        sample("branding-none", Branding::default()),
+        still_written("branding", Branding { revision: 2, look: look() }),
+        still_written("branding-none", Branding::default()),
+        sample("branding-2", Branding { revision: 2, look: coloured() }),
+        sample("branding-2-none", Branding::default()),
         sample("logo", Logo { revision: 3, shown }),
         sample("logo-none", Logo::default()),
         sample("languages", languages()),
@@ -67,7 +75,8 @@ pub(crate) fn samples() -> Vec<Sample> {
 pub(crate) fn commands() -> Vec<Command> {
     let expected = Some(2);
     let all = [
-        branding::Command::Set { expected, look: Box::new(look()) },
+        branding::Command::set(expected, &look()),
+        branding::Command::set(expected, &coloured()),
         branding::Command::SetLogo { expected, png: PNG.into(), width: 400, height: 80 },
         branding::Command::RemoveLogo { expected: None },
     ];

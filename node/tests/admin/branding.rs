@@ -42,7 +42,7 @@ async fn a_look_is_read_and_set_under_conditions() {
     let links = json!({ "privacy": null, "terms": null, "support": null });
     let nothing = json!({
         "display_name": null, "accent": null, "radius": null, "texts": {}, "links": links,
-        "revision": 0,
+        "palette": { "background": null, "surface": null, "text": null }, "revision": 0,
     });
     assert_eq!(plain.json(), nothing);
     let headers = [("if-match", "\"0\""), ("idempotency-key", "branding-1")];
@@ -62,6 +62,10 @@ async fn a_look_is_read_and_set_under_conditions() {
         (json!({ "texts": { "nl": {} } }), 422, "/texts"),
         (json!({ "texts": { "en": { "html": "x" } } }), 400, "/texts/en/html"),
         (json!({ "links": { "terms": "javascript:alert(1)" } }), 422, "/links/terms"),
+        (json!({ "palette": { "text": "black" } }), 400, "/palette/text"),
+        (json!({ "palette": { "shadow": "#000000" } }), 400, "/palette/shadow"),
+        (json!({ "palette": { "text": "#777777" } }), 422, "/palette/text"),
+        (json!({ "palette": { "surface": "#333333" } }), 422, "/palette/surface"),
     ] {
         let refused = platform.put(&path, &body).await;
         assert_eq!((refused.status, pointers(&refused)), (status, vec![pointer.into()]), "{body}");
@@ -173,4 +177,40 @@ async fn every_page_of_the_tenant_looks_like_it_and_no_other() {
     assert_eq!(problem(&refused), (403, "license_feature".into()));
     assert_eq!(platform.delete(&format!("{tenant}/license")).await.status, 204);
     holds(&stranger.get(&Ask::web(node).url()).await, &everywhere);
+}
+
+#[tokio::test]
+async fn a_palette_is_worn_in_a_stylesheet_and_goes_when_nothing_is_said_of_it() {
+    let platform = Api::on(support::start(Content::Demo)).await;
+    let node = &platform.node;
+    let tenant = platform.tenant_id(actors::demo::TENANT).await;
+    let path = format!("/api/v1/tenants/{tenant}/branding");
+    let palette = json!({ "background": "FFF7E6", "text": "#3b2f00" });
+    let set = platform.put(&path, &json!({ "palette": palette })).await;
+    assert_eq!(set.status, 200, "{set:?}");
+    let shown = json!({ "background": "#fff7e6", "surface": null, "text": "#3b2f00" });
+    assert_eq!((&set.json()["palette"], &platform.read(&path).await), (&shown, &set.json()));
+
+    let sheet = "/assets/brand/3b4fc4-10-fff7e6-ffffff-3b2f00.css";
+    let mut stranger = Visitor::new();
+    let login = stranger.get(&Ask::web(node).url()).await;
+    holds(&login, &[&format!("href=\"{sheet}\"")]);
+    assert!(
+        !login.header("content-security-policy").contains("unsafe")
+            && !login.body.contains("style=")
+    );
+    let served = stranger.get(&node.at(sheet)).await;
+    assert_eq!((served.status, served.header("content-type")), (200, "text/css; charset=utf-8"));
+    holds(&served, &["--ground: #fff7e6;", "--surface: #ffffff;", "--text: #3b2f00;"]);
+    let pale = stranger.get(&node.at(&sheet.replace("3b2f00", "999999"))).await;
+    assert_eq!(pale.status, 404, "no stylesheet of what may not be set");
+
+    let pale = platform.put(&path, &json!({ "palette": { "text": "#999999" } })).await;
+    assert_eq!((pale.status, pointers(&pale)), (422, vec!["/palette/text".into()]));
+    assert!(pale.body.contains("4.5:1"), "{}", pale.body);
+    assert_eq!(platform.read(&path).await, set.json(), "what is refused changes nothing");
+    assert_eq!(platform.put(&path, &json!({ "radius": 3 })).await.status, 200);
+    assert_eq!(platform.read(&path).await["palette"]["text"], Value::Null);
+    let login = stranger.get(&Ask::web(node).url()).await;
+    holds(&login, &["href=\"/assets/brand/3b4fc4-3.css\""]);
 }

@@ -1,4 +1,4 @@
-// A tenant's own look: its logo, colour and words, seen by a browser under the content policy.
+// A tenant's own look: its logo, colours and words, seen by a browser under the content policy.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -21,7 +21,8 @@ before(async () => {
   browser = await openBrowser(callback);
   const texts = { en: { title: 'Welcome', greeting: 'Nice to see you', footer: 'Acme Ltd' } };
   const links = { privacy: 'https://acme.example/privacy', support: 'https://acme.example/help' };
-  await inDemo('PUT', '/branding', { display_name: 'Acme', accent: '#0f766e', radius: 2, texts, links });
+  const palette = { background: '#fff7e6', surface: '#fffdf7', text: '#3b2f00' };
+  await inDemo('PUT', '/branding', { display_name: 'Acme', accent: '#0f766e', radius: 2, texts, links, palette });
   await inDemo('PUT', '/branding/logo', { image: LOGO });
 });
 
@@ -48,14 +49,25 @@ function look(page) {
       name: document.querySelector('.brand-name').innerText,
       backgroundColor,
       borderRadius,
+      ground: getComputedStyle(document.body).backgroundColor,
+      text: getComputedStyle(document.body).color,
+      card: getComputedStyle(button.closest('.card')).backgroundColor,
     };
   });
 }
 
-const WORN = { natural: [48, 24], name: 'Acme', backgroundColor: TEAL, borderRadius: '2px' };
+const WORN = {
+  natural: [48, 24],
+  name: 'Acme',
+  backgroundColor: TEAL,
+  borderRadius: '2px',
+  ground: 'rgb(255, 247, 230)',
+  text: 'rgb(59, 47, 0)',
+  card: 'rgb(255, 253, 247)',
+};
 
 for (const javaScriptEnabled of [true, false]) {
-  test(`pages wear the tenant's logo, colour and words ${javaScriptEnabled ? 'with' : 'without'} JavaScript`, async () => {
+  test(`pages wear the tenant's logo, colours and words ${javaScriptEnabled ? 'with' : 'without'} JavaScript`, async () => {
     const options = { javaScriptEnabled, locale: 'en', colorScheme: 'light', reducedMotion: 'reduce' };
     await visit(browser, options, async (page) => {
       await page.goto((await authorizationRequest(await discoverWeb(), WEB_REDIRECT)).url.href);
@@ -79,8 +91,9 @@ test("another tenant's pages keep the product's own look", async () => {
   await visit(browser, { locale: 'en', colorScheme: 'light' }, async (page) => {
     await page.goto(`${new URL(ISSUER).origin}/account`);
     assert.equal(await shownPage(page), 'login');
-    const { natural, name } = await look(page);
+    const { natural, name, ground } = await look(page);
     assert.deepEqual(natural, [undefined, undefined]);
     assert.notEqual(name, 'Acme');
+    assert.equal(ground, 'rgb(243, 244, 249)');
   });
 });

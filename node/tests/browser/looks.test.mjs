@@ -120,6 +120,26 @@ test('a brand of any colour is readable in both schemes', async () => {
   });
 });
 
+test('further colours of a brand are readable in both schemes', async () => {
+  await visit(browser, { ...STILL, viewport: DESKTOP }, async (page) => {
+    const palettes = [['fff7e6', 'fffdf7', '3b2f00'], ['0b1020', '141a2e', 'e8ebf4'], ['ffee00', 'ffffff', '000000']];
+    for (const [background, surface, text] of palettes) {
+      for (const name of ['login-refused', 'consent', 'own-account']) {
+        const palette = `background=${background}&surface=${surface}&text=${text}`;
+        await page.goto(`${BASE}/gallery/${name}?accent=ff2d78&${palette}`);
+        for (const colorScheme of ['light', 'dark']) {
+          await page.emulateMedia({ colorScheme });
+          await isReadable(page, `${name} ${background} ${colorScheme}`);
+          await isAccessible(page, `${name} ${background} ${colorScheme}`);
+          const ground = await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--ground'));
+          assert.equal(ground.trim() === `#${background}`, colorScheme === 'light');
+          await shoot(page, `palette-${name}-${background}-${colorScheme}`);
+        }
+      }
+    }
+  });
+});
+
 function shoot(page, name) {
   return page.screenshot({ path: join(process.env.VAULTARA_SCREENSHOTS, `${name}.png`), fullPage: true });
 }

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fmt};
 
 use identity::{
     authorize::Permission,
-    branding::{self, Branding, Colour, Links, Look, Texts},
+    branding::{self, Branding, Colour, Links, Look, Palette, Texts},
     command::Command,
     fault::Fault,
     id::TenantId,
@@ -64,6 +64,36 @@ pub struct BrandingLinks {
     support: Option<String>,
 }
 
+/// Colours of the light scheme beside the accent; null is the product's own. Text must have the
+/// contrast of WCAG 2.2 AA (4.5:1) on both others. In the dark scheme pages stay the product's own.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BrandingPaletteInput {
+    /// Behind everything.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^#?[0-9A-Fa-f]{6}$")]
+    background: Option<Given>,
+    /// Cards.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^#?[0-9A-Fa-f]{6}$")]
+    surface: Option<Given>,
+    /// Text.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^#?[0-9A-Fa-f]{6}$")]
+    text: Option<Given>,
+}
+
+/// Colours of the light scheme beside the accent, as shown.
+#[derive(Serialize, ToSchema)]
+pub struct BrandingPalette {
+    /// Behind everything.
+    background: Option<String>,
+    /// Cards.
+    surface: Option<String>,
+    /// Text.
+    text: Option<String>,
+}
+
 /// What may be set.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +117,8 @@ pub struct Input {
     texts: BTreeMap<String, BrandingTexts>,
     #[serde(default)]
     links: BrandingLinks,
+    #[serde(default)]
+    palette: BrandingPaletteInput,
 }
 
 /// How pages look, as shown.
@@ -102,6 +134,7 @@ pub struct View {
     /// By language.
     texts: BTreeMap<String, BrandingTexts>,
     links: BrandingLinks,
+    palette: BrandingPalette,
     /// One more with every change, 0 where nobody set anything; the `ETag`.
     revision: u64,
 }
@@ -148,35 +181,45 @@ impl Document for BrandingDocument {
     }
 
     fn wanted(_: TenantId, input: Input) -> Branding {
-        let Input { display_name, accent, radius, texts, links } = input;
+        let Input { display_name, accent, radius, texts, links, palette } = input;
         let texts = texts.into_iter().map(|(tag, texts)| {
             let BrandingTexts { title, greeting, footer } = texts;
             (tag, Texts { title, greeting, footer })
         });
         let BrandingLinks { privacy, terms, support } = links;
         let (texts, links) = (texts.collect(), Links { privacy, terms, support });
-        let accent = accent.map(|Given(colour)| colour);
-        Branding { revision: 0, look: Look { display_name, accent, radius, texts, links } }
+        let colour = |given: Option<Given>| given.map(|Given(colour)| colour);
+        let accent = colour(accent);
+        let BrandingPaletteInput { background, surface, text } = palette;
+        let (background, surface, text) = (colour(background), colour(surface), colour(text));
+        let palette = Palette { background, surface, text };
+        Branding { revision: 0, look: Look { display_name, accent, radius, texts, links, palette } }
     }
 
     fn set(expected: Option<u64>, wanted: &Branding) -> Command {
-        let look = Box::new(wanted.look.clone());
-        Command::Branding(branding::Command::Set { expected, look })
+        Command::Branding(branding::Command::set(expected, &wanted.look))
     }
 
     fn view(Branding { revision, look }: &Branding) -> View {
-        let Look { display_name, accent, radius, texts, links } = look.clone();
+        let Look { display_name, accent, radius, texts, links, palette } = look.clone();
         let texts = texts.into_iter().map(|(tag, texts)| {
             let Texts { title, greeting, footer } = texts;
             (tag, BrandingTexts { title, greeting, footer })
         });
         let Links { privacy, terms, support } = links;
+        let colour = |colour: Option<Colour>| colour.map(|colour| colour.to_string());
+        let Palette { background, surface, text } = palette;
         View {
             display_name,
-            accent: accent.map(|colour| colour.to_string()),
+            accent: colour(accent),
             radius,
             texts: texts.collect(),
             links: BrandingLinks { privacy, terms, support },
+            palette: BrandingPalette {
+                background: colour(background),
+                surface: colour(surface),
+                text: colour(text),
+            },
             revision: *revision,
         }
     }

@@ -1,75 +1,26 @@
-//! What a tenant may change about its pages: accent colour, roundness, logo, name, texts, links.
+//! What a tenant may change about its pages: colours, roundness, logo, name, texts, links.
 //!
 //! The content policy allows no inline style, so a brand reaches a page as a second stylesheet. Its
 //! name holds the whole brand and nothing else, so the route needs no state, browsers may keep the
 //! file for ever, and another brand has another name. Invariant: whatever colour a tenant takes,
 //! text in it and on it has the contrast of WCAG 2.2 AA in both colour schemes.
 
+mod light;
+
 use actors::runtime::tenant::TenantSnapshot;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use identity::branding::{Colour, Links, RADIUS_MAX, Texts};
+use identity::branding::{CONTRAST_MIN, Colour, Links, Palette, RADIUS_MAX, Texts};
 
+use self::light::{Legible as _, Light, WHITE};
 use super::assets;
 use super::language::Language;
 use crate::http::layer::{Arrival, Dress};
 use crate::http::logo;
 
-/// WCAG 2.2, 1.4.3.
-const CONTRAST_MIN: f64 = 4.5;
-
-/// What cards are painted with in the stylesheet.
-const LIGHT_SURFACE: Colour = Colour([0xff, 0xff, 0xff]);
+/// What cards are painted with in the dark scheme of the stylesheet.
 const DARK_SURFACE: Colour = Colour([0x17, 0x1a, 0x24]);
-const BLACK: Colour = Colour([0, 0, 0]);
-
-/// What can be computed of a colour.
-trait Legible: Sized {
-    /// Relative luminance (WCAG 2.2).
-    fn luminance(self) -> f64;
-
-    /// Contrast ratio (WCAG 2.2).
-    fn contrast(self, other: Self) -> f64;
-
-    /// This colour with so many percent of another.
-    fn mixed(self, other: Self, percent: u16) -> Self;
-
-    /// The nearest colour on the way to `end` that is legible on `surface`.
-    fn legible(self, surface: Self, end: Self) -> Self;
-}
-
-impl Legible for Colour {
-    fn luminance(self) -> f64 {
-        let [red, green, blue] = self.0.map(|channel| {
-            let value = f64::from(channel) / 255.0;
-            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-        });
-        0.2126 * red + 0.7152 * green + 0.0722 * blue
-    }
-
-    fn contrast(self, other: Self) -> f64 {
-        let (one, two) = (self.luminance(), other.luminance());
-        (one.max(two) + 0.05) / (one.min(two) + 0.05)
-    }
-
-    fn mixed(self, other: Self, percent: u16) -> Self {
-        let Self([red, green, blue]) = self;
-        let Self([other_red, other_green, other_blue]) = other;
-        let mix = |one: u8, two: u8| {
-            let sum = u16::from(one) * (100 - percent) + u16::from(two) * percent;
-            u8::try_from(sum / 100).unwrap_or(u8::MAX)
-        };
-        Self([mix(red, other_red), mix(green, other_green), mix(blue, other_blue)])
-    }
-
-    fn legible(self, surface: Self, end: Self) -> Self {
-        (0..=100)
-            .map(|percent| self.mixed(end, percent))
-            .find(|colour| colour.contrast(surface) >= CONTRAST_MIN)
-            .unwrap_or(end)
-    }
-}
 
 /// How a tenant's pages look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +37,8 @@ pub(crate) struct Brand {
     pub(crate) texts: Texts,
     /// Where the foot leads to.
     pub(crate) links: Links,
+    /// Colours of the light scheme beside the accent.
+    pub(crate) palette: Palette,
 }
 
 impl Default for Brand {
@@ -98,6 +51,7 @@ impl Default for Brand {
             name: None,
             texts: Texts::default(),
             links: Links::default(),
+            palette: Palette::default(),
         }
     }
 }
@@ -126,6 +80,7 @@ impl Brand {
             name: look.display_name.clone(),
             texts: look.texts.get(to.tag()).cloned().unwrap_or_default(),
             links: look.links.clone(),
+            palette: look.palette,
         })
     }
 
@@ -143,37 +98,46 @@ impl Brand {
     /// The path of its stylesheet; none for what the stylesheet of all pages says anyway.
     pub(super) fn stylesheet_path(&self) -> Option<String> {
         let plain = Self::default();
-        let plain = (self.accent, self.radius) == (plain.accent, plain.radius);
+        let same = (self.accent, self.radius) == (plain.accent, plain.radius);
         let (accent, radius) = (self.accent.hex(), self.radius.min(RADIUS_MAX));
-        (!plain).then(|| format!("/assets/brand/{accent}-{radius}.css"))
+        if !self.palette.is_plain() {
+            let colours = [self.palette.background(), self.palette.surface(), self.palette.text()];
+            let colours = colours.map(Colour::hex).join("-");
+            return Some(format!("/assets/brand/{accent}-{radius}-{colours}.css"));
+        }
+        (!same).then(|| format!("/assets/brand/{accent}-{radius}.css"))
     }
 
     /// The brand that a stylesheet's name stands for.
     fn parse(name: &str) -> Option<Self> {
-        let (accent, radius) = name.strip_suffix(".css")?.split_once('-')?;
-        let (accent, radius) = (Colour::parse(accent)?, radius.parse().ok()?);
-        let brand = Self { accent, radius, ..Self::default() };
+        let mut words = name.strip_suffix(".css")?.split('-');
+        let (accent, radius) = (Colour::parse(words.next()?)?, words.next()?.parse().ok()?);
+        let mut palette = Palette::default();
+        if let Some(background) = words.next() {
+            palette.background = Some(Colour::parse(background)?);
+            palette.surface = Some(Colour::parse(words.next()?)?);
+            palette.text = Some(Colour::parse(words.next()?)?);
+        }
+        palette.check("").ok()?;
+        let brand = Self { accent, radius, palette, ..Self::default() };
         // One brand has one name, so that no cache holds the same under many.
         (brand.stylesheet_path()? == format!("/assets/brand/{name}")).then_some(brand)
     }
 
     fn stylesheet(&self) -> String {
-        let light = self.accent.legible(LIGHT_SURFACE, BLACK);
-        let dark = self.accent.legible(DARK_SURFACE, LIGHT_SURFACE);
-        let variables = |accent: Colour, strong: Colour, on_accent: Colour| {
-            format!(
-                "--accent: #{accent}; --accent-strong: #{strong}; --on-accent: #{on_accent};",
-                accent = accent.hex(),
-                strong = strong.hex(),
-                on_accent = on_accent.hex(),
-            )
-        };
+        let light = Light::of(self.accent, &self.palette);
+        let dark = self.accent.legible(&[DARK_SURFACE], WHITE, CONTRAST_MIN);
+        let (strong, on_accent) = (dark.mixed(WHITE, 30), DARK_SURFACE);
         format!(
-            ":root {{ {light} --radius: {radius}px; }}\n\
-             @media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n",
-            light = variables(light, light.mixed(BLACK, 18), LIGHT_SURFACE),
-            dark = variables(dark, dark.mixed(LIGHT_SURFACE, 30), DARK_SURFACE),
+            ":root {{ --radius: {radius}px; }}\n\
+             @media (prefers-color-scheme: light) {{ :root {{ {light} }} }}\n\
+             @media (prefers-color-scheme: dark) {{ :root {{ --accent: #{dark}; \
+             --accent-strong: #{strong}; --on-accent: #{on_accent}; }} }}\n",
             radius = self.radius,
+            light = if self.palette.is_plain() { light.accents() } else { light.all() },
+            dark = dark.hex(),
+            strong = strong.hex(),
+            on_accent = on_accent.hex(),
         )
     }
 }
@@ -188,35 +152,27 @@ pub(super) async fn stylesheet(Path(name): Path<String>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        light::{
+            ALERT, NOTICE,
+            tests::{accents, palettes},
+        },
+        *,
+    };
 
     fn brand(accent: &str, radius: u8) -> Brand {
         Brand { accent: Colour::parse(accent).unwrap(), radius, ..Brand::default() }
     }
 
     #[test]
-    fn contrast_gives_the_published_values() {
-        assert!((LIGHT_SURFACE.contrast(BLACK) - 21.0).abs() < 1e-9);
-        let grey = Colour::parse("767676").unwrap();
-        assert!((grey.contrast(LIGHT_SURFACE) - 4.54).abs() < 0.01);
-    }
-
-    #[test]
-    fn every_accent_is_legible_in_both_schemes() {
-        let steps = [0x00, 0x33, 0x66, 0x99, 0xcc, 0xff];
-        for red in steps {
-            for green in steps {
-                for blue in steps {
-                    let accent = Colour([red, green, blue]);
-                    let light = accent.legible(LIGHT_SURFACE, BLACK);
-                    let dark = accent.legible(DARK_SURFACE, LIGHT_SURFACE);
-                    assert!(light.contrast(LIGHT_SURFACE) >= CONTRAST_MIN, "{accent:?}");
-                    assert!(dark.contrast(DARK_SURFACE) >= CONTRAST_MIN, "{accent:?}");
-                }
-            }
+    fn every_accent_is_legible_in_the_dark_scheme() {
+        for accent in accents() {
+            let css = Brand { accent, ..Brand::default() }.stylesheet();
+            let dark = css.split("(prefers-color-scheme: dark)").nth(1).unwrap();
+            let shown = dark.split("--accent: #").nth(1).unwrap().get(..6).unwrap();
+            let contrast = Colour::parse(shown).unwrap().contrast(DARK_SURFACE);
+            assert!(contrast >= CONTRAST_MIN, "{accent}: {css}");
         }
-        let legible = Colour::parse("3b4fc4").unwrap();
-        assert_eq!(legible.legible(LIGHT_SURFACE, BLACK), legible, "what is legible stays");
     }
 
     #[test]
@@ -224,7 +180,13 @@ mod tests {
         let teal = brand("0f766e", 4);
         let path = teal.stylesheet_path().unwrap();
         assert_eq!(path, "/assets/brand/0f766e-4.css");
-        assert_eq!(Brand::parse("0f766e-4.css"), Some(teal));
+        assert_eq!(Brand::parse("0f766e-4.css"), Some(teal.clone()));
+        for palette in palettes().into_iter().filter(|palette| !palette.is_plain()) {
+            let coloured = Brand { palette, ..teal.clone() };
+            let path = coloured.stylesheet_path().unwrap();
+            let read = Brand::parse(path.rsplit('/').next().unwrap()).unwrap();
+            assert_eq!(read.stylesheet(), coloured.stylesheet(), "{path}");
+        }
         for name in [
             "0F766E-4.css",
             "0f766e-04.css",
@@ -234,6 +196,11 @@ mod tests {
             "0f766e.css",
             "0f766e-4.css;x",
             "3b4fc4-10.css",
+            "3b4fc4-10-f3f4f9-ffffff-1a1e2c.css",
+            "0f766e-4-fff7e6.css",
+            "0f766e-4-fff7e6-fffdf7.css",
+            "0f766e-4-fff7e6-fffdf7-3b2f00-3b2f00.css",
+            "0f766e-4-fff7e6-fffdf7-fffffe.css",
             "",
         ] {
             assert_eq!(Brand::parse(name), None, "{name}");
@@ -248,22 +215,33 @@ mod tests {
         let stylesheet = include_str!("../../../assets/vaultara.css");
         let brand = Brand::default();
         let (accent, dark) = (brand.accent.hex(), DARK_SURFACE.hex());
+        let palette = Palette::default();
         for expected in [
+            format!("--ground: #{};", palette.background().hex()),
+            format!("--surface: #{};", palette.surface().hex()),
+            format!("--text: #{};", palette.text().hex()),
+            format!("--alert-text: #{};", ALERT.hex()),
+            format!("--notice-text: #{};", NOTICE.hex()),
             format!("--accent: #{accent};"),
             format!("--radius: {}px;", brand.radius),
             format!("--surface: #{dark};"),
-            "--surface: #ffffff;".to_owned(),
         ] {
             assert!(stylesheet.contains(&expected), "{expected}");
         }
     }
 
     #[test]
-    fn the_stylesheet_sets_variables_and_nothing_else() {
+    fn the_stylesheet_says_colours_and_corners_and_nothing_else() {
         let css = brand("ffee00", 0).stylesheet();
         assert!(css.contains("--radius: 0px;") && css.contains("--on-accent: #ffffff;"), "{css}");
+        assert!(!css.contains("--ground"), "what the product has stays where it stands: {css}");
         let allowed =
             |letter: char| letter.is_ascii_alphanumeric() || "-:;#{}()@ \n".contains(letter);
-        assert!(css.chars().all(allowed) && !css.contains("url"), "{css}");
+        for palette in palettes() {
+            let css = Brand { palette, ..brand("ffee00", 0) }.stylesheet();
+            assert!(css.chars().all(allowed) && !css.contains("url"), "{css}");
+            let surface = format!("--surface: #{};", palette.surface().hex());
+            assert_eq!(css.contains(&surface), !palette.is_plain(), "{css}");
+        }
     }
 }

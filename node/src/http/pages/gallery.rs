@@ -62,6 +62,9 @@ fn brand(query: &str) -> Brand {
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
             "accent" => brand.accent = Colour::parse(&value).unwrap_or(brand.accent),
+            "background" => brand.palette.background = Colour::parse(&value),
+            "surface" => brand.palette.surface = Colour::parse(&value),
+            "text" => brand.palette.text = Colour::parse(&value),
             "radius" => brand.radius = value.parse().unwrap_or(brand.radius),
             "logo" => brand.logo = Some(assets::icon_path().to_owned()),
             _ => {}
