@@ -120,8 +120,8 @@ fn denied(ctx: &Context, source: &Source, why: JoinRefusal) -> JoinRefusal {
 }
 
 /// Counts somebody for the audit trail who came to the cluster port and spoke no word of the peers'
-/// protocol, or had a certificate of another authority; by networks, so that nobody takes the places
-/// of other sources with the many addresses of one.
+/// protocol, or had a certificate of another authority; by networks, so that nobody takes the
+/// places of other sources with the many addresses of one.
 pub(crate) fn malformed(ctx: &Context, source: IpAddr) {
     let source = match source.to_canonical() {
         IpAddr::V6(_) => Ipv6Addr::from(network(source)).into(),

@@ -73,8 +73,8 @@ pub enum Health {
 }
 
 impl Health {
-    /// Whether only an operator, or hours, bring this node's own wall clock and the stamps together,
-    /// whatever the peers' clocks say.
+    /// Whether only an operator, or hours, bring this node's own wall clock and the stamps
+    /// together, whatever the peers' clocks say.
     pub const fn is_stuck(self) -> bool {
         matches!(self, Self::AheadTooFar | Self::BehindTooFar)
     }
