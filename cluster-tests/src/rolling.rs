@@ -1,8 +1,8 @@
 //! A rolling restart behind a load balancer, while clients ask it without a pause.
 //!
 //! HAProxy asks the nodes whether they are ready and sends a request that did not reach one to
-//! another, twice at most. Invariant: a client asks for each thing once; what it is told is
-//! counted.
+//! another, twice at most. A client repeats what it was told no end of, twice at most and under the
+//! same name, as its guide says it should. Invariant: whatever it is told then is counted.
 
 use std::{
     fmt,
@@ -31,6 +31,9 @@ const FOUND_WITHIN: Duration = Duration::from_secs(30);
 /// Between two restarts: longer than it takes the load balancer to see that a node is back.
 const BETWEEN: Duration = Duration::from_millis(1_500);
 
+/// How often a client repeats a write whose outcome it was not told.
+const REPEATS: u64 = 2;
+
 /// How much is asked of whom.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -49,6 +52,8 @@ pub struct Report {
     pub asked: u64,
     /// Those that were not answered well, with some of what was said.
     pub failed: Vec<String>,
+    /// Writes that were repeated, because their first answer told no outcome.
+    pub repeated: u64,
     /// The longest answer.
     pub longest: Duration,
 }
@@ -56,8 +61,12 @@ pub struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (failed, longest) = (self.failed.len(), self.longest.as_millis());
-        let (restarts, asked) = (self.restarts, self.asked);
-        write!(f, "{restarts} restarts, {asked} requests, {failed} failed, longest {longest} ms")
+        let (restarts, asked, repeated) = (self.restarts, self.asked, self.repeated);
+        write!(
+            f,
+            "{restarts} restarts, {asked} requests, {failed} failed, {repeated} repeated, longest \
+             {longest} ms"
+        )
     }
 }
 
@@ -105,6 +114,7 @@ pub fn unavailable() -> Option<String> {
 #[derive(Default)]
 struct Tally {
     asked: AtomicU64,
+    repeated: AtomicU64,
     longest_us: AtomicU64,
     stopping: AtomicBool,
 }
@@ -124,10 +134,7 @@ async fn client(web: Web, api: Api, number: usize, tally: Arc<Tally>) -> Vec<Str
             }
         } else {
             let name = format!("rolling-{number}-{step}-{}", crate::random());
-            match api.create(&name, &name).await {
-                Written::Done { .. } => Ok(()),
-                other => Err(format!("a user: {other:?}")),
-            }
+            created(&api, &name, &tally).await
         };
         let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         tally.asked.fetch_add(1, Ordering::SeqCst);
@@ -135,6 +142,21 @@ async fn client(web: Web, api: Api, number: usize, tally: Arc<Tally>) -> Vec<Str
         failed.extend(outcome.err());
     }
     failed
+}
+
+async fn created(api: &Api, name: &str, tally: &Tally) -> Result<(), String> {
+    let mut answer = api.create(name, name).await;
+    for _ in 0..REPEATS {
+        if answer != Written::Unknown {
+            break;
+        }
+        tally.repeated.fetch_add(1, Ordering::SeqCst);
+        answer = api.create(name, name).await;
+    }
+    match answer {
+        Written::Done { .. } => Ok(()),
+        other => Err(format!("a user: {other:?}")),
+    }
 }
 
 /// Restarts every node in turn, again and again.
@@ -172,6 +194,7 @@ pub async fn run(cluster: &mut Cluster, folder: &Path, plan: Plan) -> Result<Rep
         restarts: plan.rounds * nodes,
         asked: tally.asked.load(Ordering::SeqCst),
         failed,
+        repeated: tally.repeated.load(Ordering::SeqCst),
         longest: Duration::from_micros(tally.longest_us.load(Ordering::SeqCst)),
     })
 }
