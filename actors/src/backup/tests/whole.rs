@@ -164,7 +164,9 @@ async fn a_backup_is_the_state_at_its_index_and_begins_a_new_cluster() {
 pub(super) async fn all_made(ctx: &Context) -> Vec<Backup> {
     loop {
         let all = list(ctx).await.unwrap();
-        if all.iter().all(|one| one.log_index.is_some() || one.problem.is_some()) {
+        let whole = all.iter().all(|one| one.log_index.is_some() || one.problem.is_some());
+        // The store has it a moment before this node is done with it.
+        if whole && ctx.0.backups.unmade().running.is_none() {
             return all;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
