@@ -135,7 +135,7 @@ impl Handle {
         wakes.reached(store.applied_index());
         let who = (identity.cluster, identity.node, own.process);
         let local = {
-            let of = (own.data_dir.clone(), Arc::clone(&store));
+            let of = (own.data_dir.clone(), &store);
             Local::new(who, own.time, alarm.clone(), of)
         };
         let local = Arc::new(local.map_err(failed)?);

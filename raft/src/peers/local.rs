@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
 };
 
 use identity::members;
@@ -56,7 +56,8 @@ pub(crate) struct Local {
     pub(crate) time: Arc<dyn Time>,
     pub(crate) alarm: Alarm,
     data_dir: PathBuf,
-    store: Arc<Store>,
+    /// Not held: whoever stops waits until nobody holds the state.
+    store: Weak<Store>,
     ways: RwLock<Option<Ways>>,
     signs: Mutex<BTreeMap<u64, Sign>>,
     /// Who takes another process for this node, since when.
@@ -68,7 +69,7 @@ impl Local {
         (cluster, node, process): ([u8; 16], u64, u64),
         time: Arc<dyn Time>,
         alarm: Alarm,
-        (data_dir, store): (PathBuf, Arc<Store>),
+        (data_dir, store): (PathBuf, &Arc<Store>),
     ) -> io::Result<Self> {
         let credentials = Credentials::load(&data_dir)?;
         let local = Self {
@@ -79,7 +80,7 @@ impl Local {
             time,
             alarm,
             data_dir,
-            store,
+            store: Arc::downgrade(store),
             ways: RwLock::default(),
             signs: Mutex::default(),
             taken: Mutex::default(),
@@ -120,7 +121,8 @@ impl Local {
     /// cluster that was made for it on another key is not enough. One whose record is not here yet
     /// is known by its certificate alone.
     pub(crate) fn expects(&self, who: &Speaker) -> io::Result<()> {
-        let pinned = self.store.pin();
+        let store = self.store.upgrade().ok_or_else(|| io::Error::other("this node stops"))?;
+        let pinned = store.pin();
         let view = pinned.view().map_err(io::Error::other)?;
         match members::get(&view, who.node).map_err(io::Error::other)? {
             Some(found) if !found.key.matches(&who.key) => {
