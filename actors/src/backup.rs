@@ -250,12 +250,15 @@ async fn begin(
         keyring: ctx.keyring().clone(),
         version: settings.version.clone(),
     };
-    let (ctx, begun) = (ctx.clone(), began.clone());
+    let (ctx, begun, until_told) = (ctx.clone(), began.clone(), making.stop.clone());
     let job = tokio::spawn(async move {
         let made = tokio::task::spawn_blocking(move || work.make()).await;
         let made = made.unwrap_or_else(|error| Err(error.to_string()));
         let ended = making.ended(&begun, made);
         conclude(&ctx, &ended).await;
+        // An ending node waits for this, and closes the state then.
+        drop(ctx);
+        drop(until_told);
         ended
     });
     Ok((job, began, reply))

@@ -9,6 +9,7 @@ mod state;
 
 use std::{
     path::Path,
+    process::ExitStatus,
     time::{Duration, Instant},
 };
 
@@ -115,16 +116,39 @@ impl Cluster {
         launch.variables.push(("JOIN_TOKEN".into(), token.to_owned()));
         let own = launch.variable("CLUSTER_ADVERTISE").unwrap_or_default().to_owned();
         let node = launch.start().await?;
+        let id = self.called_at(through, &own).await?;
         self.launches.push(launch);
         self.nodes.push(Some(node));
-        let status = self.status(through).await?;
-        let members = status.get("items").and_then(Value::as_array);
-        let member = members
-            .into_iter()
-            .flatten()
-            .find(|one| one.get("address").and_then(Value::as_str) == Some(own.as_str()));
-        let id = member.and_then(|one| one.get("node")?.as_u64());
-        self.ids.push(id.ok_or_else(|| format!("the new node is no member: {status}"))?);
+        self.ids.push(id);
+        Ok(())
+    }
+
+    /// What a node calls the member with this address.
+    async fn called_at(&self, through: usize, address: &str) -> Result<u64, Failure> {
+        let began = Instant::now();
+        loop {
+            let status = self.status(through).await;
+            let members = status.as_ref().ok().and_then(|all| all.get("items")?.as_array());
+            let mut members = members.into_iter().flatten();
+            let is = |one: &&Value| one.get("address").and_then(Value::as_str) == Some(address);
+            if let Some(id) = members.find(is).and_then(|one| one.get("node")?.as_u64()) {
+                return Ok(id);
+            }
+            if began.elapsed() > WHOLE_WITHIN {
+                return Err(format!("{address} is no member: {status:?}"));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// A node has begun another life: its administrator signs in anew, and its number is another.
+    ///
+    /// # Errors
+    /// It does not say what it is called.
+    pub async fn reborn(&mut self, number: usize) -> Result<(), Failure> {
+        self.forget_token();
+        let own = self.launches[number].variable("CLUSTER_ADVERTISE").unwrap_or_default();
+        self.ids[number] = self.called_at(number, own).await?;
         Ok(())
     }
 
@@ -232,10 +256,10 @@ impl Cluster {
     ///
     /// # Errors
     /// It still runs, or says that all is well.
-    pub fn ended(&mut self, number: usize) -> Result<(), Failure> {
+    pub fn ended(&mut self, number: usize) -> Result<ExitStatus, Failure> {
         let mut node = self.nodes[number].take().ok_or("it is down already")?;
         let status = node.ended(WHOLE_WITHIN)?;
-        if status.success() { Err("it ended as if all were well".to_owned()) } else { Ok(()) }
+        if status.success() { Err("it ended as if all were well".to_owned()) } else { Ok(status) }
     }
 
     /// Hands the lead to a node and waits until it has it.
@@ -331,7 +355,7 @@ impl Cluster {
         self.launches.iter().map(last).collect()
     }
 
-    /// Waits until this many nodes vote, as each running one says.
+    /// Waits until this many nodes vote and no other does any more, as each running one says.
     ///
     /// # Errors
     /// They do not, in time.
@@ -349,7 +373,11 @@ impl Cluster {
                     let state = one.get("state").and_then(Value::as_str);
                     matches!(state, Some("leader" | "voter"))
                 };
-                if members.map_or(0, |members| members.iter().filter(votes).count()) != voters {
+                let counted = members.map_or(0, |members| members.iter().filter(votes).count());
+                let warnings = last.get("warnings").and_then(Value::as_array);
+                let leaving =
+                    |one: &Value| one.as_str().is_some_and(|it| it.contains("still votes"));
+                if counted != voters || warnings.is_some_and(|all| all.iter().any(leaving)) {
                     tokio::time::sleep(LOOK_EVERY).await;
                     continue 'again;
                 }

@@ -93,6 +93,8 @@ pub enum Warning {
     MajorityInZone(String),
     /// One voter more than an odd number makes nothing safer.
     EvenVoters(usize),
+    /// A node that was removed is still counted: the change of the voters is not agreed on yet.
+    StillVotes(u64),
     /// Programs of several versions run.
     Versions(Vec<String>),
     /// Every node reads this feature level, but the cluster is not raised to it.
@@ -112,6 +114,11 @@ impl fmt::Display for Warning {
             Self::EvenVoters(count) => {
                 write!(f, "{count} voters bear no more losses than {}", count.saturating_sub(1))
             }
+            Self::StillVotes(node) => write!(
+                f,
+                "node {node} is removed and still votes: until a majority of the voters of before \
+                 has agreed to its going, it counts as one that is lost"
+            ),
             Self::Versions(versions) => write!(f, "versions differ: {}", versions.join(", ")),
             Self::Unfinished(level) => write!(
                 f,
@@ -155,6 +162,7 @@ pub fn status(ctx: &Context) -> Result<Status, Error> {
     };
     let live = live(ctx);
     let mut warnings = warnings(&all, level);
+    warnings.extend(leaving(&all, &live));
     let every_ms = ctx.settings().backups.every_ms;
     warnings.extend(backups.as_ref().and_then(|latest| lacking(latest, every_ms, ctx.now_ms())));
     let members = all.into_iter().map(|member| standing(member, &live)).collect();
@@ -214,6 +222,14 @@ fn standing(member: Member, live: &Live) -> Standing {
         good
     };
     Standing { member, votes: seen.map(|seen| seen.votes), applied, lag, health }
+}
+
+/// Nodes whose removal is recorded and not agreed on: they count, as lost, in every majority.
+fn leaving(members: &[Member], live: &Live) -> Vec<Warning> {
+    // A node alone votes without a record.
+    let recorded = |node: u64| members.is_empty() || members.iter().any(|one| one.node == node);
+    let voters = live.seen.iter().filter(|(_, seen)| seen.votes).map(|(node, _)| *node);
+    voters.filter(|node| !recorded(*node)).map(Warning::StillVotes).collect()
 }
 
 /// What is wrong with the last backups, for a node that is to make one every so often.
@@ -299,6 +315,17 @@ mod tests {
         let learner = ("a", Role::Learner, "2");
         let mixed = said(&[voter("a"), voter("b"), voter("c"), learner]);
         assert_eq!(mixed, ["versions differ: 1, 2"]);
+    }
+
+    #[test]
+    fn a_node_whose_removal_is_not_agreed_on_is_named() {
+        let seen = |votes| Seen { votes, applied: None, silent_ms: None };
+        let all = [(1, seen(true)), (2, seen(true)), (3, seen(false)), (4, seen(true))];
+        let live = Live { node: 1, leader: None, term: 1, applied: 1, seen: all.into() };
+        let member = |node| member(node, "", Role::Voter, "1");
+        assert_eq!(leaving(&[member(1), member(2)], &live), [Warning::StillVotes(4)]);
+        assert_eq!(leaving(&[member(1), member(2), member(4)], &live), []);
+        assert_eq!(leaving(&[], &live), [], "one alone has no record");
     }
 
     #[test]

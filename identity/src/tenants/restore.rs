@@ -115,8 +115,8 @@ pub(super) fn begin<T: TablesMut>(
     let id = request.tenant.bytes();
     at.target(Directory::TABLE, id);
     at.require(WRITE)?;
-    let line = at.record::<Directory>(id)?.ok_or(Rejection::NotFound)?;
-    match line.state {
+    let before = at.record::<Directory>(id)?.ok_or(Rejection::NotFound)?;
+    match before.state {
         State::Deleted => {}
         State::Open => return Err(Rejection::invalid("", "is not deleted").into()),
         State::Opening | State::Closing | State::Restoring => {
@@ -126,14 +126,13 @@ pub(super) fn begin<T: TablesMut>(
     let line = match &request.address {
         Some(Address { slug, issuer }) => {
             name::slug("/slug", slug)?;
-            Directory { slug: slug.clone(), issuer: issuer.clone(), ..line }
+            Directory { slug: slug.clone(), issuer: issuer.clone(), ..before.clone() }
         }
-        None => line,
+        None => before.clone(),
     };
     at.claim(Directory::TABLE, BY_SLUG, &line.slug, id, "slug")?;
     at.claim(Directory::TABLE, BY_ISSUER, &line.issuer, id, "issuer")?;
     let seed = Seed::of_line(&line, request.keys.clone());
-    let before = at.record::<Directory>(id)?.ok_or(Rejection::NotFound)?;
     at.update(&before, Directory { state: State::Restoring, ..line });
     remember(at, Saga { id: request.saga, revision: 0, seed, setup: None, deleting: false })
 }

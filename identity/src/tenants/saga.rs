@@ -310,13 +310,17 @@ pub(crate) fn close<T: TablesMut>(at: &mut Applying<'_, T>) -> Result<Outcome, S
     Ok(at.update(&tenant, after))
 }
 
-/// Step 3 of deletion.
+/// Step 3 of deletion. It does not say of which, so it counts only while nothing can be restored:
+/// later it may be of a deletion before a restoration, and [`restore::finish`] ends this one.
 pub(crate) fn finish_delete<T: TablesMut>(
     at: &mut Applying<'_, T>,
     tenant: TenantId,
 ) -> Result<Outcome, Stop> {
     at.require_system()?;
     at.target(Directory::TABLE, tenant.bytes());
+    if at.level >= changes::TENANTS_RETURN {
+        return Ok(Outcome::Done);
+    }
     let Some(saga) = of_tenant(at, tenant)?.filter(|saga| saga.deleting) else {
         return Ok(Outcome::Done);
     };

@@ -181,7 +181,6 @@ fn nothing_is_written_into_a_tenant_that_never_was_or_is_deleted() {
     let saga = SagaId::from_bytes([8; 16]);
     world.cluster(Command::Tenants(tenants::Command::BeginDelete { tenant: ACME, saga }));
     world.done(Principal::System, ACME, Command::Tenants(tenants::Command::Close));
-    world.cluster(Command::Tenants(tenants::Command::FinishDelete(ACME)));
     for tenant in [ACME, TenantId::from_bytes([0x77; 16])] {
         for command in in_tenant().into_iter().chain([rename()]) {
             let result = world.clone().result(operator(), tenant, command);

@@ -7,10 +7,7 @@ use identity::{
     id::TenantId,
     incarnation::{self, Cause, INCARNATION_ID, Incarnation},
     members::{self, AUTHORITY_ID, Authority, Founding, Role, admits},
-    oauth::{
-        claims::{self, AccessToken},
-        introspect,
-    },
+    oauth::claims::AccessToken,
     outbox,
     outcome::{IssueRefusal, Outcome, RefreshRefusal, Rejection},
     principal::Principal,
@@ -20,7 +17,7 @@ use identity::{
 };
 
 use crate::{
-    login::redeem,
+    login::{lives, own_token, redeem},
     members::{joined, member, presence},
     refresh::{FIRST, counts, offline, online, refreshed, refused, use_of},
     sessions::{further, go_on, session, shown, signed_in},
@@ -90,39 +87,19 @@ fn refresh_families_end_whether_they_hang_off_a_session_or_not() {
 #[test]
 fn a_clients_own_token_of_before_ends_and_its_secret_stays() {
     let mut world = World::ready();
-    let issue = |world: &mut World| {
-        let ask = identity::oauth::Command::IssueClientToken {
-            client: WEB,
-            scopes: ["read".into()].into(),
-            api: false,
-        };
-        match world.done(Principal::Anonymous, ACME, Command::Oauth(ask)) {
-            Outcome::Issued(issued) => {
-                let names = claims::Names { issuer: "i", api_audience: "a" };
-                let life = incarnation::mark(&world.tables.opened(CLUSTER)).unwrap();
-                let grant = Some(claims::own_grant(WEB, life.as_deref()));
-                let token = claims::access_token(&issued, names, "j".into(), world.now_ms);
-                AccessToken { grant, ..token }
-            }
-            other => panic!("{other:?}"),
-        }
-    };
-    let live = |world: &World, token: &AccessToken| {
-        introspect::live(&world.tables.opened(ACME), ACME, token, world.now_ms).unwrap().is_some()
-    };
-    let before = issue(&mut world);
-    assert!(live(&world, &before));
+    let before = own_token(&mut world, WEB);
+    assert!(lives(&world, &before));
     recover(&mut world, 1);
-    assert!(!live(&world, &before));
+    assert!(!lives(&world, &before));
     world.now_ms += 1_000;
     // Of the cluster that the backup is of, which may go on issuing.
     let iat = world.now_ms / 1_000;
     let elsewhere = AccessToken { iat, exp: iat + 3_600, ..before };
-    assert!(!live(&world, &elsewhere));
-    let after = issue(&mut world);
-    assert!(live(&world, &after));
+    assert!(!lives(&world, &elsewhere));
+    let after = own_token(&mut world, WEB);
+    assert!(lives(&world, &after));
     let of_another_restore = AccessToken { grant: Some(format!("{WEB}@1-7")), ..after };
-    assert!(!live(&world, &of_another_restore));
+    assert!(!lives(&world, &of_another_restore));
     let bob: User = world.record(ACME, BOB.bytes()).unwrap();
     assert!(bob.live());
 }

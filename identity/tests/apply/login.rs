@@ -6,8 +6,13 @@ use identity::{
     clients::{self, Authentication},
     command::Command,
     grants::{Grant, Issued},
-    id::{ClientId, GrantId, SessionId},
-    oauth::{self, claims, introspect},
+    id::{ClientId, GrantId, SessionId, TenantId},
+    incarnation,
+    oauth::{
+        self,
+        claims::{self, AccessToken},
+        introspect,
+    },
     outcome::{CodeRefusal, IssueRefusal, Outcome, Refusal, Rejection},
     principal::Principal,
     sessions::Session,
@@ -278,6 +283,21 @@ fn a_code_is_worth_nothing_once_user_client_or_tenant_are_gone() {
 fn client_token(client: ClientId, scopes: &[&str], api: bool) -> Command {
     let scopes: BTreeSet<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
     Command::Oauth(oauth::Command::IssueClientToken { client, scopes, api })
+}
+
+/// A token that a client was given for itself, as it is signed.
+pub(crate) fn own_token(world: &mut World, client: ClientId) -> AccessToken {
+    let issued = issued(ask(world, client_token(client, &["read"], false)));
+    let names = claims::Names { issuer: URL, api_audience: "https://id.example/api" };
+    let life = incarnation::mark(&world.tables.opened(TenantId::CLUSTER)).unwrap();
+    let grant = Some(claims::own_grant(client, life.as_deref()));
+    AccessToken { grant, ..claims::access_token(&issued, names, "jti".into(), world.now_ms) }
+}
+
+/// Whether it counts.
+pub(crate) fn lives(world: &World, token: &AccessToken) -> bool {
+    let tables = world.tables.opened(ACME);
+    introspect::live(&tables, ACME, token, world.now_ms).unwrap().is_some()
 }
 
 #[test]

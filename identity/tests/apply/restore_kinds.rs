@@ -9,7 +9,7 @@ use identity::{
     grants::denied_digest,
     groups::{self, Group},
     id::{ClientId, ClientScopeId, GroupId, PermissionId, RoleId},
-    oauth::{self, claims, introspect},
+    oauth::introspect,
     outcome::{CodeRefusal, IssueRefusal, Outcome, Rejection},
     permissions::{self, Definition},
     principal::Principal,
@@ -19,10 +19,10 @@ use identity::{
 };
 
 use crate::{
-    login::{login, redeem},
+    login::{lives, login, own_token, redeem},
     refresh::{FIRST, counts, offline, refreshed, set, use_of, web},
     rights::{assign, delegate, of},
-    world::{ACME, BOB, OWN, ROOT, SERVICE, URL, WEB, World, client, digest, person},
+    world::{ACME, BOB, OWN, ROOT, SERVICE, WEB, World, client, digest, person},
 };
 
 const FREED: [u8; 16] = [0x61; 16];
@@ -233,28 +233,13 @@ fn what_was_issued_to_a_client_stays_ended_when_it_comes_back() {
 #[test]
 fn a_token_that_a_client_had_for_itself_stays_ended_when_it_comes_back() {
     let mut world = World::ready();
-    let ask = |world: &mut World| {
-        let scopes = ["read".into()].into();
-        let ask = oauth::Command::IssueClientToken { client: SERVICE, scopes, api: false };
-        match world.done(Principal::Anonymous, ACME, Command::Oauth(ask)) {
-            Outcome::Issued(issued) => {
-                let names = claims::Names { issuer: URL, api_audience: "https://id.example/api" };
-                claims::access_token(&issued, names, "jti".into(), world.now_ms)
-            }
-            other => panic!("{other:?}"),
-        }
-    };
-    let live = |world: &World, token| {
-        let tables = world.tables.opened(ACME);
-        introspect::live(&tables, ACME, token, world.now_ms).unwrap().is_some()
-    };
-    let token = ask(&mut world);
-    assert!(live(&world, &token));
+    let token = own_token(&mut world, SERVICE);
+    assert!(lives(&world, &token));
     delete_and_restore(&mut world, SERVICE);
-    assert!(!live(&world, &token));
+    assert!(!lives(&world, &token));
     world.now_ms += 1000;
-    let token = ask(&mut world);
-    assert!(live(&world, &token));
+    let token = own_token(&mut world, SERVICE);
+    assert!(lives(&world, &token));
     let denied = world.tables.opened(ACME);
     let row = identity::table::flow::<identity::grants::DeniedToken>(
         &denied,

@@ -11,8 +11,8 @@ use identity::{
     consents::{self, Consent},
     id::{SagaId, SigningKeyId, TenantId},
     keys::{self, Algorithm, SigningKey, State as KeyState},
-    oauth::{self, claims, introspect},
-    outcome::{IssueRefusal, Outcome, RefreshRefusal, Rejection},
+    oauth::introspect,
+    outcome::{IssueRefusal, RefreshRefusal, Rejection},
     principal::Principal,
     secret::Sealed,
     sessions::Session,
@@ -25,9 +25,9 @@ use identity::{
 };
 
 use crate::{
-    login::{login, redeem},
+    login::{lives, login, own_token, redeem},
     refresh::{FIRST, counts, offline, refreshed, use_of},
-    world::{ACME, BOB, OTHER, ROOT, SERVICE, URL, WEB, World, digest, operator, person, saga},
+    world::{ACME, BOB, OTHER, ROOT, SERVICE, WEB, World, digest, operator, person, saga},
 };
 
 /// What the second saga brings.
@@ -157,32 +157,17 @@ fn what_was_issued_in_it_stays_ended() {
     let mut world = offline();
     let issued = refreshed(use_of(&mut world, FIRST, 2));
     world.done(Principal::Anonymous, ACME, login(9));
-    let ask = |world: &mut World| {
-        let scopes = ["read".into()].into();
-        let ask = oauth::Command::IssueClientToken { client: SERVICE, scopes, api: false };
-        match world.done(Principal::Anonymous, ACME, Command::Oauth(ask)) {
-            Outcome::Issued(issued) => {
-                let names = claims::Names { issuer: URL, api_audience: "https://id.example/api" };
-                claims::access_token(&issued, names, "own".into(), world.now_ms)
-            }
-            other => panic!("{other:?}"),
-        }
-    };
-    let live = |world: &World, token| {
-        let tables = world.tables.opened(ACME);
-        introspect::live(&tables, ACME, token, world.now_ms).unwrap().is_some()
-    };
-    let own = ask(&mut world);
+    let own = own_token(&mut world, SERVICE);
     let begun = |world: &World| {
         let bob: User = world.record(ACME, BOB.bytes()).unwrap();
         let session = read::<Session>(world, [9; 16]);
         session.is_some_and(|session| session.counts(&bob, world.now_ms))
     };
-    assert!(counts(&world, &issued) && live(&world, &own) && begun(&world));
+    assert!(counts(&world, &issued) && lives(&world, &own) && begun(&world));
 
     delete(&mut world, 1);
     restore(&mut world, 2);
-    assert!(!counts(&world, &issued) && !live(&world, &own) && !begun(&world));
+    assert!(!counts(&world, &issued) && !lives(&world, &own) && !begun(&world));
     let ended = Err(Rejection::Refresh(RefreshRefusal::Ended));
     assert_eq!(use_of(&mut world, 2, 3), ended);
     assert_eq!(use_of(&mut world, FIRST, 3), ended, "inside the grace");
@@ -194,8 +179,8 @@ fn what_was_issued_in_it_stays_ended() {
     assert_eq!(old, Err(Rejection::Issue(IssueRefusal::SessionEnded)));
 
     // What is issued from now on counts.
-    let own = ask(&mut world);
-    assert!(live(&world, &own));
+    let own = own_token(&mut world, SERVICE);
+    assert!(lives(&world, &own));
     world.done(Principal::Anonymous, ACME, login(5));
     assert!(world.result(Principal::Anonymous, ACME, redeem(5, 5)).is_ok());
 }
@@ -252,9 +237,9 @@ fn a_step_that_is_late_changes_nothing() {
     // In the middle of the next deletion, and of the next restoration.
     world.done(operator(), TenantId::CLUSTER, begin_delete(3));
     let second = steps(&world, 3);
-    late(&mut world, &[&create, &first, &back]);
+    late(&mut world, &[&create, &unbound, &first, &back]);
     take(&mut world, second.clone());
-    late(&mut world, &[&create, &first, &back, &second]);
+    late(&mut world, &[&create, &unbound, &first, &back, &second]);
     world.done(operator(), TenantId::CLUSTER, request(4, None));
     let last = steps(&world, 4);
     late(&mut world, &[&create, &unbound, &first, &back, &second]);

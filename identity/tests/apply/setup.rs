@@ -126,14 +126,11 @@ fn every_step_of_a_creation_may_be_repeated() {
 
 fn delete(world: &mut World) -> [Command; 3] {
     let saga = SagaId::from_bytes([8; 16]);
-    let steps = [
-        tenants::Command::BeginDelete { tenant: ACME, saga },
-        tenants::Command::Close,
-        tenants::Command::FinishDelete(ACME),
-    ]
-    .map(Command::Tenants);
-    world.done(operator(), CLUSTER, steps[0].clone());
-    steps
+    let begin = Command::Tenants(tenants::Command::BeginDelete { tenant: ACME, saga });
+    world.done(operator(), CLUSTER, begin.clone());
+    let line = world.record::<Directory>(CLUSTER, ACME.bytes()).unwrap().revision;
+    let close = Command::Tenants(tenants::Command::CloseAt { line });
+    [begin, close, Command::Tenants(tenants::Command::Finish { tenant: ACME, line })]
 }
 
 #[test]

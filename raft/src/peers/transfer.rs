@@ -230,7 +230,9 @@ async fn parts(
                 let write = move || incoming.write(file, offset, &bytes).map(|()| incoming);
                 incoming = tokio::task::spawn_blocking(write).await.map_err(failed)??;
                 #[cfg(feature = "planted")]
-                planted::passes(if file == 0 { "first-file" } else { "later-file" });
+                if file > 0 {
+                    planted::passes("later-file");
+                }
             }
             Request::Install => {
                 let store = Arc::clone(&service.store);

@@ -1,6 +1,9 @@
 //! Either end of a transfer dies at every step of it, and it goes on from there.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::unix::process::ExitStatusExt as _,
+    time::{Duration, Instant},
+};
 
 use vaultara_cluster_tests::{
     Failure,
@@ -11,6 +14,8 @@ use vaultara_cluster_tests::{
 
 use crate::{ALONE, PROGRAM};
 
+/// How a process ends that comes to its step: SIGABRT.
+const ABORTED: i32 = 6;
 /// Where the end that receives dies, one step further each time.
 const RECEIVER: [&str; 11] = [
     "offer-heard",
@@ -41,7 +46,8 @@ fn receiver_ends_at(cluster: &mut Cluster, number: usize, step: &str) {
     cluster.begin(number).unwrap();
     let ended = tokio::task::block_in_place(|| cluster.ended(number));
     let said = cluster.launches[number].messages();
-    ended.unwrap_or_else(|why| panic!("{step}: {why}: {said}"));
+    let ended = ended.unwrap_or_else(|why| panic!("{step}: {why}: {said}"));
+    assert_eq!(ended.signal(), Some(ABORTED), "{step}: it ended of something else: {said}");
     assert!(!said.contains("panicked"), "{step}: {said}");
     plant(cluster, number, None);
 }
@@ -73,7 +79,9 @@ async fn sender_ends_at(cluster: &mut Cluster, away: usize, step: &str) -> Resul
     }
     cluster.begin(away)?;
     let dead = first_to_end(cluster, &senders).await?;
-    cluster.ended(dead)?;
+    if cluster.ended(dead)?.signal() != Some(ABORTED) {
+        return Err(format!("it ended of something else: {}", cluster.launches[dead].messages()));
+    }
     for number in senders.iter().filter(|number| **number != dead) {
         // It may have come to lead and to the same step meanwhile.
         drop(cluster.nodes[*number].take());
