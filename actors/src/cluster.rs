@@ -9,6 +9,7 @@
 mod status;
 mod strangers;
 mod token;
+mod warnings;
 
 use identity::{
     changes::FEATURE_LEVEL,
@@ -36,7 +37,7 @@ use crate::{
 
 pub use raft::{Credentials, JoinRefusal, JoinRequest, Welcome};
 pub(crate) use status::drained;
-pub use status::{Health, Standing, Status, Warning, status};
+pub use status::{Health, Standing, Status, status};
 pub(crate) use strangers::malformed;
 pub use strangers::{admit, listen_to};
 pub use token::JoinToken;

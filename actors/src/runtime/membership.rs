@@ -7,7 +7,7 @@
 //! process is. Invariant: a change that would leave the voters without a majority that answers is
 //! not made.
 
-mod clocks;
+pub(crate) mod clocks;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -352,4 +352,4 @@ fn due(view: &ClusterView, records: &[Member]) -> Option<Change> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -64,7 +64,7 @@ pub enum Health {
     Sound,
     /// The wall is ahead by more than 5 s; waiting until it is believed.
     Ahead,
-    /// The wall is ahead by more than the node may step by itself: `vaultara cluster set-time`.
+    /// The wall is ahead by more than the node may step by itself; a restart believes it.
     AheadTooFar,
     /// The wall is behind by more than 5 s; stamps advance at half speed.
     Behind,
@@ -228,8 +228,7 @@ impl StampClock {
         true
     }
 
-    /// Moves stamps forward to `to_ms` on an operator's word (`vaultara cluster set-time`); `None`
-    /// if that is not later than now.
+    /// Moves stamps forward to `to_ms`, however far; `None` if that is not later than now.
     pub fn set(&mut self, to_ms: u64, boot_ms: u64) -> Option<Step> {
         self.rebase(boot_ms);
         let from_ms = self.base_us / 1_000;

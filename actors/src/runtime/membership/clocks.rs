@@ -74,6 +74,16 @@ pub(super) fn worst(view: &ClusterView) -> Option<(u64, i64)> {
     worst.filter(|(_, ahead_ms)| ahead_ms.unsigned_abs() > SKEW_WARN_MS)
 }
 
+/// The nodes whose clock differs so much from those of most that it is worth a warning, and how far
+/// it is ahead of them, milliseconds; this node among them.
+pub(crate) fn apart(view: &ClusterView) -> Vec<(u64, i64)> {
+    let Some(most_ms) = most_ahead(view) else { return Vec::new() };
+    let own = (view.node, 0);
+    let all = others(view).filter_map(|one| Some((one.node, one.clock_ahead_ms?))).chain([own]);
+    let all = all.map(|(node, ahead_ms)| (node, ahead_ms.saturating_sub(most_ms)));
+    all.filter(|(_, ahead_ms)| ahead_ms.unsigned_abs() > SKEW_WARN_MS).collect()
+}
+
 /// What the stamp rule is to know of the others.
 pub(crate) fn peers(view: &ClusterView, wall_ms: u64) -> Peers {
     let votes = |own: bool| move |one: &MemberView| one.voter && (one.node == view.node) == own;
@@ -149,5 +159,9 @@ mod tests {
     fn more_than_half_a_second_is_worth_a_warning() {
         assert_eq!(worst(&clocks(true, &[400, -499])), None);
         assert_eq!(worst(&clocks(true, &[400, -501])), Some((3, -501)));
+        assert_eq!(apart(&clocks(true, &[400, -499])), []);
+        assert_eq!(apart(&clocks(true, &[400, -501])), [(3, -501)]);
+        assert_eq!(apart(&clocks(true, &[600, 610])), [(1, -600)], "this one's own");
+        assert_eq!(apart(&clocks(true, &[])), []);
     }
 }

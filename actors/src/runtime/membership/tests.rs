@@ -19,7 +19,7 @@ fn record(node: u64, role: Role) -> Member {
     }
 }
 
-pub(super) fn seen(node: u64, voter: bool, matched: u64) -> MemberView {
+pub(crate) fn seen(node: u64, voter: bool, matched: u64) -> MemberView {
     MemberView {
         node,
         address: format!("h{node}:7400"),
@@ -32,7 +32,7 @@ pub(super) fn seen(node: u64, voter: bool, matched: u64) -> MemberView {
     }
 }
 
-pub(super) fn view(members: Vec<MemberView>) -> ClusterView {
+pub(crate) fn view(members: Vec<MemberView>) -> ClusterView {
     ClusterView {
         node: 1,
         leader: Some(1),
