@@ -41,6 +41,7 @@ pub use status::{Health, Standing, Status, status};
 pub(crate) use strangers::malformed;
 pub use strangers::{admit, listen_to};
 pub use token::JoinToken;
+pub use warnings::Warning;
 
 /// How long a new leader is waited for, milliseconds.
 const TRANSFER_WAIT_MS: u64 = 5_000;

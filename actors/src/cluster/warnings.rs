@@ -124,13 +124,13 @@ pub(super) fn of_members(members: &[Member], level: u16) -> Vec<Warning> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use identity::{backups, secret::Digest};
 
     use super::*;
     use crate::runtime::membership::tests::{seen, view};
 
-    fn member(node: u64, zone: &str, role: Role, version: &str) -> Member {
+    pub(in crate::cluster) fn member(node: u64, zone: &str, role: Role, version: &str) -> Member {
         Member {
             revision: 1,
             node,
@@ -207,37 +207,6 @@ mod tests {
             let said = lacking(&latest, every_ms, 4 * hour_ms).map(|warning| warning.to_string());
             assert_eq!(said.is_some(), wanted.is_some(), "{said:?}");
             assert!(wanted.is_none_or(|wanted| said.unwrap().contains(wanted)));
-        }
-    }
-
-    #[test]
-    fn a_member_is_as_it_is_heard_of() {
-        let seen = |applied, silent_ms| Seen { votes: true, applied, silent_ms };
-        let live = Live {
-            node: 1,
-            leader: Some(1),
-            term: 3,
-            applied: 5_000,
-            seen: [
-                (1, seen(Some(5_000), None)),
-                (2, seen(Some(4_990), Some(100))),
-                (3, seen(Some(10), Some(100))),
-                (4, seen(Some(4_990), Some(5_001))),
-                (5, seen(None, None)),
-            ]
-            .into(),
-        };
-        for (node, health, lag) in [
-            (1, Health::Good, Some(0)),
-            (2, Health::Good, Some(10)),
-            (3, Health::Behind, Some(4_990)),
-            (4, Health::Silent, Some(10)),
-            (5, Health::Unknown, None),
-            (6, Health::Unknown, None),
-        ] {
-            let stands = standing(member(node, "", Role::Voter, "1"), &live);
-            assert_eq!((stands.health, stands.lag), (health, lag), "{node}");
-            assert_eq!(stands.votes, (node < 6).then_some(true), "{node}");
         }
     }
 }

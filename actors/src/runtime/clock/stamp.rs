@@ -167,6 +167,11 @@ impl StampClock {
         }
     }
 
+    /// Whether the peers' clocks were known at one check since the start.
+    pub const fn begun(&self) -> bool {
+        self.waits.is_none()
+    }
+
     /// Takes note of an applied stamp: another leader's clock may be ahead of this one's.
     pub fn observe(&mut self, applied_ms: u64, boot_ms: u64) {
         self.rebase(boot_ms);

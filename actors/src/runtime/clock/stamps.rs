@@ -32,6 +32,12 @@ impl Stamps {
         self.rule().health(self.clock.boot_ms())
     }
 
+    /// Whether the time is that of most nodes, and not this one's clock alone: the peers' clocks were
+    /// known at one check since the start.
+    pub fn begun(&self) -> bool {
+        self.rule().begun()
+    }
+
     /// Compares with the wall clock and the peers; due each second. A step is to be audited.
     pub fn check(&self, peers: Peers) -> Check {
         self.rule().check(self.clock.read(), peers)
