@@ -122,7 +122,7 @@ pub struct Applied {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Touched {
     /// What tenants' snapshots are built from: tenant, keys, client scopes, branding, languages,
-    /// license, cluster settings; and rates.
+    /// notices of sign-in pages, license, cluster settings; and rates.
     pub snapshot: bool,
     /// Clients.
     pub clients: bool,
@@ -151,7 +151,7 @@ impl Touched {
         let has = |tables: &[[u8; 2]]| changed.iter().any(|(table, ..)| tables.contains(table));
         Self {
             snapshot: has(&[
-                *b"tn", *b"sk", *b"cs", *b"rl", *b"sc", *b"br", *b"lg", *b"la", *b"li",
+                *b"tn", *b"sk", *b"cs", *b"rl", *b"sc", *b"br", *b"lg", *b"la", *b"li", *b"sn",
             ]),
             clients: has(&[*b"cl", *b"tr"]),
             rights: has(&[*b"ro", *b"gp"]),

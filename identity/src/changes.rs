@@ -126,6 +126,12 @@ pub const CHANGES: &[Change] = &[
         what: "what became of the last backups",
         feature_level: 2,
     },
+    Change {
+        number: 28,
+        date: "2026-11-26",
+        what: "what people read before they sign in",
+        feature_level: 2,
+    },
 ];
 
 /// The level of a cluster that was never upgraded from the first formats.
@@ -146,6 +152,8 @@ pub const KEYS_COUNTED: u16 = 2;
 pub const PALETTES: u16 = 2;
 /// The level from which on deleted tenants can be restored.
 pub const TENANTS_RETURN: u16 = 2;
+/// The level from which on sign-in pages have notices.
+pub const SIGN_IN_NOTICES: u16 = 2;
 
 /// The highest feature level this program reads.
 #[cfg(not(feature = "previous"))]

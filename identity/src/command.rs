@@ -12,7 +12,7 @@ use crate::{
     event::{self, Checkpoint, Target},
     groups, incarnation, keys, languages, licenses, logout, members, oauth, outbox,
     outcome::{Outcome, Rejection, Stop},
-    passwords, permissions, profiles, rates, restore, roles, sessions, setup,
+    passwords, permissions, profiles, rates, restore, roles, sessions, setup, sign_in_notices,
     sweep::Sweep,
     table::{Row, TablesMut},
     tenants, users,
@@ -85,6 +85,8 @@ pub enum Command {
     Incarnation(incarnation::Command),
     /// Backups.
     Backups(backups::Command),
+    /// What people are to read before they sign in.
+    SignInNotices(sign_in_notices::Command),
 }
 
 /// The permissions that commands and reads of the administration API ask for. Their ids are made of
@@ -138,6 +140,8 @@ pub const PERMISSIONS: &[Permission] = &[
     profiles::schema::WRITE,
     backups::READ,
     backups::WRITE,
+    sign_in_notices::READ,
+    sign_in_notices::WRITE,
 ];
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -189,6 +193,7 @@ impl Command {
             Self::Languages(command) => command.name(),
             Self::Incarnation(command) => command.name(),
             Self::Backups(command) => command.name(),
+            Self::SignInNotices(command) => command.name(),
         }
     }
 
@@ -200,6 +205,7 @@ impl Command {
             Self::Tenants(command) => command.feature_level(),
             Self::Branding(command) => command.feature_level(),
             Self::Backups(_) => changes::INCARNATIONS,
+            Self::SignInNotices(_) => changes::SIGN_IN_NOTICES,
             _ => changes::FIRST_LEVEL,
         }
     }
@@ -271,6 +277,7 @@ impl Command {
             Self::Languages(command) => command.apply(at),
             Self::Incarnation(command) => command.apply(at),
             Self::Backups(command) => command.apply(at),
+            Self::SignInNotices(command) => command.apply(at),
         }
     }
 }

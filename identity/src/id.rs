@@ -4,9 +4,6 @@
 //! JSON the hyphenated form. Invariant: two different kinds of id cannot be confused at compile
 //! time.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
 /// A text that is not a hyphenated 128-bit identifier.
@@ -14,7 +11,7 @@ use uuid::Uuid;
 #[error("not an identifier of the form 01234567-89ab-cdef-0123-456789abcdef")]
 pub struct Malformed;
 
-fn parse(text: &str) -> Result<[u8; 16], Malformed> {
+pub(crate) fn parse(text: &str) -> Result<[u8; 16], Malformed> {
     // Only the hyphenated form: one spelling per id, so that ids compare as text too.
     if text.len() != 36 {
         return Err(Malformed);
@@ -22,6 +19,8 @@ fn parse(text: &str) -> Result<[u8; 16], Malformed> {
     Uuid::try_parse(text).map(|id| *id.as_bytes()).map_err(|_| Malformed)
 }
 
+/// Defines kinds of id: those that many slices name stand here, one that only its own slice needs
+/// stands there.
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
@@ -40,37 +39,37 @@ macro_rules! ids {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                Uuid::from_bytes(self.0).hyphenated().fmt(f)
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::uuid::Uuid::from_bytes(self.0).hyphenated().fmt(f)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 write!(f, "{}({self})", stringify!($name))
             }
         }
 
-        impl FromStr for $name {
-            type Err = Malformed;
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::id::Malformed;
 
-            fn from_str(text: &str) -> Result<Self, Malformed> {
-                parse(text).map(Self)
+            fn from_str(text: &str) -> Result<Self, $crate::id::Malformed> {
+                $crate::id::parse(text).map(Self)
             }
         }
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 if to.is_human_readable() { to.collect_str(self) } else { self.0.serialize(to) }
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 if from.is_human_readable() {
                     let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-                    text.parse().map_err(D::Error::custom)
+                    text.parse().map_err(<D::Error as ::serde::de::Error>::custom)
                 } else {
                     <[u8; 16]>::deserialize(from).map(Self)
                 }
@@ -78,6 +77,8 @@ macro_rules! ids {
         }
     )+};
 }
+
+pub(crate) use ids;
 
 ids! {
     /// An isolated realm of users, clients and keys.

@@ -48,6 +48,7 @@ pub mod roles;
 pub mod secret;
 pub mod sessions;
 pub mod setup;
+pub mod sign_in_notices;
 pub mod stamp;
 pub mod sweep;
 pub mod table;

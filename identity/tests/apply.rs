@@ -86,6 +86,8 @@ mod seen;
 mod sessions;
 #[path = "apply/setup.rs"]
 mod setup;
+#[path = "apply/sign_in_notices.rs"]
+mod sign_in_notices;
 #[path = "apply/sweeping.rs"]
 mod sweeping;
 #[path = "apply/tables.rs"]

@@ -63,4 +63,6 @@ mod rules;
 mod secrets;
 #[path = "admin/sessions.rs"]
 mod sessions;
+#[path = "admin/sign_in_notices.rs"]
+mod sign_in_notices;
 mod support;

@@ -24,6 +24,7 @@ use identity::{
     languages,
     licenses::{self, Feature, License},
     outcome::Rejection,
+    sign_in_notices::{self, SignInNotice},
     table::{self, Tables},
     tenants::Tenant,
 };
@@ -77,6 +78,8 @@ pub struct TenantSnapshot {
     pub logo: Logo,
     /// The languages of pages.
     pub languages: languages::Rules,
+    /// What people are to read before they sign in, by name; those of another time too.
+    pub notices: Vec<SignInNotice>,
     /// What may be used.
     pub license: License,
 }
@@ -336,6 +339,7 @@ fn build(
         branding: branding::of(tables, id)?,
         logo: branding::logo(tables, id)?,
         languages: languages::rules(tables, id)?,
+        notices: sign_in_notices::all(tables, id)?,
         license: licenses::of(tables, id)?,
     })
 }

@@ -3,7 +3,8 @@
 use identity::{
     attempts, audit, backups, branding, client_scopes, clients, cluster, command::Command,
     consents, groups, incarnation, keys, languages, licenses, logout, members, oauth, outbox,
-    passwords, permissions, profiles, rates, roles, sessions, setup, tenants, users,
+    passwords, permissions, profiles, rates, roles, sessions, setup, sign_in_notices, tenants,
+    users,
 };
 
 /// Labels of all variants, and the label of one value: the match does not compile when a variant is
@@ -144,4 +145,7 @@ labels!(label, LABELS, Command, {
     Command::Branding(branding::Command::SetLogo { .. }) => "branding-set-logo",
     Command::Branding(branding::Command::RemoveLogo { .. }) => "branding-remove-logo",
     Command::Languages(languages::Command::Set { .. }) => "languages-set",
+    Command::SignInNotices(sign_in_notices::Command::Create { .. }) => "sign-in-notices-create",
+    Command::SignInNotices(sign_in_notices::Command::Update { .. }) => "sign-in-notices-update",
+    Command::SignInNotices(sign_in_notices::Command::Delete { .. }) => "sign-in-notices-delete",
 });

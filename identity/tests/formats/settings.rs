@@ -1,4 +1,4 @@
-//! Samples of what tenants set: how their pages look.
+//! Samples of what tenants set: how their pages look and what they say.
 
 use identity::{
     branding::{self, Branding, Colour, Links, Logo, Look, Palette, Picture, Shown, Texts},
@@ -8,9 +8,10 @@ use identity::{
         self,
         schema::{Access, Field, Kind, Schema},
     },
+    sign_in_notices::{self, Severity, SignInNotice, SignInNoticeId},
 };
 
-use crate::{Sample, members::still_written, sample};
+use crate::{Sample, members::still_written, records::AT, sample};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\xff";
 
@@ -57,6 +58,39 @@ fn schema() -> Schema {
     Schema { revision: 5, fields: named.collect() }
 }
 
+const NOTICE: SignInNoticeId = SignInNoticeId::from_bytes([18; 16]);
+
+fn notice_settings() -> sign_in_notices::Settings {
+    sign_in_notices::Settings {
+        name: "maintenance".into(),
+        texts: [("de".into(), "Wartung".into()), ("en".into(), "Maintenance".into())].into(),
+        severity: Severity::Warning,
+        begins_at_ms: Some(AT),
+        ends_at_ms: Some(AT + 7_200_000),
+        enabled: true,
+    }
+}
+
+fn notice() -> SignInNotice {
+    let new = SignInNotice::new(NOTICE, &notice_settings(), AT);
+    SignInNotice { revision: 2, deleted_at_ms: Some(AT + 1), updated_at_ms: AT + 1, ..new }
+}
+
+fn notice_for_ever() -> SignInNotice {
+    let severity = Severity::Info;
+    SignInNotice { severity, begins_at_ms: None, ends_at_ms: None, enabled: false, ..notice() }
+}
+
+fn notice_commands() -> [Command; 3] {
+    let (id, settings) = (NOTICE, notice_settings());
+    let commands = [
+        sign_in_notices::Command::Create { id, settings: settings.clone() },
+        sign_in_notices::Command::Update { id, expected: Some(3), settings },
+        sign_in_notices::Command::Delete { id, expected: None },
+    ];
+    commands.map(Command::SignInNotices)
+}
+
 pub(crate) fn samples() -> Vec<Sample> {
     let shown = Some(Shown { sha256: [251; 32], width: 400, height: 80 });
     vec![
@@ -69,6 +103,8 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("languages", languages()),
         sample("profile-schema", schema()),
         sample("logo-picture", Picture { png: PNG.into() }),
+        sample("sign-in-notice", notice()),
+        sample("sign-in-notice-for-ever", notice_for_ever()),
     ]
 }
 
@@ -85,5 +121,6 @@ pub(crate) fn commands() -> Vec<Command> {
     all.push(Command::Languages(languages::Command::Set { expected, offered, default }));
     let fields = schema().fields;
     all.push(Command::Profiles(profiles::Command::SetSchema { expected, fields }));
+    all.extend(notice_commands());
     all
 }

@@ -21,6 +21,8 @@ login-incomplete = Geben Sie Ihren Benutzernamen und Ihr Passwort ein.
 login-expired = Diese Seite war zu lange geöffnet. Bitte melden Sie sich noch einmal an.
 login-busy = Gerade melden sich zu viele Menschen an. Versuchen Sie es gleich noch einmal.
 login-throttled = Zu viele Versuche sind gescheitert. Warten Sie einen Moment und versuchen Sie es dann noch einmal.
+login-notices = Hinweise
+login-notice-warning = Wichtig:
 
 ## The choice of an account
 

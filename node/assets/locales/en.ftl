@@ -22,6 +22,8 @@ login-incomplete = Enter your user name and your password.
 login-expired = This page was open for too long. Please sign in again.
 login-busy = Too many people are signing in right now. Try again in a moment.
 login-throttled = Too many attempts failed. Wait a moment, then try again.
+login-notices = Notices
+login-notice-warning = Important:
 
 ## The choice of an account
 

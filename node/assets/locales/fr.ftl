@@ -21,6 +21,8 @@ login-incomplete = Saisissez votre nom d’utilisateur et votre mot de passe.
 login-expired = Cette page est restée ouverte trop longtemps. Veuillez vous reconnecter.
 login-busy = Trop de personnes se connectent en ce moment. Réessayez dans un instant.
 login-throttled = Trop de tentatives ont échoué. Attendez un instant, puis réessayez.
+login-notices = Annonces
+login-notice-warning = Important :
 
 ## The choice of an account
 

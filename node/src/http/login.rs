@@ -25,7 +25,7 @@ use crate::http::{
     error::{Class, Failure},
     extract::Tenant,
     oauth::{self, authorize, redirect},
-    pages::{AccountPage, Brand, ConsentPage, Language, LoginPage, LoginProblem},
+    pages::{AccountPage, Brand, ConsentPage, Language, LoginPage, LoginProblem, SignInNotice},
     posted::Posted,
 };
 
@@ -171,6 +171,7 @@ fn show(
         tenant_name: &page.tenant_name,
         client_name: Some(&page.client_name),
         username,
+        notices: &SignInNotice::current(language),
         problem,
         csrf_token: &page.form,
         action: &tenant.path("/login"),

@@ -25,6 +25,7 @@ mod own_account;
 mod policy;
 mod profile_field;
 mod scopes;
+mod sign_in_notice;
 mod text;
 
 use askama::Template;
@@ -49,6 +50,7 @@ pub(crate) use self::own_account::{
     ConsentView, Done, OwnAccountPage, PasswordForm, PasswordProblem, SessionView,
 };
 pub(crate) use self::profile_field::{Claim, ProfileField, Subject};
+pub(crate) use self::sign_in_notice::SignInNotice;
 
 use self::policy::ContentPolicy;
 

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Unexpected, Visitor},
+};
+
 /// Milliseconds since the Unix epoch, shown as `2026-11-24T02:05:07.042Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rfc3339(pub u64);
@@ -54,6 +59,33 @@ impl Rfc3339 {
             "-" => at_ms.checked_add(offset_ms).map(Self),
             _ => None,
         }
+    }
+}
+
+impl Serialize for Rfc3339 {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rfc3339 {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_str(OfText)
+    }
+}
+
+/// Reads a time where it stands, so that a refusal points there.
+struct OfText;
+
+impl Visitor<'_> for OfText {
+    type Value = Rfc3339;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a time as 2026-11-24T02:05:07Z")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Rfc3339, E> {
+        Rfc3339::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
@@ -172,6 +204,19 @@ mod tests {
             "２０００-02-29T00:00:00Z",
         ] {
             assert_eq!(Rfc3339::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_in_json_is_its_text() {
+        let text = "\"2000-02-29T00:00:00.000Z\"";
+        let time: Rfc3339 = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            (time, serde_json::to_string(&time).unwrap()),
+            (Rfc3339(951_782_400_000), text.into())
+        );
+        for bad in ["951782400000", "null", "\"2000-02-30T00:00:00Z\""] {
+            assert!(serde_json::from_str::<Rfc3339>(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Every route of the description × everybody who may not, and every id × somebody else's.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -81,6 +83,9 @@ async fn the_operator_needs_the_platform_scope_outside_its_own_tenant() {
     assert_eq!(own.status, 200, "{own:?}");
 }
 
+/// Collections of a tenant whose things need nothing else to be made.
+const PLAIN: [&str; 5] = ["client-scopes", "roles", "groups", "permissions", "sign-in-notices"];
+
 #[tokio::test]
 async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
     let (bob, platform) = (Api::bob().await, Api::platform().await);
@@ -92,27 +97,21 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
     let foreign_client = platform.made(&format!("{theirs}/clients"), &service(&name)).await;
     let foreign_keys = platform.read(&format!("{theirs}/keys")).await;
     let foreign_events = platform.read(&format!("{theirs}/audit-logs?limit=1")).await;
-    let scope = json!({ "name": "orders" });
-    let foreign_scope = platform.made(&format!("{theirs}/client-scopes"), &scope).await;
-    let foreign_role = platform.made(&format!("{theirs}/roles"), &whole("roles", &name)).await;
-    let foreign_group = platform.made(&format!("{theirs}/groups"), &whole("groups", &name)).await;
-    let foreign_permission =
-        platform.made(&format!("{theirs}/permissions"), &whole("permissions", &name)).await;
+    let mut foreign_plain = BTreeMap::new();
+    for resource in PLAIN {
+        let all = format!("{theirs}/{resource}");
+        foreign_plain.insert(resource, platform.made(&all, &whole(resource, &name)).await);
+    }
     let place = Place::of(theirs.clone()).await;
     let signed_in = place.someone(&platform).await;
     let foreign_consent = place.allowed(&platform).await.1;
     let foreign_session = place.sessions(&platform, &signed_in).await.remove(0);
-    let snapshot = || async {
-        [
-            platform.read(&theirs).await,
-            platform.read(&format!("{theirs}/users")).await,
-            platform.read(&format!("{theirs}/clients")).await,
-            platform.read(&format!("{theirs}/keys")).await,
-            platform.read(&format!("{theirs}/sessions")).await,
-            platform.read(&format!("{theirs}/roles")).await,
-            platform.read(&format!("{theirs}/groups")).await,
-            platform.read(&format!("{theirs}/permissions")).await,
-        ]
+    let snapshot = async || {
+        let mut all = vec![platform.read(&theirs).await];
+        for resource in ["users", "clients", "keys", "sessions"].iter().chain(&PLAIN) {
+            all.push(platform.read(&format!("{theirs}/{resource}")).await);
+        }
+        all
     };
     let before = snapshot().await;
     for operation in operations() {
@@ -123,10 +122,7 @@ async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {
             "keys" => id_of(&foreign_keys["items"][0]),
             "sessions" => id_of(&foreign_session),
             "consents" => id_of(&foreign_consent),
-            "client-scopes" => id_of(&foreign_scope),
-            "roles" => id_of(&foreign_role),
-            "groups" => id_of(&foreign_group),
-            "permissions" => id_of(&foreign_permission),
+            plain if PLAIN.contains(&plain) => id_of(&foreign_plain[plain]),
             // The cluster's trail is no tenant's.
             "audit-logs" if !operation.has("tenant_id") => continue,
             "audit-logs" => id_of(&foreign_events["items"][0]),
@@ -283,12 +279,12 @@ async fn a_foreign_id_in_a_body_or_filter_is_answered_like_a_random_one() {
     let demo = format!("/api/v1/tenants/{}", platform.tenant_id(actors::demo::TENANT).await);
     let theirs = platform.own_tenant().await;
     let name = unique("foreign");
-    let mut foreign = std::collections::BTreeMap::new();
+    let mut foreign = BTreeMap::new();
     for resource in ["roles", "permissions", "users", "groups"] {
         let made = platform.made(&format!("{theirs}/{resource}"), &whole(resource, &name)).await;
         foreign.insert(resource, id_of(&made).to_owned());
     }
-    let mut own = std::collections::BTreeMap::new();
+    let mut own = BTreeMap::new();
     for resource in ["roles", "users", "clients", "groups"] {
         let made = bob.made(&format!("{demo}/{resource}"), &whole(resource, &name)).await;
         own.insert(resource, format!("{demo}/{resource}/{}", id_of(&made)));

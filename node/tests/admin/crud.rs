@@ -182,6 +182,62 @@ async fn a_tenant_lives_from_post_to_delete() {
 }
 
 #[tokio::test]
+async fn a_sign_in_notice_lives_from_post_to_delete() {
+    let platform = Api::platform().await;
+    let notices = format!("{}/sign-in-notices", platform.own_tenant().await);
+    let body = json!({
+        "name": "maintenance", "texts": { "en": "On Saturday", "de": "Am Samstag" },
+        "severity": "warning", "begins_at": "2026-11-28T22:00:00+01:00",
+        "ends_at": "2026-11-28T23:30:00Z",
+    });
+    let made = platform.post(&notices, &body).await;
+    assert_eq!((made.status, made.header("etag")), (201, "\"1\""), "{made:?}");
+    let notice = made.json();
+    let path = format!("{notices}/{}", id_of(&notice));
+    assert_eq!(made.header("location"), platform.node.at(&path));
+    let expected = json!({
+        "id": notice["id"], "name": "maintenance", "severity": "warning", "enabled": true,
+        "texts": { "en": "On Saturday", "de": "Am Samstag" },
+        "begins_at": "2026-11-28T21:00:00.000Z", "ends_at": "2026-11-28T23:30:00.000Z",
+        "created_at": notice["created_at"], "updated_at": notice["created_at"], "revision": 1,
+    });
+    assert_eq!(notice, expected);
+    assert_eq!(platform.read(&path).await, notice);
+
+    let patch = json!({ "ends_at": null, "texts": { "de": null }, "enabled": false });
+    let patched = platform.patch(&path, &patch).await;
+    assert_eq!((patched.status, patched.header("etag")), (200, "\"2\""), "{patched:?}");
+    let patched = patched.json();
+    assert_eq!((&patched["ends_at"], &patched["enabled"]), (&json!(null), &json!(false)));
+    assert_eq!(patched["texts"], json!({ "en": "On Saturday" }));
+    let undone = platform.post(&format!("{path}/undo"), &json!({ "revision": 2 })).await;
+    assert_eq!(undone.status, 200, "{undone:?}");
+    for field in ["texts", "begins_at", "ends_at", "enabled", "severity"] {
+        assert_eq!(undone.json()[field], notice[field], "{field}");
+    }
+    let history = platform.read(&format!("{path}/history")).await;
+    let actions: Vec<_> = history["items"].as_array().unwrap().iter().collect();
+    assert_eq!((actions.len(), &actions[2]["action"]), (3, &json!("sign_in_notices.create")));
+    let whole = json!({ "name": "phishing", "texts": { "fr": "Attention" } });
+    let replaced = platform.put(&path, &whole).await;
+    assert_eq!(replaced.status, 200, "{replaced:?}");
+    let replaced = replaced.json();
+    assert_eq!((&replaced["severity"], &replaced["begins_at"]), (&json!("info"), &json!(null)));
+
+    let other = platform.made(&notices, &body).await;
+    let found = platform.read(&format!("{notices}?filter=name%20sw%20%22main%22")).await;
+    assert_eq!(found["items"], json!([other]));
+    let taken = platform.post(&notices, &body).await;
+    assert_eq!(
+        (problem(&taken), pointers(&taken)),
+        ((409, "already_exists".into()), vec!["/name".into()])
+    );
+    assert_eq!(platform.delete(&path).await.status, 204);
+    assert_eq!(problem(&platform.get(&path).await), (404, "not_found".into()));
+    platform.made(&notices, &whole).await;
+}
+
+#[tokio::test]
 async fn a_tenant_s_own_things_stay_its_own() {
     let platform = Api::platform().await;
     let (one, two) = (platform.own_tenant().await, platform.own_tenant().await);

@@ -73,13 +73,23 @@ fn the_cluster_s_operations_are_there() {
     assert!(ids.contains("cluster-settings.read") && ids.contains("cluster-settings.replace"));
 }
 
+/// Resources that are made, changed and deleted.
+const RESOURCES: [&str; 8] = [
+    "tenants",
+    "users",
+    "clients",
+    "client-scopes",
+    "roles",
+    "permissions",
+    "groups",
+    "sign-in-notices",
+];
+
 #[test]
 fn every_operation_that_is_promised_is_there() {
     let ids = ids();
     let expected = ["list", "create", "read", "replace", "patch", "delete"];
-    for resource in
-        ["tenants", "users", "clients", "client-scopes", "roles", "permissions", "groups"]
-    {
+    for resource in RESOURCES {
         for verb in expected {
             assert!(ids.contains(&format!("{resource}.{verb}")), "{resource}.{verb}");
         }
@@ -144,7 +154,7 @@ fn every_operation_that_is_promised_is_there() {
     for kind in ["tenants", "clients", "groups", "roles", "permissions", "client-scopes"] {
         assert!(ids.contains(format!("{kind}.restore").as_str()), "{kind}");
     }
-    assert_eq!(ids.len(), 161);
+    assert_eq!(ids.len(), 169);
 }
 
 #[test]

@@ -171,6 +171,7 @@ pub(crate) fn whole(resource: &str, name: &str) -> Value {
         "permissions" => json!({ "name": format!("things:{name}") }),
         "roles" | "groups" | "client-scopes" => json!({ "name": name }),
         "clients" => service(name),
+        "sign-in-notices" => json!({ "name": name, "texts": { "en": "Maintenance on Saturday" } }),
         other => panic!("say how to make one of {other}"),
     }
 }

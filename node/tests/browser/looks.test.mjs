@@ -47,6 +47,7 @@ const PAGES = {
     await submitLogin(page, { username: 'somebody', password: 'wrong' });
     await page.getByRole('alert').waitFor();
   },
+  'login-notices': inGallery('login-notices'),
   error: async (page) => page.goto((await authorizationRequest(config, `${WEB_REDIRECT}/altered`)).url.href),
   'form-post': async (page) => {
     // It leaves at once; to be looked at it must stay.
@@ -124,7 +125,7 @@ test('further colours of a brand are readable in both schemes', async () => {
   await visit(browser, { ...STILL, viewport: DESKTOP }, async (page) => {
     const palettes = [['fff7e6', 'fffdf7', '3b2f00'], ['0b1020', '141a2e', 'e8ebf4'], ['ffee00', 'ffffff', '000000']];
     for (const [background, surface, text] of palettes) {
-      for (const name of ['login-refused', 'consent', 'own-account']) {
+      for (const name of ['login-refused', 'login-notices', 'consent', 'own-account']) {
         const palette = `background=${background}&surface=${surface}&text=${text}`;
         await page.goto(`${BASE}/gallery/${name}?accent=ff2d78&${palette}`);
         for (const colorScheme of ['light', 'dark']) {

@@ -15,7 +15,7 @@ use crate::http::{
     error::Failure,
     extract::Tenant,
     login,
-    pages::{Brand, Language, LoginPage, LoginProblem},
+    pages::{Brand, Language, LoginPage, LoginProblem, SignInNotice},
     posted::Posted,
 };
 
@@ -70,6 +70,7 @@ fn page(
         tenant_name: &open.tenant_name,
         client_name: None,
         username,
+        notices: &SignInNotice::current(language),
         problem,
         csrf_token: &open.form,
         action: &tenant.path("/account/sign-in"),

@@ -51,6 +51,7 @@ pub mod routes;
 pub mod sessions;
 pub mod sets;
 pub mod shape;
+pub mod sign_in_notices;
 pub mod tenants;
 pub mod undo;
 pub mod users;
@@ -88,5 +89,6 @@ pub fn routes() -> Routes {
         .merge(languages::routes())
         .merge(attempts::routes())
         .merge(profile_schema::routes())
+        .merge(sign_in_notices::routes())
         .merge(cluster::routes())
 }

@@ -15,7 +15,7 @@ use identity::branding::Colour;
 use super::{
     AccountPage, Brand, Claim, ConsentPage, ConsentView, Done, ErrorPage, FormPostPage, HomePage,
     Issuer, Language, LoggedOutPage, LoginPage, LoginProblem, LogoutPage, Moment, OwnAccountPage,
-    PasswordForm, PasswordProblem, ProfileField, SessionView, assets,
+    PasswordForm, PasswordProblem, ProfileField, SessionView, SignInNotice, assets,
 };
 use crate::config::Mode;
 use crate::http::layer::Arrival;
@@ -44,8 +44,9 @@ async fn show(Path(name): Path<String>, arrival: Arrival, uri: Uri) -> Response 
     let brand = brand(query);
     match name.as_str() {
         "home" => home(language, brand),
-        "login" => login(language, brand, None),
-        "login-refused" => login(language, brand, Some(LoginProblem::WrongCredentials)),
+        "login" => login(language, brand, &[], None),
+        "login-notices" => login(language, brand, &notices(), None),
+        "login-refused" => login(language, brand, &[], Some(LoginProblem::WrongCredentials)),
         "error" => error(language, brand),
         "form-post" => form_post(language, brand),
         "account" => account(language, brand),
@@ -99,13 +100,31 @@ fn home(language: Language, brand: Brand) -> Response {
     HomePage { language, brand, issuers: &issuers }.respond()
 }
 
-fn login(language: Language, brand: Brand, problem: Option<LoginProblem>) -> Response {
+fn notices() -> [SignInNotice; 2] {
+    let notice = |text: &str, tag: Option<&str>, warning| SignInNotice {
+        text: text.to_owned(),
+        tag: tag.map(str::to_owned),
+        warning,
+    };
+    [
+        notice("Beware of mails that ask for your password.", Some("en"), true),
+        notice("Maintenance on Saturday from 22:00.", Some("en"), false),
+    ]
+}
+
+fn login(
+    language: Language,
+    brand: Brand,
+    notices: &[SignInNotice],
+    problem: Option<LoginProblem>,
+) -> Response {
     let page = LoginPage {
         language,
         brand,
         tenant_name: TENANT,
         client_name: Some(CLIENT),
         username: if problem.is_some() { ALICE } else { "" },
+        notices,
         problem,
         csrf_token: TOKEN,
         action: HERE,

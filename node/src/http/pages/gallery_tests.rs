@@ -7,9 +7,10 @@ use crate::http::layer::Arrival;
 use crate::http::pages::Wishes;
 
 /// As people write it in an address.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "home",
     "login",
+    "login-notices",
     "login-refused",
     "error",
     "form-post",

@@ -8,6 +8,7 @@ use super::assets;
 use super::brand::Brand;
 use super::language::Language;
 use super::policy::ContentPolicy;
+use super::sign_in_notice::SignInNotice;
 
 /// Why the login page is shown again. The texts never tell whether a user exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub(crate) struct LoginPage<'a> {
     pub(crate) client_name: Option<&'a str>,
     /// What the user name field starts with: the last attempt or `login_hint`; may be empty.
     pub(crate) username: &'a str,
+    /// What the tenant wants people to read first.
+    pub(crate) notices: &'a [SignInNotice],
     /// What went wrong with the last attempt.
     pub(crate) problem: Option<LoginProblem>,
     /// The token that binds the form to this browser.

@@ -16,6 +16,7 @@ fn login<'a>() -> LoginPage<'a> {
         tenant_name: "Demo",
         client_name: Some("Web demo"),
         username: "",
+        notices: &[],
         problem: None,
         csrf_token: "csrf-value",
         action: "/t/demo/login",
@@ -81,12 +82,15 @@ async fn the_login_page_carries_its_fixed_names_and_a_label_for_each_field() {
 
 #[tokio::test]
 async fn a_name_full_of_markup_stays_text() {
+    let text = HOSTILE.to_owned();
+    let notice = SignInNotice { text, tag: Some(HOSTILE.to_owned()), warning: true };
     let page = LoginPage {
         language: Language::English,
         brand: Brand::default(),
         tenant_name: HOSTILE,
         client_name: Some(HOSTILE),
         username: HOSTILE,
+        notices: &[notice],
         problem: Some(LoginProblem::WrongCredentials),
         csrf_token: HOSTILE,
         action: HOSTILE,
@@ -98,7 +102,7 @@ async fn a_name_full_of_markup_stays_text() {
     assert!(!html.contains("<script"), "{html}");
     assert!(!html.contains("alert(\""), "{html}");
     assert!(!html.contains("' autofocus onfocus='"), "{html}");
-    assert_eq!(html.matches("&#60;script&#62;alert(&#34;1&#34;)").count(), 6, "{html}");
+    assert_eq!(html.matches("&#60;script&#62;alert(&#34;1&#34;)").count(), 8, "{html}");
 }
 
 #[tokio::test]

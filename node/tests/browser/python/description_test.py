@@ -66,6 +66,7 @@ BODIES = {
     "UserIds": lambda world: {"users": []},
     "RoleIds": lambda world: {"roles": ["reader"]},
     "ClientScopeInput": lambda world: {"name": name("scope")},
+    "SignInNoticeInput": lambda world: {"name": name("notice"), "texts": {"en": "Maintenance on Saturday"}},
     "SecretRotation": lambda world: {"overlap_s": 60},
     "NewLicense": lambda world: {"tier": "enterprise", "holder": "Holder"},
     "LicenseInput": lambda world: {"key": world.license()},
