@@ -158,6 +158,10 @@ impl State {
         };
         match made {
             Ok(()) => {
+                if matches!(change, Change::HandOver(_)) {
+                    // Fulfilled: the lead may be back before the next turn, and shall stay then.
+                    raft.wakes().forget_lead();
+                }
                 tracing::info!(?change, "the membership has changed");
                 Ok(())
             }

@@ -186,6 +186,23 @@ async fn three_nodes_join_write_and_read_through_any_and_hand_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wish_for_a_leader_is_fulfilled_once() {
+    let cluster = Cluster::of_three().await;
+    let asker = Asker::system();
+    cluster::transfer_leader(cluster.ctx(1), &asker, 2).await.unwrap();
+    // Back before node 1's next turn, as when the other cannot go on leading.
+    until("it leads", || cluster.ctx(2).is_leader()).await;
+    cluster.ctx(2).0.raft.transfer_leader(1).await.unwrap();
+    until("it leads again", || cluster.ctx(1).is_leader()).await;
+    let led = cluster.ctx(1).0.raft.cluster().term;
+    // More than two turns, at any of which the lead would go once more.
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    write(cluster.ctx(3)).await;
+    assert_eq!((cluster.ctx(1).is_leader(), cluster.ctx(1).0.raft.cluster().term), (true, led));
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_node_that_was_away_for_longer_than_the_log_gets_a_snapshot() {
     let mut cluster = Cluster::of_three().await;
     cluster.stop(3).await;

@@ -52,6 +52,8 @@ async fn blackouts(cluster: &mut Cluster, rig: &mut Rig, count: u64) -> Result<S
             found.iter().take(5).for_each(|problem| println!("soak:   node {number}: {problem}"));
             lost += found.len();
         }
+        // Not before: what is compared holds nothing that is asked for from now on.
+        writers.up();
         let acknowledged = writers.shared.acknowledged.load(Ordering::SeqCst);
         println!("soak: cut {cut} of all nodes: {acknowledged} acknowledged writes, {lost} lost");
     }
@@ -63,13 +65,13 @@ async fn blackouts(cluster: &mut Cluster, rig: &mut Rig, count: u64) -> Result<S
 }
 
 /// Freezes all nodes, copies their disks, ends them and starts them on the copies; what had been
-/// acknowledged before and sent until then.
+/// acknowledged before and sent until then. The writers are left waiting.
 async fn cut_and_boot(
     cluster: &mut Cluster,
     rig: &mut Rig,
     writers: &Writers,
 ) -> Result<Ledger, Failure> {
-    let mut ledger = writers.shared.ledger();
+    let ledger = writers.shared.ledger();
     (0..NODES).try_for_each(|number| cluster.signal(number, "STOP"))?;
     let cut = rig.cut();
     writers.down();
@@ -80,11 +82,5 @@ async fn cut_and_boot(
     for number in 0..NODES {
         cluster.answers(number).await?;
     }
-    let after = writers.shared.ledger();
-    for (name, owned) in &mut ledger.changed {
-        owned.sent = after.changed.get(name).map_or(owned.sent, |later| later.sent);
-    }
-    ledger.asked = after.asked;
-    writers.up();
-    Ok(ledger)
+    Ok(ledger.upto(&writers.shared.ledger()))
 }
