@@ -34,6 +34,9 @@ pub enum Error {
         /// For `Retry-After`, seconds.
         retry_after_s: u32,
     },
+    /// The request comes from a network that the tenant lets in nowhere.
+    #[error("the tenant blocks where the request comes from")]
+    Blocked,
     /// More requests than a limit lets in.
     #[error(transparent)]
     Limited(#[from] Limited),

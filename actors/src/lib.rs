@@ -29,6 +29,7 @@ pub mod proof;
 pub mod rates;
 pub mod runtime;
 pub mod setup;
+pub mod source_blocks;
 pub mod system;
 pub mod tenants;
 pub mod users;

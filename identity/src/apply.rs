@@ -122,7 +122,7 @@ pub struct Applied {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Touched {
     /// What tenants' snapshots are built from: tenant, keys, client scopes, branding, languages,
-    /// notices of sign-in pages, license, cluster settings; and rates.
+    /// notices of sign-in pages, source blocks, license, cluster settings; and rates.
     pub snapshot: bool,
     /// Clients.
     pub clients: bool,
@@ -152,6 +152,7 @@ impl Touched {
         Self {
             snapshot: has(&[
                 *b"tn", *b"sk", *b"cs", *b"rl", *b"sc", *b"br", *b"lg", *b"la", *b"li", *b"sn",
+                *b"sb",
             ]),
             clients: has(&[*b"cl", *b"tr"]),
             rights: has(&[*b"ro", *b"gp"]),

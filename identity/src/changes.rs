@@ -132,6 +132,12 @@ pub const CHANGES: &[Change] = &[
         what: "what people read before they sign in",
         feature_level: 2,
     },
+    Change {
+        number: 29,
+        date: "2026-11-26",
+        what: "networks from which nobody signs in",
+        feature_level: 2,
+    },
 ];
 
 /// The level of a cluster that was never upgraded from the first formats.
@@ -154,6 +160,8 @@ pub const PALETTES: u16 = 2;
 pub const TENANTS_RETURN: u16 = 2;
 /// The level from which on sign-in pages have notices.
 pub const SIGN_IN_NOTICES: u16 = 2;
+/// The level from which on networks are blocked.
+pub const SOURCE_BLOCKS: u16 = 2;
 
 /// The highest feature level this program reads.
 #[cfg(not(feature = "previous"))]

@@ -13,6 +13,7 @@ use crate::{
     groups, incarnation, keys, languages, licenses, logout, members, oauth, outbox,
     outcome::{Outcome, Rejection, Stop},
     passwords, permissions, profiles, rates, restore, roles, sessions, setup, sign_in_notices,
+    source_blocks,
     sweep::Sweep,
     table::{Row, TablesMut},
     tenants, users,
@@ -87,6 +88,8 @@ pub enum Command {
     Backups(backups::Command),
     /// What people are to read before they sign in.
     SignInNotices(sign_in_notices::Command),
+    /// Networks from which nobody may sign in.
+    SourceBlocks(source_blocks::Command),
 }
 
 /// The permissions that commands and reads of the administration API ask for. Their ids are made of
@@ -142,6 +145,8 @@ pub const PERMISSIONS: &[Permission] = &[
     backups::WRITE,
     sign_in_notices::READ,
     sign_in_notices::WRITE,
+    source_blocks::READ,
+    source_blocks::WRITE,
 ];
 
 /// Refused attempts of one kind in one minute: a stranger cannot fill the log.
@@ -194,6 +199,7 @@ impl Command {
             Self::Incarnation(command) => command.name(),
             Self::Backups(command) => command.name(),
             Self::SignInNotices(command) => command.name(),
+            Self::SourceBlocks(command) => command.name(),
         }
     }
 
@@ -206,6 +212,7 @@ impl Command {
             Self::Branding(command) => command.feature_level(),
             Self::Backups(_) => changes::INCARNATIONS,
             Self::SignInNotices(_) => changes::SIGN_IN_NOTICES,
+            Self::SourceBlocks(_) => changes::SOURCE_BLOCKS,
             _ => changes::FIRST_LEVEL,
         }
     }
@@ -278,6 +285,7 @@ impl Command {
             Self::Incarnation(command) => command.apply(at),
             Self::Backups(command) => command.apply(at),
             Self::SignInNotices(command) => command.apply(at),
+            Self::SourceBlocks(command) => command.apply(at),
         }
     }
 }

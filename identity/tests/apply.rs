@@ -88,6 +88,8 @@ mod sessions;
 mod setup;
 #[path = "apply/sign_in_notices.rs"]
 mod sign_in_notices;
+#[path = "apply/source_blocks.rs"]
+mod source_blocks;
 #[path = "apply/sweeping.rs"]
 mod sweeping;
 #[path = "apply/tables.rs"]

@@ -65,4 +65,6 @@ mod secrets;
 mod sessions;
 #[path = "admin/sign_in_notices.rs"]
 mod sign_in_notices;
+#[path = "admin/source_blocks.rs"]
+mod source_blocks;
 mod support;

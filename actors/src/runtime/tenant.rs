@@ -25,6 +25,7 @@ use identity::{
     licenses::{self, Feature, License},
     outcome::Rejection,
     sign_in_notices::{self, SignInNotice},
+    source_blocks::{self, Blocked},
     table::{self, Tables},
     tenants::Tenant,
 };
@@ -80,6 +81,8 @@ pub struct TenantSnapshot {
     pub languages: languages::Rules,
     /// What people are to read before they sign in, by name; those of another time too.
     pub notices: Vec<SignInNotice>,
+    /// Networks from which nobody is let in.
+    pub blocked: Blocked,
     /// What may be used.
     pub license: License,
 }
@@ -340,6 +343,7 @@ fn build(
         logo: branding::logo(tables, id)?,
         languages: languages::rules(tables, id)?,
         notices: sign_in_notices::all(tables, id)?,
+        blocked: source_blocks::blocked(tables, id)?,
         license: licenses::of(tables, id)?,
     })
 }

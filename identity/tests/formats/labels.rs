@@ -3,8 +3,8 @@
 use identity::{
     attempts, audit, backups, branding, client_scopes, clients, cluster, command::Command,
     consents, groups, incarnation, keys, languages, licenses, logout, members, oauth, outbox,
-    passwords, permissions, profiles, rates, roles, sessions, setup, sign_in_notices, tenants,
-    users,
+    passwords, permissions, profiles, rates, roles, sessions, setup, sign_in_notices,
+    source_blocks, tenants, users,
 };
 
 /// Labels of all variants, and the label of one value: the match does not compile when a variant is
@@ -148,4 +148,7 @@ labels!(label, LABELS, Command, {
     Command::SignInNotices(sign_in_notices::Command::Create { .. }) => "sign-in-notices-create",
     Command::SignInNotices(sign_in_notices::Command::Update { .. }) => "sign-in-notices-update",
     Command::SignInNotices(sign_in_notices::Command::Delete { .. }) => "sign-in-notices-delete",
+    Command::SourceBlocks(source_blocks::Command::Create { .. }) => "source-blocks-create",
+    Command::SourceBlocks(source_blocks::Command::Update { .. }) => "source-blocks-update",
+    Command::SourceBlocks(source_blocks::Command::Delete { .. }) => "source-blocks-delete",
 });

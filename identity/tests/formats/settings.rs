@@ -9,6 +9,7 @@ use identity::{
         schema::{Access, Field, Kind, Schema},
     },
     sign_in_notices::{self, Severity, SignInNotice, SignInNoticeId},
+    source_blocks::{self, SourceBlock, SourceBlockId},
 };
 
 use crate::{Sample, members::still_written, records::AT, sample};
@@ -91,6 +92,36 @@ fn notice_commands() -> [Command; 3] {
     commands.map(Command::SignInNotices)
 }
 
+const BLOCK: SourceBlockId = SourceBlockId::from_bytes([19; 16]);
+
+fn block_settings(network: &str) -> source_blocks::Settings {
+    source_blocks::Settings {
+        network: network.parse().unwrap(),
+        reason: "guesses passwords".into(),
+        ends_at_ms: Some(AT + 7_200_000),
+    }
+}
+
+fn block() -> SourceBlock {
+    let new = SourceBlock::new(BLOCK, &block_settings("192.0.2.0/24"), AT);
+    SourceBlock { revision: 2, deleted_at_ms: Some(AT + 1), updated_at_ms: AT + 1, ..new }
+}
+
+fn block_for_ever() -> SourceBlock {
+    let network = "2001:db8::/32".parse().unwrap();
+    SourceBlock { network, reason: String::new(), ends_at_ms: None, ..block() }
+}
+
+fn block_commands() -> [Command; 3] {
+    let (id, settings) = (BLOCK, block_settings("192.0.2.0/24"));
+    let commands = [
+        source_blocks::Command::Create { id, settings: settings.clone() },
+        source_blocks::Command::Update { id, expected: Some(3), settings },
+        source_blocks::Command::Delete { id, expected: None },
+    ];
+    commands.map(Command::SourceBlocks)
+}
+
 pub(crate) fn samples() -> Vec<Sample> {
     let shown = Some(Shown { sha256: [251; 32], width: 400, height: 80 });
     vec![
@@ -105,6 +136,8 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("logo-picture", Picture { png: PNG.into() }),
         sample("sign-in-notice", notice()),
         sample("sign-in-notice-for-ever", notice_for_ever()),
+        sample("source-block", block()),
+        sample("source-block-for-ever", block_for_ever()),
     ]
 }
 
@@ -122,5 +155,6 @@ pub(crate) fn commands() -> Vec<Command> {
     let fields = schema().fields;
     all.push(Command::Profiles(profiles::Command::SetSchema { expected, fields }));
     all.extend(notice_commands());
+    all.extend(block_commands());
     all
 }

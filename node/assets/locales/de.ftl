@@ -76,6 +76,7 @@ error-rule_violated = Eine Regel lässt das nicht zu
 error-protected = Das ist geschützt
 error-idempotency_mismatch = Das wurde schon mit anderem Inhalt gesendet
 error-precondition_required = Eine Bedingung fehlt
+error-source_blocked = Der Zugang von dieser Adresse ist gesperrt
 error-rate_limited = Es waren zu viele Versuche
 error-headers_too_large = Der Browser hat zu viel gesendet
 error-internal = Hier ist etwas schiefgegangen
@@ -96,6 +97,7 @@ error-cause-form = Das Formular ist zu alt oder wurde in einer anderen Sitzung g
 
 error-advice-again = Gehen Sie zurück zur Anwendung und beginnen Sie noch einmal. Wenn es wieder geschieht, sagen Sie es denen, die die Anwendung betreiben.
 error-advice-wait = Warten Sie einen Moment und versuchen Sie es noch einmal.
+error-advice-blocked = Wenn das ein Irrtum ist, wenden Sie sich an die Betreiber der Anwendung.
 error-advice-tell = Versuchen Sie es noch einmal. Wenn es wieder geschieht, sagen Sie es denen, die diesen Server betreiben.
 
 ## Errors: for whoever helps

@@ -77,6 +77,7 @@ error-rule_violated = A rule does not allow this
 error-protected = This is protected
 error-idempotency_mismatch = This was already sent with other contents
 error-precondition_required = A condition is missing
+error-source_blocked = Access from this address is blocked
 error-rate_limited = There were too many attempts
 error-headers_too_large = The browser sent too much
 error-internal = Something went wrong here
@@ -97,6 +98,7 @@ error-cause-form = The form is too old, or it was opened in another session.
 
 error-advice-again = Go back to the application and start again. If it happens again, tell the people who run the application.
 error-advice-wait = Wait a moment and try again.
+error-advice-blocked = If that is a mistake, tell the people who run the application.
 error-advice-tell = Try again. If it happens again, tell the people who run this server.
 
 ## Errors: for whoever helps

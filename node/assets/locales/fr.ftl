@@ -76,6 +76,7 @@ error-rule_violated = Une règle ne le permet pas
 error-protected = Ceci est protégé
 error-idempotency_mismatch = Ceci a déjà été envoyé avec un autre contenu
 error-precondition_required = Il manque une condition
+error-source_blocked = L’accès depuis cette adresse est bloqué
 error-rate_limited = Il y a eu trop de tentatives
 error-headers_too_large = Le navigateur a trop envoyé
 error-internal = Une erreur s’est produite ici
@@ -96,6 +97,7 @@ error-cause-form = Le formulaire est trop ancien ou a été ouvert dans une autr
 
 error-advice-again = Retournez à l’application et recommencez. Si cela se reproduit, prévenez les responsables de l’application.
 error-advice-wait = Attendez un instant et réessayez.
+error-advice-blocked = Si c’est une erreur, adressez-vous aux responsables de l’application.
 error-advice-tell = Réessayez. Si cela se reproduit, prévenez les responsables de ce serveur.
 
 ## Errors: for whoever helps

@@ -219,6 +219,13 @@ impl Class {
         title: "The change needs an If-Match header.",
         oauth: "invalid_request",
     };
+    /// The tenant lets in nobody from where the request comes.
+    pub const SOURCE_BLOCKED: Self = Self {
+        code: "source_blocked",
+        status: StatusCode::FORBIDDEN,
+        title: "Access from this address is blocked.",
+        oauth: "access_denied",
+    };
     /// Too many attempts; `Retry-After` says when again.
     pub const RATE_LIMITED: Self = Self {
         code: "rate_limited",

@@ -34,7 +34,7 @@ pub(crate) fn page(failure: Failure, arrival: &Arrival) -> Response {
         code: occurrence.class.code,
         title: &title(language, occurrence.class),
         cause: cause.as_deref(),
-        advice: &language.say(advice(occurrence.class.status)),
+        advice: &language.say(advice(occurrence.class)),
         details: hint,
         request_id: Some(arrival.request_id()),
     };
@@ -54,8 +54,9 @@ fn title(language: Language, class: Class) -> Cow<'static, str> {
     if language.knows(&id) { language.say(&id) } else { Cow::Borrowed(class.title) }
 }
 
-fn advice(status: StatusCode) -> &'static str {
-    match status {
+fn advice(class: Class) -> &'static str {
+    match class.status {
+        _ if class == Class::SOURCE_BLOCKED => "error-advice-blocked",
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => "error-advice-wait",
         StatusCode::INTERNAL_SERVER_ERROR => "error-advice-tell",
         _ => "error-advice-again",

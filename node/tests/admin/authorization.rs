@@ -84,7 +84,8 @@ async fn the_operator_needs_the_platform_scope_outside_its_own_tenant() {
 }
 
 /// Collections of a tenant whose things need nothing else to be made.
-const PLAIN: [&str; 5] = ["client-scopes", "roles", "groups", "permissions", "sign-in-notices"];
+const PLAIN: [&str; 6] =
+    ["client-scopes", "roles", "groups", "permissions", "sign-in-notices", "source-blocks"];
 
 #[tokio::test]
 async fn a_foreign_id_is_answered_like_a_random_one_and_nothing_changes() {

@@ -238,6 +238,48 @@ async fn a_sign_in_notice_lives_from_post_to_delete() {
 }
 
 #[tokio::test]
+async fn a_source_block_lives_from_post_to_delete() {
+    let platform = Api::platform().await;
+    let blocks = format!("{}/source-blocks", platform.own_tenant().await);
+    let body = json!({
+        "network": "2001:DB8:0::/32", "reason": "guesses", "ends_at": "2026-12-24T00:00:00Z",
+    });
+    let made = platform.post(&blocks, &body).await;
+    assert_eq!((made.status, made.header("etag")), (201, "\"1\""), "{made:?}");
+    let block = made.json();
+    let path = format!("{blocks}/{}", id_of(&block));
+    assert_eq!(made.header("location"), platform.node.at(&path));
+    let expected = json!({
+        "id": block["id"], "network": "2001:db8::/32", "reason": "guesses",
+        "ends_at": "2026-12-24T00:00:00.000Z",
+        "created_at": block["created_at"], "updated_at": block["created_at"], "revision": 1,
+    });
+    assert_eq!((&block, &platform.read(&path).await), (&expected, &expected));
+
+    let patched = platform.patch(&path, &json!({ "network": "192.0.2.7", "ends_at": null })).await;
+    assert_eq!((patched.status, patched.header("etag")), (200, "\"2\""), "{patched:?}");
+    let patched = patched.json();
+    let shown = (&patched["network"], &patched["reason"], &patched["ends_at"]);
+    assert_eq!(shown, (&json!("192.0.2.7/32"), &json!("guesses"), &json!(null)));
+    let undone = platform.post(&format!("{path}/undo"), &json!({ "revision": 2 })).await;
+    assert_eq!((undone.status, undone.text("network")), (200, "2001:db8::/32".into()));
+    let history = platform.read(&format!("{path}/history")).await;
+    assert_eq!(history["items"][2]["action"], "source_blocks.create");
+    let replaced = platform.put(&path, &json!({ "network": "192.0.2.0/24" })).await;
+    assert_eq!((replaced.status, replaced.text("reason")), (200, String::new()), "{replaced:?}");
+
+    let other = platform.made(&blocks, &body).await;
+    let found = format!("{blocks}?filter=network%20eq%20%222001:DB8::/32%22");
+    assert_eq!(platform.read(&found).await["items"], json!([other]));
+    let taken = platform.post(&blocks, &json!({ "network": "2001:db8:0:0::/32" })).await;
+    let taken = (problem(&taken), pointers(&taken));
+    assert_eq!(taken, ((409, "already_exists".into()), vec!["/network".into()]));
+    assert_eq!(platform.delete(&path).await.status, 204);
+    assert_eq!(problem(&platform.get(&path).await), (404, "not_found".into()));
+    platform.made(&blocks, &json!({ "network": "192.0.2.0/24" })).await;
+}
+
+#[tokio::test]
 async fn a_tenant_s_own_things_stay_its_own() {
     let platform = Api::platform().await;
     let (one, two) = (platform.own_tenant().await, platform.own_tenant().await);

@@ -74,7 +74,7 @@ fn the_cluster_s_operations_are_there() {
 }
 
 /// Resources that are made, changed and deleted.
-const RESOURCES: [&str; 8] = [
+const RESOURCES: [&str; 9] = [
     "tenants",
     "users",
     "clients",
@@ -83,6 +83,7 @@ const RESOURCES: [&str; 8] = [
     "permissions",
     "groups",
     "sign-in-notices",
+    "source-blocks",
 ];
 
 #[test]
@@ -154,7 +155,7 @@ fn every_operation_that_is_promised_is_there() {
     for kind in ["tenants", "clients", "groups", "roles", "permissions", "client-scopes"] {
         assert!(ids.contains(format!("{kind}.restore").as_str()), "{kind}");
     }
-    assert_eq!(ids.len(), 169);
+    assert_eq!(ids.len(), 177);
 }
 
 #[test]

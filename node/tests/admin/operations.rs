@@ -172,8 +172,15 @@ pub(crate) fn whole(resource: &str, name: &str) -> Value {
         "roles" | "groups" | "client-scopes" => json!({ "name": name }),
         "clients" => service(name),
         "sign-in-notices" => json!({ "name": name, "texts": { "en": "Maintenance on Saturday" } }),
+        "source-blocks" => json!({ "network": network(name) }),
         other => panic!("say how to make one of {other}"),
     }
+}
+
+/// A network of a name's own.
+fn network(name: &str) -> String {
+    let number: u32 = name.rsplit('-').next().unwrap().parse().unwrap();
+    format!("10.{}.{}.0/24", number / 256, number % 256)
 }
 
 /// A request that must succeed if who sends it may.

@@ -143,6 +143,8 @@ fn config(Place { folder, port, .. }: &Place) -> Config {
     let flags = BTreeMap::from([
         ("SERVER_PORT", port.to_string()),
         ("MANAGEMENT_BIND", "off".to_owned()),
+        // So that a test can come from elsewhere.
+        ("TRUSTED_PROXIES", "127.0.0.1".to_owned()),
         ("LICENSE_ISSUERS", LICENSE_ISSUER.to_owned()),
         ("DATA_DIR", below("data")),
         ("BACKUP_DIR", below("backups")),

@@ -52,6 +52,7 @@ pub mod sessions;
 pub mod sets;
 pub mod shape;
 pub mod sign_in_notices;
+pub mod source_blocks;
 pub mod tenants;
 pub mod undo;
 pub mod users;
@@ -90,5 +91,6 @@ pub fn routes() -> Routes {
         .merge(attempts::routes())
         .merge(profile_schema::routes())
         .merge(sign_in_notices::routes())
+        .merge(source_blocks::routes())
         .merge(cluster::routes())
 }

@@ -42,6 +42,7 @@ impl From<Error> for Failure {
             Error::Throttled { retry_after_s } => {
                 Self::new(Class::RATE_LIMITED).retry_after_s(retry_after_s)
             }
+            Error::Blocked => Self::new(Class::SOURCE_BLOCKED),
             Error::Limited(limited) => limited.into(),
             Error::Trimmed { first, life } => {
                 let left = position::of_life(&life, position::text(first.saturating_sub(1)));

@@ -1,10 +1,10 @@
 //! The tenant that a request addresses: the default one at the root, another under `/t/{slug}`.
 //!
 //! The router's own decoded parameter decides, never the path's text, so that authorization and
-//! routing cannot understand a path differently. A tenant that does not answer is 404, and whoever
-//! takes one here is counted by its limits first of all.
+//! routing cannot understand a path differently. A tenant that does not answer is 404. First of all
+//! whoever takes one here comes from no network that it blocks, and is counted by its limits.
 
-use actors::{Context, rates, tenants};
+use actors::{Context, rates, source_blocks, tenants};
 use axum::{
     extract::{FromRef, FromRequestParts, RawPathParams},
     http::request::Parts,
@@ -49,13 +49,13 @@ where
         let ctx = Context::from_ref(state);
         let id = ctx.tenant_at(&address)?;
         let Ok(arrival) = Arrival::from_request_parts(parts, state).await;
+        let snapshot = ctx.tenant(id).await?;
+        source_blocks::admits(&ctx, &snapshot, arrival.source())?;
         rates::arrives(&ctx, id, arrival.source())?;
         let tenant = Self { id, address };
-        // Without it the flow fails by itself, and the page that says so is the product's own.
-        if let Ok(snapshot) = ctx.tenant(id).await {
-            let (path, now_ms) = (tenant.path(""), ctx.now_ms());
-            arrival.wear(Dress { snapshot, path, now_ms });
-        }
+        // Who is refused before sees a page of the product's own.
+        let (path, now_ms) = (tenant.path(""), ctx.now_ms());
+        arrival.wear(Dress { snapshot, path, now_ms });
         Ok(tenant)
     }
 }

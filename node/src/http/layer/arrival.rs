@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn only_trusted_proxies_are_believed_about_the_source() {
-        let trusted = ["10.0.0.0/8", "fd00::/8"].map(|text| Network::parse(text).unwrap());
+        let trusted = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap());
         for (peer, forwarded, expected) in [
             ("203.0.113.1:1", &["198.51.100.7"][..], "203.0.113.1"),
             ("10.0.0.1:1", &[][..], "10.0.0.1"),
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_request_id_is_taken_from_trusted_proxies_only() {
-        let trusted = [Network::parse("10.0.0.0/8").unwrap()];
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
         for (peer, id, taken) in [
             ("10.0.0.1:1", "0190-abc_DEF.1", true),
             ("203.0.113.1:1", "0190-abc_DEF.1", false),

@@ -42,6 +42,11 @@ def name(start):
     return f"{start}-{next(NUMBER)}"
 
 
+def network():
+    number = next(NUMBER)
+    return f"10.{number // 250}.{number % 250}.0/24"
+
+
 # 48 by 24 pixels, PNG.
 RECIPIENT = "age138x5fkcspvlkue9cparahea93wwqpawlhu8u48ht4jatsdla6udse34zd9"
 LOGO = (
@@ -67,6 +72,7 @@ BODIES = {
     "RoleIds": lambda world: {"roles": ["reader"]},
     "ClientScopeInput": lambda world: {"name": name("scope")},
     "SignInNoticeInput": lambda world: {"name": name("notice"), "texts": {"en": "Maintenance on Saturday"}},
+    "SourceBlockInput": lambda world: {"network": network()},
     "SecretRotation": lambda world: {"overlap_s": 60},
     "NewLicense": lambda world: {"tier": "enterprise", "holder": "Holder"},
     "LicenseInput": lambda world: {"key": world.license()},

@@ -1,0 +1,28 @@
+//! Networks that a tenant lets in nowhere, as they count at each request: before its limits, so
+//! that who is blocked uses up nothing of what there is for others.
+
+use std::net::IpAddr;
+
+use identity::principal::Source;
+
+use crate::{context::Context, error::Error, runtime::tenant::TenantSnapshot};
+
+/// Counts refusals.
+const REFUSED: &str = "vaultara_source_blocked_total";
+
+/// Lets a request to a tenant in, or not. Why an address is blocked is told to nobody; that
+/// somebody came from there is counted for the tenant's audit trail.
+///
+/// # Errors
+/// [`Error::Blocked`].
+pub fn admits(ctx: &Context, snapshot: &TenantSnapshot, address: IpAddr) -> Result<(), Error> {
+    if !snapshot.blocked.holds(address, ctx.now_ms()) {
+        return Ok(());
+    }
+    metrics::counter!(REFUSED).increment(1);
+    let (salt, address) = (ctx.random().salt(), address.to_string());
+    let source = Source { salt, address, user_agent: String::new() };
+    let what = ("source_blocks.refuse", "source_blocked");
+    ctx.denials().count(snapshot.tenant.id, &source, what, ctx.0.clock.wall_ms());
+    Err(Error::Blocked)
+}
