@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 #[error("is not a network such as 192.0.2.0/24 or 2001:db8::/32")]
 pub struct Malformed;
 
+/// How many bits stand before an IPv4 address that is written as IPv6 (RFC 4291 §2.5.5.2).
+const MAPPED: u8 = 96;
+
 /// A block of addresses, such as `192.0.2.0/24`. Invariant: no bit behind its length is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -42,21 +45,25 @@ impl Network {
         Some(Self { address, length })
     }
 
-    /// Reads `address/length` or a single address, and the address as it was written, which may
-    /// have bits behind the length.
+    /// Reads `address/length` or a single address, and the address as it was written (as IPv4 if it
+    /// is one), which may have bits behind the length.
     ///
     /// # Errors
     /// [`Malformed`].
     pub fn read(text: &str) -> Result<(Self, IpAddr), Malformed> {
         let (address, length) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
         let address: IpAddr = address.parse().map_err(|_| Malformed)?;
-        let length = match length {
+        let length: u8 = match length {
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 digits.parse().map_err(|_| Malformed)?
             }
             Some(_) => return Err(Malformed),
             None if address.is_ipv4() => 32,
             None => 128,
+        };
+        let (address, length) = match address.to_canonical() {
+            canonical if canonical == address => (address, length),
+            canonical => (canonical, length.checked_sub(MAPPED).ok_or(Malformed)?),
         };
         Ok((Self::around(address, length).ok_or(Malformed)?, address))
     }
@@ -147,6 +154,8 @@ mod tests {
             ("2001:db8::1", "2001:db8::1/128"),
             ("0.0.0.0/0", "0.0.0.0/0"),
             ("::/0", "::/0"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
         ] {
             let network: Network = text.parse().unwrap();
             assert_eq!(network.to_string(), expected, "{text}");
@@ -168,6 +177,7 @@ mod tests {
             "10.0.0.0/256",
             "010.0.0.0/8",
             "fe80::1%eth0/64",
+            "::ffff:10.0.0.0/95",
         ] {
             assert_eq!(text.parse::<Network>(), Err(Malformed), "{text}");
         }

@@ -65,9 +65,6 @@ impl Settings {
         if of_machine.iter().flatten().any(|own| own.overlaps(&self.network)) {
             return no("must not hold addresses of the machine itself (127.0.0.0/8, ::1)");
         }
-        if self.network.address() != self.network.address().to_canonical() {
-            return no("must be written as IPv4");
-        }
         name::optional_text("/reason", &self.reason)
     }
 }
@@ -167,13 +164,13 @@ impl Blocked {
         Self { lengths: networks.keys().map(Network::length).collect(), networks }
     }
 
-    /// Whether an address is blocked at a state time.
-    pub fn holds(&self, address: IpAddr, now_ms: u64) -> bool {
+    /// The widest network that an address is blocked with at a state time.
+    pub fn holds(&self, address: IpAddr, now_ms: u64) -> Option<Network> {
         let address = address.to_canonical();
-        self.lengths.iter().any(|length| {
-            let ends_at_ms = Network::around(address, *length)
-                .and_then(|network| self.networks.get(&network).copied());
-            ends_at_ms.is_some_and(|ends| ends.is_none_or(|ends| now_ms < ends))
+        self.lengths.iter().find_map(|length| {
+            let network = Network::around(address, *length)?;
+            let ends_at_ms = self.networks.get(&network)?;
+            ends_at_ms.is_none_or(|ends| now_ms < ends).then_some(network)
         })
     }
 }
@@ -305,7 +302,7 @@ mod tests {
             ("0.0.0.0/0", Some("/network")),
             ("::1", Some("/network")),
             ("::/0", Some("/network")),
-            ("::ffff:192.0.2.0/120", Some("/network")),
+            ("::ffff:192.0.2.0/120", None),
             ("::ffff:0:0/96", Some("/network")),
         ] {
             let found = match settings(text).and_then(|settings| settings.check()) {
@@ -354,12 +351,12 @@ mod tests {
             ("127.0.0.1", 0, false),
         ] {
             assert_eq!(
-                blocked.holds(address.parse().unwrap(), now_ms),
+                blocked.holds(address.parse().unwrap(), now_ms).is_some(),
                 expected,
                 "{address} {now_ms}"
             );
         }
-        assert!(!Blocked::default().holds(Ipv4Addr::LOCALHOST.into(), 0));
+        assert_eq!(Blocked::default().holds(Ipv4Addr::LOCALHOST.into(), 0), None);
     }
 
     #[test]
@@ -380,7 +377,7 @@ mod tests {
         for number in 0..20_000_u32 {
             let address = IpAddr::V4(Ipv4Addr::from(number.wrapping_mul(3_266_489_917)));
             let expected = blocks.iter().any(|block| block.network.contains(address));
-            assert_eq!(blocked.holds(address, 0), expected, "{address}");
+            assert_eq!(blocked.holds(address, 0).is_some(), expected, "{address}");
             held += u32::from(expected);
         }
         assert!(held > 100 && held < 19_900, "{held}");

@@ -14,7 +14,7 @@ use identity::{
 };
 use raft::ClusterView;
 
-use crate::runtime::membership::clocks::apart;
+use crate::runtime::membership::clocks::{apart, halves_apart};
 
 /// What an operator should change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Warning {
     StillVotes(u64),
     /// How far a node's clock is ahead of those of most nodes, milliseconds.
     Clock(u64, i64),
+    /// How far the clocks of two halves are apart, milliseconds.
+    ClocksDiffer(u64),
     /// Programs of several versions run.
     Versions(Vec<String>),
     /// Every node reads this feature level, but the cluster is not raised to it.
@@ -57,6 +59,11 @@ impl fmt::Display for Warning {
                 ahead_ms.unsigned_abs(),
                 if *ahead_ms < 0 { "behind" } else { "ahead of" }
             ),
+            Self::ClocksDiffer(apart_ms) => write!(
+                f,
+                "the clocks of two halves of the nodes are {apart_ms} ms apart: nobody can say \
+                 which are wrong"
+            ),
             Self::Versions(versions) => write!(f, "versions differ: {}", versions.join(", ")),
             Self::Unfinished(level) => write!(
                 f,
@@ -81,6 +88,9 @@ pub(super) fn leaving(members: &[Member], view: &ClusterView) -> Vec<Warning> {
 
 /// Clocks that are further from most than is healthy, in time to be mended before a node stops.
 pub(super) fn clocks(view: &ClusterView) -> Vec<Warning> {
+    if let Some(apart_ms) = halves_apart(view) {
+        return vec![Warning::ClocksDiffer(apart_ms)];
+    }
     apart(view).into_iter().map(|(node, ahead_ms)| Warning::Clock(node, ahead_ms)).collect()
 }
 

@@ -74,6 +74,13 @@ pub(super) fn worst(view: &ClusterView) -> Option<(u64, i64)> {
     worst.filter(|(_, ahead_ms)| ahead_ms.unsigned_abs() > SKEW_WARN_MS)
 }
 
+/// How far the clocks of two halves are apart, milliseconds, if that is worth a warning: nobody can
+/// say then which half is wrong.
+pub(crate) fn halves_apart(view: &ClusterView) -> Option<u64> {
+    let (low, high) = middle(view)?;
+    Some(low.abs_diff(high)).filter(|apart_ms| *apart_ms > SKEW_WARN_MS)
+}
+
 /// The nodes whose clock differs so much from those of most that it is worth a warning, and how far
 /// it is ahead of them, milliseconds; this node among them.
 pub(crate) fn apart(view: &ClusterView) -> Vec<(u64, i64)> {
@@ -163,5 +170,8 @@ mod tests {
         assert_eq!(apart(&clocks(true, &[400, -501])), [(3, -501)]);
         assert_eq!(apart(&clocks(true, &[600, 610])), [(1, -600)], "this one's own");
         assert_eq!(apart(&clocks(true, &[])), []);
+        assert_eq!(halves_apart(&clocks(true, &[600])), Some(600), "of two nobody is wrong");
+        assert_eq!(halves_apart(&clocks(true, &[0, 700, 705])), Some(700));
+        assert_eq!(halves_apart(&clocks(true, &[600, 610])), None);
     }
 }

@@ -49,9 +49,13 @@ where
         let ctx = Context::from_ref(state);
         let id = ctx.tenant_at(&address)?;
         let Ok(arrival) = Arrival::from_request_parts(parts, state).await;
-        let snapshot = ctx.tenant(id).await?;
-        source_blocks::admits(&ctx, &snapshot, arrival.source())?;
+        let snapshot = ctx.tenant(id).await;
+        if let Ok(snapshot) = &snapshot {
+            source_blocks::admits(&ctx, snapshot, arrival.source())?;
+        }
+        // Also of a tenant that is in trouble: to find that out again is work.
         rates::arrives(&ctx, id, arrival.source())?;
+        let snapshot = snapshot?;
         let tenant = Self { id, address };
         // Who is refused before sees a page of the product's own.
         let (path, now_ms) = (tenant.path(""), ctx.now_ms());

@@ -12,7 +12,7 @@ use std::{
 use actors::runtime::tenant::TenantSnapshot;
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderName, Request, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Request, request::Parts},
 };
 
 use crate::{
@@ -132,7 +132,8 @@ pub(crate) fn source<B>(request: &Request<B>, trusted: &[Network]) -> IpAddr {
     // Each proxy appends whom it saw: from the right, the first address that is not one of ours.
     let mut source = peer;
     for hop in hops(request.headers()) {
-        let Ok(address) = hop.parse::<IpAddr>() else { return source };
+        let address = std::str::from_utf8(hop).ok().and_then(|hop| hop.parse::<IpAddr>().ok());
+        let Some(address) = address else { return source };
         source = address.to_canonical();
         if !contains(trusted, source) {
             return source;
@@ -141,10 +142,13 @@ pub(crate) fn source<B>(request: &Request<B>, trusted: &[Network]) -> IpAddr {
     source
 }
 
-fn hops(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values: Vec<&str> =
-        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
-    values.into_iter().rev().flat_map(|value| value.rsplit(',')).map(str::trim)
+/// Addresses from the right, as bytes: what the client wrote to the left of what a proxy saw may be
+/// anything, and must not hide what the proxy appended to the same line.
+fn hops(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines: Vec<&[u8]> =
+        headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
+    let hops = lines.into_iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b','));
+    hops.map(<[u8]>::trim_ascii)
 }
 
 fn contains(networks: &[Network], address: IpAddr) -> bool {
@@ -172,7 +176,8 @@ mod tests {
         request.extensions_mut().insert(Peer(peer.parse().unwrap()));
         for (name, value) in headers {
             let name: HeaderName = name.parse().unwrap();
-            request.headers_mut().append(name, value.parse().unwrap());
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            request.headers_mut().append(name, value);
         }
         request
     }
@@ -187,6 +192,8 @@ mod tests {
             ("10.0.0.1:1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"][..], "198.51.100.7"),
             ("10.0.0.1:1", &["198.51.100.7", "10.9.9.9"][..], "198.51.100.7"),
             ("10.0.0.1:1", &["garbage, 10.0.0.2"][..], "10.0.0.2"),
+            ("10.0.0.1:1", &["é, 198.51.100.7"][..], "198.51.100.7"),
+            ("10.0.0.1:1", &["198.51.100.7", "é,10.0.0.2"][..], "10.0.0.2"),
             ("10.0.0.1:1", &["10.0.0.3, 10.0.0.2"][..], "10.0.0.3"),
             ("[::ffff:10.0.0.1]:1", &["2001:db8::1"][..], "2001:db8::1"),
         ] {
