@@ -32,8 +32,8 @@ impl Stamps {
         self.rule().health(self.clock.boot_ms())
     }
 
-    /// Whether the time is that of most nodes, and not this one's clock alone: the peers' clocks were
-    /// known at one check since the start.
+    /// Whether the time is that of most nodes, and not this one's clock alone: the peers' clocks
+    /// were known at one check since the start.
     pub fn begun(&self) -> bool {
         self.rule().begun()
     }
