@@ -235,7 +235,7 @@ class World:
             self.http.delete(item).raise_for_status()
             return
         shown = self.http.get(item).json()
-        field = next(field for field in ("email", "description", "name") if field in shown)
+        field = next(field for field in ("email", "description", "name", "reason") if field in shown)
         change = {field: "changed@example.org"}
         headers = {"content-type": "application/merge-patch+json"}
         self.http.patch(item, headers=headers, data=json.dumps(change)).raise_for_status()
