@@ -9,7 +9,7 @@
 mod status;
 mod strangers;
 mod token;
-mod warnings;
+pub(crate) mod warnings;
 
 use identity::{
     changes::FEATURE_LEVEL,

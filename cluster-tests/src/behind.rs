@@ -21,6 +21,8 @@ use crate::{
 /// How long nothing may be written, and how long the node may need to have it all.
 const STUCK: Duration = Duration::from_secs(60);
 const BACK_WITHIN: Duration = Duration::from_secs(900);
+/// How often it is told how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// How long is measured before and afterwards.
 const QUIET: Duration = Duration::from_secs(4);
 /// It has caught up when it lacks no more than what is under way.
@@ -63,8 +65,9 @@ async fn applied(cluster: &Cluster, number: usize) -> Result<u64, Failure> {
     status.get("applied").and_then(Value::as_u64).ok_or_else(|| format!("no position: {status}"))
 }
 
-/// Has so many more entries written through the nodes that run.
-async fn fill(cluster: &Cluster, plan: Plan) -> Result<u64, Failure> {
+/// Has so many more entries written through the nodes that run, and tells how many are, now and
+/// then.
+async fn fill(cluster: &Cluster, plan: Plan, tell: fn(u64)) -> Result<u64, Failure> {
     let mut apis = Vec::new();
     for number in cluster.up() {
         apis.push(cluster.api(number).await?);
@@ -72,9 +75,13 @@ async fn fill(cluster: &Cluster, plan: Plan) -> Result<u64, Failure> {
     let at = *cluster.up().first().ok_or("no nodes")?;
     let before = applied(cluster, at).await?;
     let mut writers = Writers::through(&apis, plan.writers, 0);
-    let (mut now, mut moved) = (before, Instant::now());
+    let (mut now, mut moved, mut told) = (before, Instant::now(), Instant::now());
     while now < before + plan.entries {
         writers.check()?;
+        if told.elapsed() > TELL_EVERY {
+            tell(now - before);
+            told = Instant::now();
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
         let next = applied(cluster, at).await?;
         if next > now {
@@ -103,15 +110,15 @@ async fn caught_up(cluster: &Cluster, number: usize, like: usize) -> Result<(), 
 }
 
 /// Stops a node that does not lead, writes, and measures while it comes back. The nodes should have
-/// a log that holds less than is written.
+/// a log that holds less than is written. `tell` is told how many entries there are so far.
 ///
 /// # Errors
 /// Why it could not be measured; a snapshot was not sent, the node does not catch up.
-pub async fn run(cluster: &mut Cluster, plan: Plan) -> Result<Report, Failure> {
+pub async fn run(cluster: &mut Cluster, plan: Plan, tell: fn(u64)) -> Result<Report, Failure> {
     let leader = cluster.leader().await?;
     let away = (leader + 1) % cluster.nodes.len();
     cluster.stop(away)?;
-    let entries = fill(cluster, plan).await?;
+    let entries = fill(cluster, plan, tell).await?;
     if plan.large {
         checks::logs_begin_anew(cluster, leader).await?;
     }

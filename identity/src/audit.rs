@@ -16,7 +16,7 @@ use crate::{
     id::TenantId,
     members,
     outcome::{Outcome, Rejection, Stop},
-    table::{FoundRow, Record, Row, Span, TablesMut},
+    table::{FoundRow, Record, Row, Span, TablesMut, record_by},
 };
 
 /// Events that one command removes at most; each touches up to three keys.
@@ -61,21 +61,7 @@ impl Persisted for Rules {
 }
 
 impl Record for Rules {
-    fn key(&self) -> [u8; 16] {
-        self.tenant.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(tenant, never deleted);
 }
 
 /// Changes of how long, and the end of what is older. Variants are only ever appended.

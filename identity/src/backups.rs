@@ -14,7 +14,7 @@ use crate::{
     id::TenantId,
     name,
     outcome::{Outcome, Stop},
-    table::{self, Record, Tables, TablesMut},
+    table::{self, Record, Tables, TablesMut, record_by},
 };
 
 /// Seeing which backups there are.
@@ -70,21 +70,7 @@ impl Persisted for Latest {
 impl Record for Latest {
     const HISTORY: bool = false;
 
-    fn key(&self) -> [u8; 16] {
-        LATEST_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= LATEST_ID, never deleted);
 }
 
 /// What became of the last ones; none before the first.

@@ -24,7 +24,7 @@ use crate::{
     licenses::{self, Feature},
     name,
     outcome::{Outcome, Rejection, Stop},
-    table::{self, Record, Row, Table, Tables, TablesMut},
+    table::{self, Record, Row, Table, Tables, TablesMut, record_by},
     tenants,
 };
 
@@ -189,39 +189,11 @@ impl Persisted for Picture {
 }
 
 impl Record for Branding {
-    fn key(&self) -> [u8; 16] {
-        BRANDING_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= BRANDING_ID, never deleted);
 }
 
 impl Record for Logo {
-    fn key(&self) -> [u8; 16] {
-        BRANDING_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= BRANDING_ID, never deleted);
 }
 
 /// Changes of how pages look. Variants are only ever appended.

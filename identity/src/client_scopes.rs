@@ -19,7 +19,7 @@ use crate::{
     codec::Persisted,
     fault::Fault,
     id::{ClientScopeId, TenantId},
-    table::{self, FoundRow, Record, Span, Tables},
+    table::{self, Record, Tables, record_by},
 };
 
 /// Unique index over names.
@@ -142,25 +142,7 @@ impl Persisted for ClientScope {
 }
 
 impl Record for ClientScope {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        self.deleted_at_ms
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.updated_at_ms = now_ms;
-    }
+    record_by!(id, deleted softly);
 }
 
 /// Every client scope of a tenant, by name; bounded by [`SCOPES_MAX`].
@@ -168,18 +150,7 @@ impl Record for ClientScope {
 /// # Errors
 /// Faults only.
 pub fn all(tables: &impl Tables, tenant: TenantId) -> Result<Vec<ClientScope>, Fault> {
-    let (table, index) = (ClientScope::TABLE, BY_NAME);
-    let span = Span::Index { table, index, prefix: b"", after: None, unique: true };
-    let mut scopes = Vec::new();
-    for found in tables.scan(tenant, span, SCOPES_MAX, false)? {
-        if let FoundRow::Unique { .. } = found.row
-            && let Ok(id) = found.value.try_into()
-            && let Some(scope) = table::record::<ClientScope>(tables, tenant, id)?
-        {
-            scopes.push(scope);
-        }
-    }
-    Ok(scopes)
+    table::along(tables, tenant, BY_NAME, SCOPES_MAX)
 }
 
 /// Changes of client scopes. Variants are only ever appended.

@@ -20,7 +20,7 @@ use crate::{
     keys::Algorithm,
     oauth::refresh,
     secret::Digest,
-    table::Record,
+    table::{Record, record_by},
 };
 
 pub(crate) use apply::{change_roles, find, insert};
@@ -256,25 +256,7 @@ impl Persisted for Client {
 }
 
 impl Record for Client {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        self.deleted_at_ms
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.updated_at_ms = now_ms;
-    }
+    record_by!(id, deleted softly);
 
     fn given_at_ms(&self) -> Option<u64> {
         // Whoever changes it read it without what had ended.

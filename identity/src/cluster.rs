@@ -15,7 +15,7 @@ use crate::{
     members,
     outcome::{Outcome, Rejection, Stop},
     secret::Digest,
-    table::{Record, Row, Tables, TablesMut},
+    table::{Record, Row, Tables, TablesMut, record_by},
 };
 
 /// The one settings record's id.
@@ -47,21 +47,7 @@ impl Persisted for Settings {
 }
 
 impl Record for Settings {
-    fn key(&self) -> [u8; 16] {
-        SETTINGS_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= SETTINGS_ID, never deleted);
 }
 
 /// What the cluster does to itself. Variants are only ever appended.

@@ -19,7 +19,7 @@ use crate::{
     outcome::{Outcome, Rejection, Stop},
     secret::Digest,
     sessions::{self, Presented},
-    table::{self, Record, Table, Tables, TablesMut},
+    table::{self, Record, Table, Tables, TablesMut, record_by},
     users::User,
 };
 
@@ -62,21 +62,7 @@ impl Persisted for Consent {
 }
 
 impl Record for Consent {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(id, never deleted);
 
     fn given_at_ms(&self) -> Option<u64> {
         Some(self.given_at_ms)
@@ -111,21 +97,7 @@ impl Persisted for Requirement {
 }
 
 impl Record for Requirement {
-    fn key(&self) -> [u8; 16] {
-        self.client.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(client, never deleted);
 }
 
 /// The table of consents.

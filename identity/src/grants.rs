@@ -21,7 +21,7 @@ use crate::{
     outcome::{IssueRefusal, Stop},
     secret::Digest,
     sessions::Session,
-    table::{Record, Table, TablesMut},
+    table::{Record, Table, TablesMut, record_by},
     tenants::{self, Tenant},
     users::User,
 };
@@ -90,21 +90,7 @@ impl Persisted for Grant {
 impl Record for Grant {
     const HISTORY: bool = false;
 
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(id, never deleted);
 
     fn issued_at_ms(&self) -> Option<u64> {
         Some(self.began_at_ms)

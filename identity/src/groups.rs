@@ -18,7 +18,7 @@ use crate::{
     fault::Fault,
     id::{GroupId, RoleId, TenantId, UserId},
     roles::Change,
-    table::{self, Record, Row, Tables},
+    table::{self, Record, Row, Tables, record_by},
 };
 
 /// Reading groups.
@@ -101,25 +101,7 @@ impl Persisted for Group {
 }
 
 impl Record for Group {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        self.deleted_at_ms
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.updated_at_ms = now_ms;
-    }
+    record_by!(id, deleted softly);
 }
 
 /// What an administrator gives of a group.

@@ -18,7 +18,7 @@ use crate::{
     members::{self, Founding},
     outbox,
     outcome::{Outcome, Stop},
-    table::{Record, Row, Tables, TablesMut},
+    table::{Record, Row, Tables, TablesMut, record_by},
 };
 
 /// The id of the one record.
@@ -62,21 +62,7 @@ impl Persisted for Incarnation {
 }
 
 impl Record for Incarnation {
-    fn key(&self) -> [u8; 16] {
-        INCARNATION_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= INCARNATION_ID, never deleted);
 }
 
 /// The present life; none in the first.

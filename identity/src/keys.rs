@@ -19,7 +19,7 @@ use crate::{
     id::{SigningKeyId, TenantId},
     outcome::{Outcome, Rejection, Stop},
     secret::Sealed,
-    table::{Record, Span, Table, Tables, TablesMut},
+    table::{Record, Span, Table, Tables, TablesMut, record_by},
     tenants::KeySeed,
 };
 
@@ -129,21 +129,7 @@ impl Persisted for SigningKey {
 }
 
 impl Record for SigningKey {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(id, never deleted);
 }
 
 /// The table of signing keys.

@@ -23,7 +23,7 @@ use crate::{
     name,
     outcome::{LicenseRefusal, Outcome, Rejection, Stop},
     secret::{Digest, Sealed},
-    table::{self, Record, Span, Table, Tables, TablesMut},
+    table::{self, Record, Span, Table, Tables, TablesMut, record_by},
     tenants,
     users::{self, User},
 };
@@ -136,21 +136,7 @@ impl Persisted for License {
 }
 
 impl Record for License {
-    fn key(&self) -> [u8; 16] {
-        LICENSE_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= LICENSE_ID, never deleted);
 }
 
 /// The cluster's own pair of keys for licenses.
@@ -171,21 +157,7 @@ impl Persisted for Issuer {
 }
 
 impl Record for Issuer {
-    fn key(&self) -> [u8; 16] {
-        LICENSE_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= LICENSE_ID, never deleted);
 }
 
 /// The table of the cluster's pair of keys.

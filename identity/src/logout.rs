@@ -18,7 +18,7 @@ use crate::{
     id::{ClientId, SessionId},
     name,
     outcome::{Outcome, Rejection, Stop},
-    table::{Record, TablesMut},
+    table::{Record, TablesMut, record_by},
 };
 
 pub use notices::{Due, LEAVING, Leaving, NOTICES, Notice, Pending, due, leaving};
@@ -92,21 +92,7 @@ impl Persisted for ClientRules {
 }
 
 impl Record for ClientRules {
-    fn key(&self) -> [u8; 16] {
-        self.client.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(client, never deleted);
 }
 
 /// Changes around logout. Variants are only ever appended.

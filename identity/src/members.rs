@@ -21,7 +21,7 @@ use crate::{
     name,
     outcome::Rejection,
     secret::{Digest, Sealed},
-    table::{self, FoundRow, Record, Span, Tables},
+    table::{self, FoundRow, Record, Span, Tables, record_by},
 };
 
 pub(crate) use anew::alone;
@@ -228,21 +228,7 @@ impl Persisted for Authority {
 }
 
 impl Record for Authority {
-    fn key(&self) -> [u8; 16] {
-        AUTHORITY_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= AUTHORITY_ID, never deleted);
 }
 
 /// What a cluster is founded with anew, on a node that goes on alone.

@@ -13,7 +13,7 @@ use crate::{
     fault::Fault,
     id::TenantId,
     outcome::{Outcome, Rejection, Stop},
-    table::{self, Record, Tables, TablesMut},
+    table::{self, Record, Tables, TablesMut, record_by},
 };
 
 /// The id of the one bound.
@@ -35,21 +35,7 @@ impl Persisted for Bound {
 impl Record for Bound {
     const HISTORY: bool = false;
 
-    fn key(&self) -> [u8; 16] {
-        BOUND_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= BOUND_ID, never deleted);
 }
 
 /// The log index of the first entry whose events are there; 0 if nothing was ever removed.

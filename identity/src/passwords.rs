@@ -13,7 +13,7 @@ use crate::{
     fault::Fault,
     id::TenantId,
     outcome::{Outcome, Rejection, Stop},
-    table::{self, Record, Tables, TablesMut},
+    table::{self, Record, Tables, TablesMut, record_by},
     tenants,
 };
 
@@ -53,21 +53,7 @@ impl Persisted for Rules {
 }
 
 impl Record for Rules {
-    fn key(&self) -> [u8; 16] {
-        RULES_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= RULES_ID, never deleted);
 }
 
 /// Changes of the rules. Variants are only ever appended.

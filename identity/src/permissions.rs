@@ -25,7 +25,7 @@ use crate::{
     outcome::{Outcome, Rejection, Stop},
     roles,
     secret::Digest,
-    table::{self, Record, Span, Tables, TablesMut},
+    table::{self, Record, Span, Tables, TablesMut, record_by},
 };
 
 /// Reading permissions.
@@ -125,25 +125,7 @@ impl Persisted for Definition {
 }
 
 impl Record for Definition {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        self.deleted_at_ms
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.updated_at_ms = now_ms;
-    }
+    record_by!(id, deleted softly);
 }
 
 /// What an administrator gives of a permission.

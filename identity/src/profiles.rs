@@ -18,7 +18,7 @@ use crate::{
     id::TenantId,
     outcome::{Outcome, Rejection, Stop},
     sessions::{self, Presented},
-    table::{self, Record, Tables, TablesMut},
+    table::{self, Record, Tables, TablesMut, record_by},
     tenants,
     users::{self, User},
 };
@@ -77,21 +77,7 @@ impl Persisted for Rules {
 }
 
 impl Record for Rules {
-    fn key(&self) -> [u8; 16] {
-        RULES_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= RULES_ID, never deleted);
 }
 
 /// Changes of profiles and of the rules about them. Variants are only ever appended.

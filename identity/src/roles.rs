@@ -18,7 +18,7 @@ use crate::{
     id::{ClientId, PermissionId, RoleId, TenantId, UserId},
     outcome::Rejection,
     permissions,
-    table::{self, Record, Row, Tables},
+    table::{self, Record, Row, Tables, record_by},
 };
 
 pub(crate) use apply::{name_any, require_assignable};
@@ -103,25 +103,7 @@ impl Persisted for Role {
 }
 
 impl Record for Role {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        self.deleted_at_ms
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.updated_at_ms = now_ms;
-    }
+    record_by!(id, deleted softly);
 }
 
 /// What an administrator gives of a role.

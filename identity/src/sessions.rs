@@ -17,7 +17,7 @@ use crate::{
     codec::{self, Persisted},
     id::{ClientId, SessionId, UserId},
     secret::Digest,
-    table::{Record, Table},
+    table::{Record, Table, record_by},
     users::User,
 };
 
@@ -138,21 +138,7 @@ impl Persisted for Session {
 impl Record for Session {
     const HISTORY: bool = false;
 
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(id, never deleted);
 
     fn issued_at_ms(&self) -> Option<u64> {
         Some(self.began_at_ms)

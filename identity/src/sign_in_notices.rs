@@ -16,7 +16,7 @@ use crate::{
     id::{TenantId, ids},
     languages, name,
     outcome::{Outcome, Rejection, Stop},
-    table::{self, FoundRow, Record, Span, Tables, TablesMut},
+    table::{self, Record, Tables, TablesMut, record_by},
 };
 
 /// Unique index over names.
@@ -157,51 +157,15 @@ impl Persisted for SignInNotice {
 }
 
 impl Record for SignInNotice {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        self.deleted_at_ms
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.updated_at_ms = now_ms;
-    }
+    record_by!(id, deleted softly);
 }
-
-/// All along the index over names.
-const NAMES: Span<'static> = Span::Index {
-    table: SignInNotice::TABLE,
-    index: BY_NAME,
-    prefix: b"",
-    after: None,
-    unique: true,
-};
 
 /// Every notice of a tenant, by name; bounded by [`NOTICES_MAX`].
 ///
 /// # Errors
 /// Faults only.
 pub fn all(tables: &impl Tables, tenant: TenantId) -> Result<Vec<SignInNotice>, Fault> {
-    let mut notices = Vec::new();
-    for found in tables.scan(tenant, NAMES, NOTICES_MAX, false)? {
-        if let FoundRow::Unique { .. } = found.row
-            && let Ok(id) = found.value.try_into()
-            && let Some(notice) = table::record::<SignInNotice>(tables, tenant, id)?
-        {
-            notices.push(notice);
-        }
-    }
-    Ok(notices)
+    table::along(tables, tenant, BY_NAME, NOTICES_MAX)
 }
 
 /// Changes of notices. Variants are only ever appended.
@@ -247,7 +211,7 @@ impl Command {
             Self::Create { id, settings } => {
                 at.require_for(table, id.bytes(), WRITE)?;
                 settings.check()?;
-                if at.scan(NAMES, NOTICES_MAX)?.len() >= NOTICES_MAX {
+                if at.scan(table::whole(table, index), NOTICES_MAX)?.len() >= NOTICES_MAX {
                     let reason = format!("a tenant has at most {NOTICES_MAX} notices");
                     return Err(Rejection::invalid("/name", reason).into());
                 }

@@ -21,7 +21,7 @@ use crate::{
     name,
     network::Network,
     outcome::{Outcome, Rejection, Stop},
-    table::{self, FoundRow, Record, Span, Tables, TablesMut},
+    table::{self, Record, Tables, TablesMut, record_by},
 };
 
 /// Unique index over networks, in their one spelling.
@@ -127,25 +127,7 @@ impl Persisted for SourceBlock {
 }
 
 impl Record for SourceBlock {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        self.deleted_at_ms
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.updated_at_ms = now_ms;
-    }
+    record_by!(id, deleted softly);
 }
 
 /// The networks of a tenant that are blocked, and until when, for one question: is this address in
@@ -175,30 +157,12 @@ impl Blocked {
     }
 }
 
-/// All along the index over networks.
-const NETWORKS: Span<'static> = Span::Index {
-    table: SourceBlock::TABLE,
-    index: BY_NETWORK,
-    prefix: b"",
-    after: None,
-    unique: true,
-};
-
 /// What a tenant blocks; bounded by [`BLOCKS_MAX`].
 ///
 /// # Errors
 /// Faults only.
 pub fn blocked(tables: &impl Tables, tenant: TenantId) -> Result<Blocked, Fault> {
-    let mut blocks = Vec::new();
-    for found in tables.scan(tenant, NETWORKS, BLOCKS_MAX, false)? {
-        if let FoundRow::Unique { .. } = found.row
-            && let Ok(id) = found.value.try_into()
-            && let Some(block) = table::record::<SourceBlock>(tables, tenant, id)?
-        {
-            blocks.push(block);
-        }
-    }
-    Ok(Blocked::of(blocks))
+    Ok(Blocked::of(table::along::<SourceBlock>(tables, tenant, BY_NETWORK, BLOCKS_MAX)?))
 }
 
 /// Changes of source blocks. Variants are only ever appended.
@@ -244,7 +208,7 @@ impl Command {
             Self::Create { id, settings } => {
                 at.require_for(table, id.bytes(), WRITE)?;
                 settings.check()?;
-                if at.scan(NETWORKS, BLOCKS_MAX)?.len() >= BLOCKS_MAX {
+                if at.scan(table::whole(table, index), BLOCKS_MAX)?.len() >= BLOCKS_MAX {
                     let reason = format!("a tenant has at most {BLOCKS_MAX} source blocks");
                     return Err(Rejection::invalid("/network", reason).into());
                 }

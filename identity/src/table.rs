@@ -177,6 +177,58 @@ pub trait Record: Persisted + Clone {
     }
 }
 
+/// What nearly every record answers alike, by the field that holds its id, or by the one place
+/// that there is (`= ID`); and that it is deleted softly, in `deleted_at_ms` with its changes in
+/// `updated_at_ms`, or never.
+macro_rules! record_by {
+    (= $id:expr, never deleted) => {
+        fn key(&self) -> [u8; 16] {
+            $id
+        }
+
+        record_by!(never deleted);
+    };
+    ($field:ident, never deleted) => {
+        fn key(&self) -> [u8; 16] {
+            self.$field.bytes()
+        }
+
+        record_by!(never deleted);
+    };
+    ($field:ident, deleted softly) => {
+        fn key(&self) -> [u8; 16] {
+            self.$field.bytes()
+        }
+
+        fn deleted_at_ms(&self) -> Option<u64> {
+            self.deleted_at_ms
+        }
+
+        fn touch(&mut self, now_ms: u64) {
+            self.updated_at_ms = now_ms;
+        }
+
+        record_by!(revision);
+    };
+    (never deleted) => {
+        fn deleted_at_ms(&self) -> Option<u64> {
+            None
+        }
+
+        record_by!(revision);
+    };
+    (revision) => {
+        fn revision(&self) -> u64 {
+            self.revision
+        }
+
+        fn set_revision(&mut self, revision: u64) {
+            self.revision = revision;
+        }
+    };
+}
+pub(crate) use record_by;
+
 /// Reads a record; one that ended with an earlier [`incarnation`], or with a deletion of its
 /// tenant, is as if it were not there.
 ///
@@ -228,10 +280,32 @@ pub fn unique(
     index: u8,
     text: &[u8],
 ) -> Result<Option<[u8; 16]>, Fault> {
-    match tables.get(tenant, Row::Unique { table, index, text })? {
-        Some(bytes) => <[u8; 16]>::try_from(bytes.as_slice())
-            .map(Some)
-            .map_err(|_| Fault::new("an index row does not hold an id")),
-        None => Ok(None),
-    }
+    tables.get(tenant, Row::Unique { table, index, text })?.map(|bytes| pointed(&bytes)).transpose()
+}
+
+/// A unique index from one end to the other.
+pub const fn whole(table: Table, index: u8) -> Span<'static> {
+    Span::Index { table, index, prefix: b"", after: None, unique: true }
+}
+
+/// The first `most` records along a unique index.
+///
+/// # Errors
+/// A [`Fault`], also for an index row that is not an id.
+pub fn along<R: Record>(
+    tables: &impl Tables,
+    tenant: TenantId,
+    index: u8,
+    most: usize,
+) -> Result<Vec<R>, Fault> {
+    let rows = tables.scan(tenant, whole(R::TABLE, index), most, false)?;
+    let found = rows.iter().filter_map(|found| {
+        pointed(&found.value).and_then(|id| record(tables, tenant, id)).transpose()
+    });
+    found.collect()
+}
+
+/// The id that a row of a unique index holds.
+fn pointed(value: &[u8]) -> Result<[u8; 16], Fault> {
+    value.try_into().map_err(|_| Fault::new("an index row does not hold an id"))
 }

@@ -21,7 +21,7 @@ use crate::{
     keys, name,
     oauth::refresh,
     outcome::{Outcome, Rejection, Stop},
-    table::{Record, TablesMut},
+    table::{Record, TablesMut, record_by},
 };
 
 pub use directory::{Directory, State};
@@ -111,25 +111,7 @@ impl Persisted for Tenant {
 }
 
 impl Record for Tenant {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        self.deleted_at_ms
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.updated_at_ms = now_ms;
-    }
+    record_by!(id, deleted softly);
 }
 
 /// What an administrator may change of a tenant.

@@ -18,7 +18,7 @@ use crate::{
     id::{GroupId, RoleId, SessionId, UserId},
     secret::{Digest, PasswordHash},
     sessions::Presented,
-    table::Record,
+    table::{Record, record_by},
 };
 
 pub(crate) use apply::{change_roles, check_claim, insert, pointer, rewrite};
@@ -147,25 +147,7 @@ impl Persisted for User {
 }
 
 impl Record for User {
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        self.deleted_at_ms
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
-
-    fn touch(&mut self, now_ms: u64) {
-        self.updated_at_ms = now_ms;
-    }
+    record_by!(id, deleted softly);
 }
 
 /// What an administrator gives of a user; create and update share it and its checks.

@@ -87,7 +87,7 @@ pub(super) fn leaving(members: &[Member], view: &ClusterView) -> Vec<Warning> {
 }
 
 /// Clocks that are further from most than is healthy, in time to be mended before a node stops.
-pub(super) fn clocks(view: &ClusterView) -> Vec<Warning> {
+pub(crate) fn clocks(view: &ClusterView) -> Vec<Warning> {
     if let Some(apart_ms) = halves_apart(view) {
         return vec![Warning::ClocksDiffer(apart_ms)];
     }

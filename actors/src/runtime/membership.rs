@@ -20,7 +20,7 @@ use raft::{ClusterView, Credentials, MemberView, Way};
 
 pub(crate) use self::clocks::{SKEW_MAX_MS, peers};
 use crate::{
-    cluster,
+    cluster::{self, warnings},
     context::{Context, OwnNode},
     error::Error,
 };
@@ -206,11 +206,12 @@ impl State {
     fn look_at_clocks(&mut self, view: &ClusterView) {
         let ahead_ms = clocks::most_ahead(view);
         self.ctx.0.skew.set(ahead_ms.map_or(0, i64::saturating_neg));
-        if self.turns >= self.warns
-            && let Some((node, ahead_ms)) = clocks::worst(view)
-        {
+        if self.turns < self.warns {
+            return;
+        }
+        for warning in warnings::clocks(view) {
             self.warns = self.turns.saturating_add(WARN_TURNS);
-            tracing::warn!(node, ahead_ms, "the clock of another node differs from this one's");
+            tracing::warn!("{warning}");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     id::{ClientId, SessionId, TenantId, UserId},
     outcome::{Outcome, Stop},
     sessions::{self, SESSIONS, Session},
-    table::{self, FoundRow, Record, Row, Span, Table, Tables, TablesMut},
+    table::{self, FoundRow, Record, Row, Span, Table, Tables, TablesMut, record_by},
 };
 
 /// List of notices by the time at which something is due.
@@ -62,21 +62,7 @@ impl Persisted for Notice {
 impl Record for Notice {
     const HISTORY: bool = false;
 
-    fn key(&self) -> [u8; 16] {
-        self.session.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(session, never deleted);
 }
 
 /// The table of notices.
@@ -99,21 +85,7 @@ impl Persisted for Leaving {
 impl Record for Leaving {
     const HISTORY: bool = false;
 
-    fn key(&self) -> [u8; 16] {
-        self.user.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(user, never deleted);
 }
 
 /// The table of users who are leaving.

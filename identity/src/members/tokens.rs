@@ -8,7 +8,7 @@ use crate::{
     fault::Fault,
     id::{JoinTokenId, TenantId},
     secret::Digest,
-    table::{self, Record, Table, Tables},
+    table::{self, Record, Table, Tables, record_by},
 };
 
 /// Longest life of a join token, seconds.
@@ -61,21 +61,7 @@ impl Persisted for JoinToken {
 impl Record for JoinToken {
     const HISTORY: bool = false;
 
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(id, never deleted);
 
     fn issued_at_ms(&self) -> Option<u64> {
         Some(self.created_at_ms)

@@ -19,7 +19,7 @@ use crate::{
     id::TenantId,
     languages, name,
     outcome::{Outcome, Rejection, Stop},
-    table::{self, Record, Tables, TablesMut},
+    table::{self, Record, Tables, TablesMut, record_by},
     tenants, users,
 };
 
@@ -244,21 +244,7 @@ impl Persisted for Schema {
 }
 
 impl Record for Schema {
-    fn key(&self) -> [u8; 16] {
-        SCHEMA_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= SCHEMA_ID, never deleted);
 }
 
 pub(super) fn set<T: TablesMut>(

@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{codec::Persisted, id::TenantId, outcome::Rejection, table::Record};
+use crate::{
+    codec::Persisted,
+    id::TenantId,
+    outcome::Rejection,
+    table::{Record, record_by},
+};
 
 /// What a tenant wants of its sessions. Their absolute lifetime stands with the other lifetimes of
 /// the tenant.
@@ -44,21 +49,7 @@ impl Persisted for Rules {
 }
 
 impl Record for Rules {
-    fn key(&self) -> [u8; 16] {
-        self.tenant.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(tenant, never deleted);
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::{
     id::{SagaId, TenantId},
     keys, name,
     outcome::{Outcome, Rejection, Stop},
-    table::{Record, Row, Tables, TablesMut},
+    table::{Record, Row, Tables, TablesMut, record_by},
 };
 
 /// The id of the one record.
@@ -47,21 +47,7 @@ impl Persisted for Restoration {
 }
 
 impl Record for Restoration {
-    fn key(&self) -> [u8; 16] {
-        RESTORATION_ID
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(= RESTORATION_ID, never deleted);
 }
 
 /// Whether what was issued in a tenant at a state time, in milliseconds, ended with a deletion that

@@ -22,7 +22,7 @@ use crate::{
     oauth::refresh,
     outcome::{Outcome, Rejection, Stop},
     secret::{Digest, PasswordHash, Sealed},
-    table::{Record, Row, Table, TablesMut},
+    table::{Record, Row, Table, TablesMut, record_by},
     users::{self, User},
 };
 
@@ -138,21 +138,7 @@ impl Persisted for Saga {
 impl Record for Saga {
     const HISTORY: bool = false;
 
-    fn key(&self) -> [u8; 16] {
-        self.id.bytes()
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    fn deleted_at_ms(&self) -> Option<u64> {
-        None
-    }
-
-    fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
+    record_by!(id, never deleted);
 }
 
 /// Finds the open saga of a tenant.

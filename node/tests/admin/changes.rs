@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actors::{changes::PLACES_OF_ONE, outbox::Ledger, runtime::clock::Clock};
+use actors::{changes::PLACES_OF_ONE, outbox::Ledger};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -180,8 +180,7 @@ async fn a_node_that_ends_lets_its_readers_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_older_than_a_day_is_gone_and_the_feed_says_where_it_goes_on() {
-    let clock = Clock::manual(NOW_MS);
-    let api = Api::on(support::start_at(Content::Demo, clock.clone())).await;
+    let api = Api::on(support::start_at(Content::Demo, NOW_MS)).await;
     let path = "/api/v1/changes";
     let first = api.read(&format!("{path}?limit=1")).await;
     let old = first["next"].as_str().unwrap().to_owned();
@@ -189,7 +188,7 @@ async fn what_is_older_than_a_day_is_gone_and_the_feed_says_where_it_goes_on() {
     ledger.keep(&api.node.context).await.unwrap();
     assert_eq!(api.get(&format!("{path}?after={old}")).await.status, 200);
 
-    api.node.pass_ms(&clock, 26 * 3_600_000);
+    api.node.pass_ms(26 * 3_600_000);
     let token = api.node.admin_token().await;
     let api = api.with_token(token);
     let tenant = api.own_tenant().await;
@@ -213,16 +212,15 @@ async fn what_is_older_than_a_day_is_gone_and_the_feed_says_where_it_goes_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_ends_with_the_token_that_opened_it() {
-    let clock = Clock::manual(NOW_MS);
-    let api = Api::on(support::start_at(Content::Demo, clock.clone())).await;
-    api.node.pass_ms(&clock, 3_590_000);
+    let api = Api::on(support::start_at(Content::Demo, NOW_MS)).await;
+    api.node.pass_ms(3_590_000);
     let path = format!("/api/v1/changes?after={}", end_of(&api, "/api/v1/changes").await);
     let mut events = api.stream(&path, &[("accept", "text/event-stream")]).await;
     let renewed = api.with_token(api.node.admin_token().await);
     let one = renewed.made("/api/v1/tenants", &json!({ "slug": "one", "name": "One" })).await;
     until(&mut events, id_of(&one)).await;
 
-    api.node.pass_ms(&clock, 11_000);
+    api.node.pass_ms(11_000);
     let two = renewed.made("/api/v1/tenants", &json!({ "slug": "two", "name": "Two" })).await;
     let ended = async {
         let mut rest = String::new();

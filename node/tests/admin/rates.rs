@@ -1,6 +1,6 @@
 //! Rates: set by the platform, obeyed at once, and never one tenant's at the cost of another.
 
-use actors::{demo, runtime::clock::Clock};
+use actors::demo;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ struct Still {
 
 impl Still {
     async fn start() -> Self {
-        let node = support::start_at(Content::Demo, Clock::manual(1_790_000_000_000));
+        let node = support::start_at(Content::Demo, 1_790_000_000_000);
         let token = node.admin_token().await;
         Self { node, http: Client::builder().no_proxy().build().unwrap(), token }
     }

@@ -1,6 +1,5 @@
 //! Notices of the sign-in page: what is refused, and what people see of them.
 
-use actors::runtime::clock::Clock;
 use serde_json::{Value, json};
 use vaultara_node::telemetry::timestamp::Rfc3339;
 
@@ -51,8 +50,7 @@ async fn what_breaks_a_rule_is_refused_with_its_pointer_and_so_is_one_too_many()
 
 #[tokio::test]
 async fn the_sign_in_page_shows_what_is_current_and_the_tenant_s_own() {
-    let clock = Clock::manual(1_790_000_000_000);
-    let platform = Api::on(support::start_at(Content::Demo, clock.clone())).await;
+    let platform = Api::on(support::start_at(Content::Demo, 1_790_000_000_000)).await;
     let node = &platform.node;
     let demo = platform.tenant_id(actors::demo::TENANT).await;
     let notices = format!("/api/v1/tenants/{demo}/sign-in-notices");
@@ -105,10 +103,10 @@ async fn the_sign_in_page_shows_what_is_current_and_the_tenant_s_own() {
     let signed_in = alice.get(&node.demo_at("/account")).await;
     assert!(!signed_in.body.contains("On Saturday"), "whoever is in has read them");
 
-    node.pass_ms(&clock, 90_000);
+    node.pass_ms(90_000);
     let page = stranger.get(&Ask::web(node).url()).await;
     assert!(page.body.contains("Future one") && page.body.contains("On Saturday"), "{page:?}");
-    node.pass_ms(&clock, 60_000);
+    node.pass_ms(60_000);
     let page = stranger.get(&Ask::web(node).url()).await;
     assert!(!page.body.contains("Future one") && page.body.contains("On Saturday"), "{page:?}");
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use actors::{demo, runtime::clock::Clock};
+use actors::demo;
 use reqwest::Method;
 use serde_json::{Value, json};
 use vaultara_node::telemetry::timestamp::Rfc3339;
@@ -167,8 +167,7 @@ async fn tried(node: &TestNode, page: &Answer, alice: &mut Visitor, from: &str) 
 
 #[tokio::test]
 async fn a_block_ends_by_itself() {
-    let clock = Clock::manual(1_790_000_000_000);
-    let platform = Api::on(support::start_at(Content::Demo, clock.clone())).await;
+    let platform = Api::on(support::start_at(Content::Demo, 1_790_000_000_000)).await;
     let node = &platform.node;
     let blocks = blocks_of(&platform, demo::TENANT).await;
     let mut until = block("198.51.100.0/24");
@@ -176,7 +175,7 @@ async fn a_block_ends_by_itself() {
     platform.made(&blocks, &until).await;
     let account = node.demo_at("/account");
     assert!(refused(&knock(Method::GET, &account, BLOCKED).await));
-    node.pass_ms(&clock, 61_000);
+    node.pass_ms(61_000);
     assert_eq!(knock(Method::GET, &account, BLOCKED).await.status, 200);
 }
 

@@ -1,7 +1,7 @@
 //! Guessing is slowed, alike for accounts that exist and for those that do not; who is known gets
 //! in all the same.
 
-use actors::{demo::ALICE_PASSWORD, runtime::clock::Clock};
+use actors::demo::ALICE_PASSWORD;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -118,8 +118,7 @@ async fn a_whole_login_takes_three_drafts() {
 
 #[tokio::test]
 async fn failures_survive_a_restart() {
-    let clock = Clock::manual(1_790_000_000_000);
-    let node = support::start_at(Content::Demo, clock.clone());
+    let node = support::start_at(Content::Demo, 1_790_000_000_000);
     many(&node, "alice", 8).await;
     let path = format!("{}/failed-logins", alice(&node).await);
     let before = api(&node, Method::GET, &path).await.json();
@@ -130,7 +129,7 @@ async fn failures_survive_a_restart() {
     assert_eq!(api(&node, Method::GET, &path).await.json(), before);
     assert_eq!(stranger(&node, ("alice", ALICE_PASSWORD)).await.status, 429, "still throttled");
     // The wait ends as it was said, and the next failure counts on from there.
-    node.pass_ms(&clock, 10_000);
+    node.pass_ms(10_000);
     assert_eq!(stranger(&node, ("alice", "not the password")).await.status, 403);
     let after = api(&node, Method::GET, &path).await.json();
     assert_eq!(after["failures"], json!(6));

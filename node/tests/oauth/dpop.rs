@@ -1,9 +1,6 @@
 //! Clients with a key (DPoP, RFC 9449), as they and the thieves of their tokens see it.
 
-use actors::{
-    demo::{ADMIN_SECRET, SERVICE_SECRET, WEB_SECRET},
-    runtime::clock::Clock,
-};
+use actors::demo::{ADMIN_SECRET, SERVICE_SECRET, WEB_SECRET};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -322,8 +319,7 @@ async fn metadata_and_challenges_say_so() {
 
 #[tokio::test]
 async fn a_proof_is_not_used_up_by_a_request_that_a_limit_refuses() {
-    let clock = Clock::manual(1_790_000_000_000);
-    let node = support::start_at(Content::Demo, clock.clone());
+    let node = support::start_at(Content::Demo, 1_790_000_000_000);
     let key = Prover::new(&node);
     let token = native(&node, &key).await.text("access_token");
     let limits = json!({ "user": { "per_s": 1, "burst": 1 } });
@@ -337,8 +333,8 @@ async fn a_proof_is_not_used_up_by_a_request_that_a_limit_refuses() {
         (key.beside(&node, "GET", &url, &token), key.beside(&node, "GET", &url, &token));
     let ask = async |proof: &str| prover::userinfo(&node, "DPoP", &token, &[proof]).await.status;
     assert_eq!((ask(&first).await, ask(&second).await), (200, 429));
-    node.pass_ms(&clock, 2_000);
+    node.pass_ms(2_000);
     assert_eq!(ask(&second).await, 200, "it may be shown again");
-    node.pass_ms(&clock, 2_000);
+    node.pass_ms(2_000);
     assert_eq!(ask(&second).await, 401, "and then never more");
 }

@@ -2,7 +2,6 @@
 
 use actors::{
     keys,
-    runtime::clock::Clock,
     tenants::{self, Address},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -22,21 +21,19 @@ const PUBLISHED_MS: u64 = PUBLISHED_S_MIN as u64 * 1000;
 
 struct Node {
     node: TestNode,
-    clock: Clock,
     tenant: TenantId,
 }
 
 fn start() -> Node {
-    let clock = Clock::manual(NOW_MS);
-    let node = support::start_at(Content::Demo, clock.clone());
+    let node = support::start_at(Content::Demo, NOW_MS);
     let address = Address::Slug(actors::demo::TENANT.to_owned());
     let tenant = tenants::find(&node.context.local().view().unwrap(), &address).unwrap();
-    Node { node, clock, tenant }
+    Node { node, tenant }
 }
 
 impl Node {
     fn pass_ms(&self, elapsed_ms: u64) {
-        self.node.pass_ms(&self.clock, elapsed_ms);
+        self.node.pass_ms(elapsed_ms);
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {

@@ -1,6 +1,6 @@
 //! The refresh token grant, as a client sees it.
 
-use actors::{demo::WEB_SECRET, runtime::clock::Clock};
+use actors::demo::WEB_SECRET;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
@@ -12,9 +12,8 @@ use crate::support::{
 /// Some moment; nodes of these tests stand still until they are moved.
 const NOW_MS: u64 = 1_790_000_000_000;
 
-fn standing_still() -> (TestNode, Clock) {
-    let clock = Clock::manual(NOW_MS);
-    (support::start_at(Content::Demo, clock.clone()), clock)
+fn standing_still() -> TestNode {
+    support::start_at(Content::Demo, NOW_MS)
 }
 
 async fn refresh(node: &TestNode, token: &str, changes: &[(&str, &str)]) -> Answer {
@@ -68,9 +67,9 @@ async fn introspect(node: &TestNode, token: &str) -> Value {
 
 #[tokio::test]
 async fn a_refresh_brings_new_tokens_that_say_the_same() {
-    let (node, clock) = standing_still();
+    let node = standing_still();
     let first = signed_in(&node, "openid profile").await;
-    node.pass_ms(&clock, 5_000);
+    node.pass_ms(5_000);
     let second = refresh(&node, &first.text("refresh_token"), &[]).await;
     assert_eq!(second.status, 200, "{second:?}");
     assert_eq!(second.header("cache-control"), "no-store");
@@ -94,18 +93,18 @@ async fn a_refresh_brings_new_tokens_that_say_the_same() {
 
 #[tokio::test]
 async fn the_same_token_again_is_the_same_successor_until_the_grace_is_over() {
-    let (node, clock) = standing_still();
+    let node = standing_still();
     let first = signed_in(&node, "openid").await;
     let token = first.text("refresh_token");
     let second = refresh(&node, &token, &[]).await;
-    node.pass_ms(&clock, 9_999);
+    node.pass_ms(9_999);
     let again = refresh(&node, &token, &[]).await;
     assert_eq!(again.status, 200, "{again:?}");
     assert_eq!(again.text("refresh_token"), second.text("refresh_token"));
     assert_ne!(again.text("access_token"), second.text("access_token"), "a request of its own");
     assert_eq!(refused(&refresh(&node, &token, &[("client_secret", "wrong")]).await).0, 401);
 
-    node.pass_ms(&clock, 1);
+    node.pass_ms(1);
     assert_eq!(refused(&refresh(&node, &token, &[]).await), invalid_grant());
     for answer in [&first, &second, &again] {
         assert!(dead(&node, &answer.text("access_token")).await);
@@ -176,11 +175,11 @@ async fn a_public_client_refreshes_without_a_secret() {
 
 #[tokio::test]
 async fn only_offline_access_outlives_the_session() {
-    let (node, clock) = standing_still();
+    let node = standing_still();
     let online = signed_in(&node, "openid").await;
     let offline = signed_in(&node, "openid offline_access").await;
     assert_eq!(offline.json()["scope"], "offline_access openid");
-    node.pass_ms(&clock, 13 * 3_600_000);
+    node.pass_ms(13 * 3_600_000);
     let ended = refresh(&node, &online.text("refresh_token"), &[]).await;
     assert_eq!(refused(&ended), invalid_grant());
     let goes_on = refresh(&node, &offline.text("refresh_token"), &[]).await;

@@ -2,10 +2,7 @@
 
 use actors::{
     demo::{self, ALICE_PASSWORD, WEB_SECRET},
-    runtime::{
-        clock::Clock,
-        session::{Observed, Purpose, TURNS_MAX},
-    },
+    runtime::session::{Observed, Purpose, TURNS_MAX},
     tenants::Address,
 };
 use identity::{
@@ -108,8 +105,7 @@ async fn a_session_that_too_many_work_in_is_refused_for_a_moment_and_loses_nothi
 
 #[tokio::test]
 async fn looking_at_the_account_keeps_a_session_alive_at_the_cost_of_a_write_a_minute() {
-    let clock = Clock::manual(1_790_000_000_000);
-    let node = support::start_at(Content::Demo, clock.clone());
+    let node = support::start_at(Content::Demo, 1_790_000_000_000);
     let (mut visitor, id, _) = signed_in(&node).await;
     let session = || -> Session {
         let reading = node.context.local();
@@ -118,10 +114,10 @@ async fn looking_at_the_account_keeps_a_session_alive_at_the_cost_of_a_write_a_m
     };
     let began = session();
     let account = node.demo_at("/account");
-    node.pass_ms(&clock, 59_999);
+    node.pass_ms(59_999);
     assert_eq!(visitor.get(&account).await.page(), "own-account");
     assert_eq!(observe(&node, id).await, None, "too early to be worth a write");
-    node.pass_ms(&clock, 1);
+    node.pass_ms(1);
     for _ in 0..8 {
         assert_eq!(visitor.get(&account).await.page(), "own-account");
     }
@@ -132,7 +128,7 @@ async fn looking_at_the_account_keeps_a_session_alive_at_the_cost_of_a_write_a_m
     // Twice the idle limit, looked at every hour.
     for _ in 0..4 {
         let seen_at_ms = session().seen_at_ms;
-        node.pass_ms(&clock, 3_600_000);
+        node.pass_ms(3_600_000);
         assert_eq!(visitor.get(&account).await.page(), "own-account");
         while session().seen_at_ms == seen_at_ms {
             tokio::task::yield_now().await;

@@ -85,11 +85,16 @@ pub(crate) fn demo() -> Arc<TestNode> {
 
 /// Starts a node on a free port in a folder of its own.
 pub(crate) fn start(content: Content) -> TestNode {
-    start_at(content, Clock::system())
+    start_with(content, Clock::system())
 }
 
-/// The same, at the time of a clock.
-pub(crate) fn start_at(content: Content, clock: Clock) -> TestNode {
+/// The same, with clocks that stand still at a moment, milliseconds, but for
+/// [`TestNode::pass_ms`].
+pub(crate) fn start_at(content: Content, now_ms: u64) -> TestNode {
+    start_with(content, Clock::manual(now_ms))
+}
+
+fn start_with(content: Content, clock: Clock) -> TestNode {
     start_in(Place { folder: Arc::new(TempDir::new().unwrap()), port: 0, clock }, content)
 }
 
@@ -203,8 +208,10 @@ impl TestNode {
     }
 
     /// Lets time pass at a node that stands still.
-    pub(crate) fn pass_ms(&self, clock: &Clock, elapsed_ms: u64) {
+    pub(crate) fn pass_ms(&self, elapsed_ms: u64) {
+        let (clock, before_ms) = (&self.place.clock, self.place.clock.boot_ms());
         clock.advance_ms(elapsed_ms);
+        assert_eq!(clock.boot_ms() - before_ms, elapsed_ms, "started with `start_at`?");
         // As each second: a node that slept must not trust its time before.
         housekeeper::check_clock(&self.context);
     }

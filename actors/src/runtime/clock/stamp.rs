@@ -233,20 +233,6 @@ impl StampClock {
         true
     }
 
-    /// Moves stamps forward to `to_ms`, however far; `None` if that is not later than now.
-    pub fn set(&mut self, to_ms: u64, boot_ms: u64) -> Option<Step> {
-        self.rebase(boot_ms);
-        let from_ms = self.base_us / 1_000;
-        if to_ms <= from_ms {
-            return None;
-        }
-        self.base_us = to_ms.saturating_mul(1_000);
-        self.slew = 0;
-        self.ahead_since_boot_ms = None;
-        self.checked = None;
-        Some(Step { from_ms, to_ms })
-    }
-
     fn step_if_believed(&mut self, reading: Reading, ahead_ms: u64, peers: Peers) -> Option<Step> {
         let since = *self.ahead_since_boot_ms.get_or_insert(reading.boot_ms);
         let believed = reading.boot_ms.saturating_sub(since) >= AHEAD_WAIT_MS

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     Clock,
-    stamp::{Check, Health, Peers, StampClock, Step},
+    stamp::{Check, Health, Peers, StampClock},
 };
 
 /// The stamps of this node. Cheap to clone; all clones are one sequence.
@@ -48,11 +48,6 @@ impl Stamps {
         self.rule().observe(applied_ms, self.clock.boot_ms());
     }
 
-    /// Moves forward on an operator's word; `None` if `to_ms` is not later than now.
-    pub fn set(&self, to_ms: u64) -> Option<Step> {
-        self.rule().set(to_ms, self.clock.boot_ms())
-    }
-
     fn rule(&self) -> MutexGuard<'_, StampClock> {
         // The rule is arithmetic that saturates; a poisoned lock still holds a usable state.
         self.rule.lock().unwrap_or_else(PoisonError::into_inner)
@@ -74,6 +69,5 @@ mod tests {
         assert_eq!((stamps.now_ms(), stamps.health()), (14_000, Health::Sound));
         clock.advance_ms(60_000);
         assert_eq!(stamps.health(), Health::Unchecked);
-        assert!(stamps.set(20_000).is_none());
     }
 }

@@ -67,13 +67,6 @@ pub(super) fn could_stamp(view: &ClusterView, one: &MemberView, stamps_ahead_ms:
     apart_ms.is_some_and(|apart_ms| apart_ms <= SKEW_MAX_MS / 2) && (!agreed || is_sound(view, one))
 }
 
-/// The node whose clock differs most from this one's, if that is worth a warning.
-pub(super) fn worst(view: &ClusterView) -> Option<(u64, i64)> {
-    let differing = others(view).filter_map(|one| Some((one.node, one.clock_ahead_ms?)));
-    let worst = differing.max_by_key(|(_, ahead_ms)| ahead_ms.unsigned_abs());
-    worst.filter(|(_, ahead_ms)| ahead_ms.unsigned_abs() > SKEW_WARN_MS)
-}
-
 /// How far the clocks of two halves are apart, milliseconds, if that is worth a warning: nobody can
 /// say then which half is wrong.
 pub(crate) fn halves_apart(view: &ClusterView) -> Option<u64> {
@@ -164,8 +157,6 @@ mod tests {
 
     #[test]
     fn more_than_half_a_second_is_worth_a_warning() {
-        assert_eq!(worst(&clocks(true, &[400, -499])), None);
-        assert_eq!(worst(&clocks(true, &[400, -501])), Some((3, -501)));
         assert_eq!(apart(&clocks(true, &[400, -499])), []);
         assert_eq!(apart(&clocks(true, &[400, -501])), [(3, -501)]);
         assert_eq!(apart(&clocks(true, &[600, 610])), [(1, -600)], "this one's own");

@@ -166,7 +166,8 @@ pub(crate) async fn behind(arguments: &Arguments, folder: &Path) -> Result<Strin
     let variables = [("LOG_LEVEL", "info"), ("LOG_BUDGET", "64MiB")];
     let mut cluster = arguments.cluster_with(folder, &variables).await?;
     let plan = behind::Plan { entries: arguments.count("entries")?, writers: 48, large: false };
-    let report = behind::run(&mut cluster, plan).await?;
+    let report =
+        behind::run(&mut cluster, plan, |entries| println!("soak: {entries} entries")).await?;
     match cluster.differences().await?.as_slice() {
         [] => Ok(report.to_string()),
         found => Err(format!("{report}: {}", found.join("; "))),

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, time::Duration};
 use actors::{
     Asker,
     demo::{self, ALICE_PASSWORD},
-    runtime::clock::Clock,
     tenants::Address,
 };
 use identity::{
@@ -33,7 +32,6 @@ const OURS: [(&str, &str); 2] = [("sec-fetch-site", "same-origin"), ("origin", "
 /// A person with one browser that may do everything, and what that browser was shown.
 pub(super) struct Scene {
     pub(super) node: TestNode,
-    clock: Clock,
     pub(super) tenant: TenantId,
     user: UserId,
     pub(super) visitor: Visitor,
@@ -63,8 +61,7 @@ fn unique(node: &TestNode, tenant: TenantId, table: Table, index: u8, name: &str
 impl Scene {
     /// The client is third-party and has the person's consent; the person has another browser.
     pub(super) async fn new() -> Self {
-        let clock = Clock::manual(1_790_000_000_000);
-        let node = support::start_at(Content::Demo, clock.clone());
+        let node = support::start_at(Content::Demo, 1_790_000_000_000);
         let tenant = node.context.tenant_at(&Address::Slug(demo::TENANT.into())).unwrap();
         let client = unique(&node, tenant, Client::TABLE, clients::BY_CLIENT_ID, "web-demo");
         let client = ClientId::from_bytes(client);
@@ -110,7 +107,7 @@ impl Scene {
             consent_id: consents::id_of(user, client).to_string(),
         };
         let session = session_of(&visitor).unwrap();
-        Self { node, clock, tenant, user, visitor, session, before, forms }
+        Self { node, tenant, user, visitor, session, before, forms }
     }
 
     /// Every record that a person's requests may touch.
@@ -229,7 +226,7 @@ impl Scene {
                     users::Command::Update { id: user, expected: None, settings, password: None };
                 write(&self.node, self.tenant, Command::Users(change)).await;
             }
-            State::Unused => self.node.pass_ms(&self.clock, 7_260_000),
+            State::Unused => self.node.pass_ms(7_260_000),
         }
         self.settled().await;
     }

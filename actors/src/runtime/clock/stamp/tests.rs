@@ -134,18 +134,6 @@ fn automatic_steps_add_up_to_at_most_a_day_per_day() {
 }
 
 #[test]
-fn an_operator_may_step_further_but_never_back() {
-    let mut machine = Machine::new(Peers::SoleVoter);
-    machine.jump(40 * AUTOMATIC_STEP_MAX_MS as i64).run(20);
-    let (wall_ms, boot_ms) = (machine.reading.wall_ms, machine.reading.boot_ms);
-    let from_ms = machine.stamp_ms();
-    assert_eq!(machine.clock.set(wall_ms, boot_ms), Some(Step { from_ms, to_ms: wall_ms }));
-    assert_eq!(machine.clock.health(boot_ms), Health::Unchecked);
-    assert_eq!(machine.run(1).health, Health::Sound);
-    assert_eq!(machine.clock.set(START_MS, machine.reading.boot_ms), None);
-}
-
-#[test]
 fn a_wall_clock_behind_halves_the_speed_and_never_turns_it_back() {
     let mut machine = Machine::new(Peers::SoleVoter);
     machine.jump(-60_000);
