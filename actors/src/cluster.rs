@@ -22,6 +22,7 @@ use identity::{
     stamp::Placement,
     table::Record as _,
 };
+use raft::Way;
 
 use crate::{
     clients,
@@ -114,10 +115,26 @@ pub async fn announce(ctx: &Context, node: u64, presence: Presence) -> Result<()
         let member = members::get(&reading.view()?, node)?;
         member.is_some_and(|member| member.removed_at_ms.is_none() && member.says(&presence))
     };
-    if !same {
-        let announce = Command::Members(members::Command::Announce { node, presence });
-        ctx.write(&Asker::system(), Placement::Cluster, announce).await?;
+    if same {
+        return Ok(());
     }
+    let announce = Command::Members(members::Command::Announce { node, presence });
+    let raft = &ctx.0.raft;
+    let unheard = match raft.way() {
+        Way::Nobody | Way::Ended => Error::Unavailable("no leader is known".into()),
+        Way::Here(_) | Way::There(_) => {
+            match ctx.write(&Asker::system(), Placement::Cluster, announce.clone()).await {
+                Ok(_) => return Ok(()),
+                // Whom this node takes for the leader may be one no more.
+                Err(error @ (Error::Unavailable(_) | Error::Unknown)) => error,
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    // Whoever leads does not reach this node where it was, so nobody tells it who that is.
+    let leader = raft.ask_around().await.ok_or(unheard)?;
+    let draft = ctx.draft(&Asker::system(), Placement::Cluster, announce);
+    ctx.0.proposer.tell(leader, &draft).await?.result?;
     Ok(())
 }
 
@@ -218,8 +235,10 @@ pub async fn finalize_upgrade(ctx: &Context, asker: &Asker) -> Result<(Reply, u1
 pub fn renewed(ctx: &Context, node: u64, own: &Credentials) -> Result<Option<Welcome>, Error> {
     let cluster = cluster_id(&ctx.local().view()?)?;
     let third_ms = u64::try_from(NODE_LIFETIME.as_millis() / 3).unwrap_or(u64::MAX);
-    let later_ms = ctx.0.clock.wall_ms().saturating_add(third_ms);
-    if authority::is_good_at(&own.authority, &own.certificate, (cluster, node), later_ms) {
+    let wall_ms = ctx.0.clock.wall_ms();
+    let good =
+        |at_ms| authority::is_good_at(&own.authority, &own.certificate, (cluster, node), at_ms);
+    if good(wall_ms) && good(wall_ms.saturating_add(third_ms)) {
         return Ok(None);
     }
     let point: [u8; POINT_LEN] = authority::point(&own.key, ctx.random()).map_err(internal)?;
@@ -242,10 +261,11 @@ pub(crate) fn certificate(ctx: &Context, node: u64, point: &[u8]) -> Result<Welc
     let view = reading.view()?;
     let found = members::authority(&view)?.ok_or_else(|| internal("there is none"))?;
     let key = ctx.keyring().unseal(&FIELD, &found.key).map_err(internal)?;
-    let (cluster, wall_ms) = (cluster_id(&view)?, ctx.0.clock.wall_ms());
+    // By a clock that is ahead alone it would not count yet at any other node.
+    let (cluster, at_ms) = (cluster_id(&view)?, ctx.0.clock.wall_ms().min(ctx.now_ms()));
     let made = Made { certificate: found.certificate, key };
     let subject = Subject { cluster, node, point };
-    let issued = authority::issue(&made, subject, ctx.random(), wall_ms);
+    let issued = authority::issue(&made, subject, ctx.random(), at_ms);
     let certificate = issued.map_err(internal)?;
     Ok(Welcome { cluster, node, certificate, authority: made.certificate })
 }

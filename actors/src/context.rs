@@ -311,16 +311,14 @@ impl Context {
         placement: Placement,
         command: Command,
     ) -> Result<Reply, Error> {
-        let draft = Draft {
-            request: self.0.random.request_id(),
-            not_after_ms: self.now_ms().saturating_add(DRAFT_LIFETIME_MS),
-            placement,
-            principal: asker.principal,
-            source: asker.source.clone(),
-            idempotency: asker.idempotency.clone(),
-            command,
-        };
-        self.0.proposer.propose(draft).await
+        self.0.proposer.propose(self.draft(asker, placement, command)).await
+    }
+
+    pub(crate) fn draft(&self, asker: &Asker, placement: Placement, command: Command) -> Draft {
+        let Asker { principal, source, idempotency } = asker.clone();
+        let request = self.0.random.request_id();
+        let not_after_ms = self.now_ms().saturating_add(DRAFT_LIFETIME_MS);
+        Draft { request, not_after_ms, placement, principal, source, idempotency, command }
     }
 
     /// As [`Context::propose`], taking a rejection as an error.

@@ -166,7 +166,7 @@ mod tests {
     use identity::command::Denials;
 
     use super::*;
-    use crate::runtime::{directory::tests::Node, housekeeper};
+    use crate::runtime::{directory::tests::Node, timekeeper};
 
     const HOUR_MS: u64 = 3_600_000;
     const NOW_MS: u64 = 1_000 * HOUR_MS;
@@ -237,7 +237,7 @@ mod tests {
 
         // What is too old goes part by part, each at once.
         node.clock.advance_ms(26 * HOUR_MS);
-        housekeeper::check_clock(ctx);
+        timekeeper::check_clock(ctx);
         node.write(denials()).await;
         let mut ledger = Ledger::default();
         ledger.keep_in(ctx, (1, 1)).await.unwrap();

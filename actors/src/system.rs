@@ -47,6 +47,7 @@ use crate::{
         seen::Seen,
         signer::RsaPool,
         supervisor::{self, NodeSupervisor},
+        timekeeper,
     },
 };
 
@@ -145,7 +146,7 @@ impl System {
         };
         let raft = raft::Handle::start(options).await?;
         let context = services(&config, raft, clock, random, keyring, fetcher).await?;
-        housekeeper::check_clock(&context);
+        timekeeper::check_clock(&context);
         backup::clear(&context);
         let bootstrap = if context.0.raft.is_alone() {
             incarnation::begin(&context).await.map_err(|error| match error {
@@ -194,6 +195,8 @@ impl System {
         // Waited for: a duty that is half-way still holds the state.
         self.supervisor.stop_children_and_wait(None, Some(STOP_WAIT)).await;
         drop(self.supervisor.stop_and_wait(None, None).await);
+        // Nobody else looks at it any more, and what stopped may have taken long.
+        timekeeper::check_clock(&self.context);
         if let Err(error) = housekeeper::record_denials(&self.context, true).await {
             tracing::warn!(%error, "counted denials were not recorded");
         }
@@ -208,7 +211,7 @@ impl System {
 
 /// Serves from now on: everything acknowledged before is applied here, and the settings agree.
 async fn open(ctx: &Context) -> Result<(), StartError> {
-    housekeeper::check_clock(ctx);
+    timekeeper::check_clock(ctx);
     ctx.fresh().await.map_err(failed)?;
     if !ctx.0.stamps.begun() {
         // By its own clock alone it would call tokens expired that are not.

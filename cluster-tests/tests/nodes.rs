@@ -25,6 +25,8 @@ mod joins;
 mod kills;
 #[path = "nodes/logouts.rs"]
 mod logouts;
+#[path = "nodes/moves.rs"]
+mod moves;
 #[path = "nodes/nemeses.rs"]
 mod nemeses;
 #[cfg(feature = "planted")]

@@ -101,10 +101,9 @@ fn set<T: TablesMut>(
 ) -> Result<Outcome, Stop> {
     at.target(Rules::TABLE, at.tenant.bytes());
     let of_cluster = at.tenant == TenantId::CLUSTER;
-    if of_cluster && at.level < changes::CLUSTER_AUDIT_RULES {
-        return Err(Rejection::FeatureLevel.into());
-    }
-    at.require(if of_cluster { WRITE_CLUSTER } else { WRITE })?;
+    // Below that level as programs of before do, whatever it leads to: their events are the same.
+    let of_platform = of_cluster && at.level >= changes::CLUSTER_AUDIT_RULES;
+    at.require(if of_platform { WRITE_CLUSTER } else { WRITE })?;
     if keep_s.is_some_and(|keep_s| !(KEEP_S_MIN..=KEEP_S_MAX).contains(&keep_s)) {
         return Err(Rejection::invalid("/keep_s", "must be 86400 to 3155760000, or null").into());
     }

@@ -206,6 +206,16 @@ pub fn admits(record: Option<&Member>, key: &Digest) -> bool {
     record.is_some_and(|member| member.removed_at_ms.is_none() && member.key.matches(key))
 }
 
+/// Whether a node without a record here joined after what this state knows: numbers are given in
+/// order, and whoever is removed keeps its record.
+///
+/// # Errors
+/// Faults only.
+pub fn is_newer(tables: &impl Tables, node: u64) -> Result<bool, Fault> {
+    let authority = table::record::<Authority>(tables, TenantId::CLUSTER, AUTHORITY_ID)?;
+    Ok(authority.is_some_and(|authority| node >= authority.next_node))
+}
+
 /// Who vouches for the nodes, and what their cluster is to keep to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authority {

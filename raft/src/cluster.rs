@@ -114,6 +114,11 @@ impl Handle {
         self.0.leading.look_again().await;
     }
 
+    /// The node that says that it leads, of those that are heard of, whatever this node knows.
+    pub async fn ask_around(&self) -> Option<u64> {
+        self.0.leading.ask_around().await
+    }
+
     /// Returns when this entry is applied here.
     ///
     /// # Errors
@@ -363,4 +368,9 @@ pub fn joining_key(
 /// Whether a data directory belongs to a node already.
 pub fn is_taken(data_dir: &Path) -> bool {
     identity_file::exists(data_dir)
+}
+
+/// Whether a data directory says whose it is; what a restore does last.
+pub fn is_named(data_dir: &Path) -> bool {
+    identity_file::is_there(data_dir)
 }

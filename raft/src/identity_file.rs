@@ -78,6 +78,11 @@ pub(crate) fn exists(dir: &Path) -> bool {
     [FILE, "log", "state"].iter().any(|name| dir.join(name).exists())
 }
 
+/// Whether the file itself is there.
+pub(crate) fn is_there(dir: &Path) -> bool {
+    dir.join(FILE).exists()
+}
+
 /// The identity of a directory that has one, as it stands.
 pub(crate) fn present(dir: &Path) -> Result<NodeIdentity, StartError> {
     let path = dir.join(FILE);

@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures::{StreamExt as _, stream::FuturesUnordered};
 #[cfg(feature = "planted")]
 use identity::planted::{self, Planted};
 use openraft::{Instant as _, async_runtime::WatchReceiver as _};
@@ -25,6 +26,8 @@ use crate::{
 
 /// A leader that was not heard of for so long is taken for gone, milliseconds; ten heartbeats.
 const LEADER_SILENCE_MS: u64 = 600;
+/// Whoever was not heard of for longer is not asked who leads, milliseconds; a few pings.
+const ASKED_SILENCE_MS: u64 = 2_000;
 /// How long a question waits for somebody who can decide it, milliseconds: two election timeouts.
 pub const PATIENCE_MS: u64 = 800;
 /// Most time between two looks at who leads.
@@ -107,6 +110,33 @@ impl Leading {
 
     fn is_heard(&self, node: u64) -> bool {
         self.roster.local().silent_ms(node).is_some_and(|ms| ms < LEADER_SILENCE_MS)
+    }
+
+    /// The node that says that it leads and has a majority behind it, of those that are heard of:
+    /// for a node that nobody leads, because nobody knows where it is reached.
+    pub(crate) async fn ask_around(&self) -> Option<u64> {
+        let own = self.roster.local().node;
+        let heard: Vec<u64> = {
+            let metrics = self.raft.metrics();
+            let metrics = metrics.borrow_watched();
+            let members = metrics.membership_config.membership().nodes().map(|(node, _)| *node);
+            let local = self.roster.local();
+            let heard = |node: u64| local.silent_ms(node).is_some_and(|ms| ms < ASKED_SILENCE_MS);
+            members.filter(|node| *node != own && heard(*node)).collect()
+        };
+        let mut answers: FuturesUnordered<_> = heard
+            .into_iter()
+            .map(|node| async move {
+                let asked = self.ask(node, Class::Control, &Request::ReadIndex, READ_WAIT).await;
+                matches!(asked, Ok(Response::ReadIndex(Ok(_)))).then_some(node)
+            })
+            .collect();
+        while let Some(answer) = answers.next().await {
+            if answer.is_some() {
+                return answer;
+            }
+        }
+        None
     }
 
     /// Returns after a short while, or when who leads has changed.

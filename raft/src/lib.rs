@@ -29,7 +29,7 @@ mod tests;
 mod types;
 mod wakes;
 
-pub use cluster::{ClusterView, MemberView, is_taken, joining_key, settle_in};
+pub use cluster::{ClusterView, MemberView, is_named, is_taken, joining_key, settle_in};
 pub use error::{Error, StartError};
 pub use freshness::Freshness;
 pub use handle::Handle;

@@ -80,7 +80,7 @@ pub fn restore(
 /// Removes what a restore has left that did not come to its end: the file that names the node.
 fn clear(data_dir: &Path) -> io::Result<()> {
     let stage = data_dir.join(raft::STAGE);
-    if !stage.exists() || raft::is_taken(data_dir) {
+    if !stage.exists() || raft::is_named(data_dir) {
         return Ok(());
     }
     for part in raft::STAGED {
@@ -99,7 +99,7 @@ fn refuse_data(data_dir: &Path, beside: Option<&Path>) -> Result<(), StartError>
         entries => entries
             .map_err(|error| StartError::Refused(format!("{}: {error}", data_dir.display())))?,
     };
-    let cut_short = data_dir.join(raft::STAGE).exists() && !raft::is_taken(data_dir);
+    let cut_short = data_dir.join(raft::STAGE).exists() && !raft::is_named(data_dir);
     for entry in entries.flatten() {
         let path = entry.path();
         let name = entry.file_name();
@@ -161,4 +161,47 @@ pub(super) fn unpack(
     let manifest = header.snapshot.encode().map_err(|fault| StartError::Failed(fault.0))?;
     fs::write(files.join(storage::MANIFEST), manifest).map_err(failed)?;
     Ok(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A data directory in which a restore has come so far.
+    fn left(parts: &[&str]) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        for part in parts {
+            fs::create_dir(folder.path().join(part)).unwrap();
+            fs::write(folder.path().join(part).join("file"), b"decrypted").unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_restore_that_was_cut_short_anywhere_leaves_nothing_and_can_be_repeated() {
+        let [first, second] = raft::STAGED;
+        for parts in [&[raft::STAGE][..], &[raft::STAGE, first], &[raft::STAGE, first, second]] {
+            let folder = left(parts);
+            refuse_data(folder.path(), None).unwrap();
+            clear(folder.path()).unwrap();
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_a_restore_did_not_leave_is_refused_and_stays_as_it_is() {
+        let [first, second] = raft::STAGED;
+        for parts in [&[first][..], &[first, second], &["other"], &[raft::STAGE, "other"]] {
+            let folder = left(parts);
+            refuse_data(folder.path(), None).unwrap_err();
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), parts.len(), "{parts:?}");
+        }
+        let named = left(&[raft::STAGE, first, second]);
+        fs::write(named.path().join("node"), b"").unwrap();
+        refuse_data(named.path(), None).unwrap_err();
+        clear(named.path()).unwrap();
+        assert_eq!(fs::read_dir(named.path()).unwrap().count(), 4);
+    }
 }

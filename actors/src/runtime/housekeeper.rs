@@ -1,6 +1,6 @@
 //! What the cluster does by itself: unfinished sagas, expired rows, the oldest events of the
 //! outbox, audit checkpoints, audit events whose time is over, signing keys that are due, counted
-//! denials, licenses that expire, backups that are due, the clock check.
+//! denials, licenses that expire, backups that are due.
 //!
 //! One actor per node; only the leader proposes, but for what each node counts. Every duty may be
 //! repeated or skipped without harm: commands look again in `apply`. Invariant: one turn at a time,
@@ -24,7 +24,7 @@ use identity::{
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
-use super::{denials::Counted, membership};
+use super::denials::Counted;
 use crate::{
     audit::retention,
     backup,
@@ -109,7 +109,6 @@ impl Actor for Housekeeper {
 impl State {
     async fn turn(&mut self) -> Result<(), Error> {
         self.turns = self.turns.wrapping_add(1);
-        check_clock(&self.ctx);
         if !self.ctx.is_open() {
             return Ok(());
         }
@@ -156,15 +155,6 @@ impl State {
     }
 }
 
-/// Compares stamps with the wall clock.
-pub fn check_clock(ctx: &Context) {
-    let peers = membership::peers(&ctx.0.raft.cluster(), ctx.0.clock.wall_ms());
-    let check = ctx.0.stamps.check(peers);
-    if let Some(step) = check.step {
-        tracing::warn!(from_ms = step.from_ms, to_ms = step.to_ms, "state time made a step");
-    }
-}
-
 async fn finish_sagas(ctx: &Context) -> Result<(), Error> {
     let sagas = {
         let reading = ctx.local();
@@ -177,7 +167,7 @@ async fn finish_sagas(ctx: &Context) -> Result<(), Error> {
 }
 
 /// Proposes what was counted; everything when the node stops. Several at a time, so that many meet
-/// in one entry of the log: a hundred sources must not keep the clock from being looked at.
+/// in one entry of the log: a hundred sources must not hold up what else there is to do.
 ///
 /// # Errors
 /// As [`Context::propose`], the last one; what could not be written is counted still.

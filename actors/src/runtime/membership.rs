@@ -16,7 +16,7 @@ use identity::{
     members::{self, Member, Presence, Role},
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use raft::{ClusterView, Credentials, MemberView, Way};
+use raft::{ClusterView, Credentials, MemberView};
 
 pub(crate) use self::clocks::{SKEW_MAX_MS, peers};
 use crate::{
@@ -115,14 +115,17 @@ impl State {
         {
             tracing::warn!(%error, "this node's certificate is not renewed");
         }
-        let reached = !matches!(self.ctx.0.raft.way(), Way::Nobody | Way::Ended);
         // Compared at every turn: the record that this node knows may be of before its last start.
-        if reached
-            && self.turns >= self.announces
+        if self.turns >= self.announces
             && let Err(error) = self.announce().await
         {
-            tracing::warn!(%error, "the others do not know of this start");
             let refused = matches!(error, Error::Rejected(_));
+            if refused {
+                tracing::warn!(%error, "the others do not know of this start");
+            } else {
+                // Without a leader this is the normal state of things.
+                tracing::debug!(%error, "the others do not know of this start yet");
+            }
             self.announces = self.turns.saturating_add(if refused { WARN_TURNS } else { 1 });
         }
         if !self.ctx.is_leader() {

@@ -28,4 +28,5 @@ pub mod session;
 pub mod signer;
 pub mod supervisor;
 pub mod tenant;
+pub mod timekeeper;
 pub mod verifier;

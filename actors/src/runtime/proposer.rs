@@ -30,7 +30,7 @@ use identity::{
 };
 use raft::Way;
 use storage::Pending;
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use self::figures::Observed;
 pub(crate) use self::forwarder::answer_of;
@@ -61,7 +61,12 @@ struct Waiting {
     draft: Draft,
     bytes: Bytes,
     answer: oneshot::Sender<Result<Reply, Error>>,
+    /// Held until it is packed, also when whoever asked has gone: what waits is what is counted.
+    _place: Place,
 }
+
+/// One of [`WAITING_MAX`].
+type Place = Arc<OwnedSemaphorePermit>;
 
 /// The handle flows propose through. Cheap to clone.
 #[derive(Clone)]
@@ -134,7 +139,7 @@ impl Proposer {
     /// [`Error::Overloaded`] when too many wait, [`Error::Unavailable`] when nobody can decide it,
     /// [`Error::Unknown`] when the answer never came.
     pub async fn propose(&self, draft: Draft) -> Result<Reply, Error> {
-        let _entered = self.enter()?;
+        let place = self.enter()?;
         self.require_level(&draft)?;
         let bytes = Bytes::from(draft.encoded());
         if bytes.len() > DRAFT_BYTES_MAX {
@@ -149,8 +154,8 @@ impl Proposer {
             let way = self.raft.way();
             let tried = match way {
                 Way::Here(_) => match draft.take() {
-                    Some(draft) => self.here(draft, bytes.clone()).await,
-                    None => self.decoded(bytes.clone()).await,
+                    Some(draft) => self.here(draft, bytes.clone(), &place).await,
+                    None => self.decoded(bytes.clone(), &place).await,
                 },
                 Way::There(leader) => self.forwarder.forward(leader, bytes.clone()).await,
                 Way::Nobody => Err(Error::Unavailable("no leader is known".into())),
@@ -188,13 +193,26 @@ impl Proposer {
         Ok(reply)
     }
 
+    /// Has a draft decided by a node that is known to lead, and does not wait until it is applied
+    /// here: for what has to be decided before this node is told of anything.
+    ///
+    /// # Errors
+    /// As [`Proposer::propose`], at once.
+    pub async fn tell(&self, leader: u64, draft: &Draft) -> Result<Reply, Error> {
+        self.forwarder.forward(leader, Bytes::from(draft.encoded())).await
+    }
+
     /// Another node's draft, to be decided here or not at all; else as [`Proposer::propose`].
     pub async fn propose_here(&self, bytes: Bytes) -> Result<Reply, Error> {
-        let _entered = self.enter()?;
+        let place = self.enter()?;
         if bytes.len() > DRAFT_BYTES_MAX {
             return Err(Rejection::invalid("", "is too large").into());
         }
-        self.decoded(bytes).await
+        // A leader that nobody answers would write it down and never know what became of it.
+        if !matches!(self.raft.way(), Way::Here(_)) {
+            return Err(Error::Unavailable("this node does not lead".into()));
+        }
+        self.decoded(bytes, &place).await
     }
 
     /// Refuses what the leader may not know yet. What this node has applied may be behind, and a
@@ -207,19 +225,20 @@ impl Proposer {
         Ok(())
     }
 
-    fn enter(&self) -> Result<SemaphorePermit<'_>, Error> {
-        self.entrance.try_acquire().map_err(|_| Error::Overloaded { retry_after_s: 1 })
+    fn enter(&self) -> Result<Place, Error> {
+        let place = Arc::clone(&self.entrance).try_acquire_owned();
+        place.map(Arc::new).map_err(|_| Error::Overloaded { retry_after_s: 1 })
     }
 
-    async fn decoded(&self, bytes: Bytes) -> Result<Reply, Error> {
+    async fn decoded(&self, bytes: Bytes, place: &Place) -> Result<Reply, Error> {
         let draft = Draft::decoded(&bytes)
             .map_err(|_| Error::from(Rejection::invalid("", "is not understood by the leader")))?;
-        self.here(draft, bytes).await
+        self.here(draft, bytes, place).await
     }
 
-    async fn here(&self, draft: Draft, bytes: Bytes) -> Result<Reply, Error> {
+    async fn here(&self, draft: Draft, bytes: Bytes, place: &Place) -> Result<Reply, Error> {
         let (answer, mut answered) = oneshot::channel();
-        let waiting = Waiting { draft, bytes, answer };
+        let waiting = Waiting { draft, bytes, answer, _place: Arc::clone(place) };
         if self.to_thread.send(Message::Propose(Box::new(waiting))).is_err() {
             return Err(stopping());
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use actors::{oauth::token, runtime::housekeeper};
+use actors::{oauth::token, runtime::timekeeper};
 use identity::oauth::error::Code;
 
 use super::{Begun, Race, Tokens, held};
@@ -57,7 +57,7 @@ impl Race {
         let first = self.refresh(&token).await.map_err(during("refresh"))?;
         self.clock.advance_ms(AFTER_THE_GRACE_MS);
         // As each second: a node that slept must not trust its time before.
-        housekeeper::check_clock(&self.ctx);
+        timekeeper::check_clock(&self.ctx);
         all_refused(&self.refreshed_by_all(fold, &token).await?, fold, Code::InvalidGrant)?;
         if self.counts(&first.access_token).await {
             return Err("an access token of an ended family counts".into());

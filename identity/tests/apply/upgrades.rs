@@ -3,6 +3,7 @@
 use identity::{
     apply::{apply_draft, apply_entry},
     applying::Mode,
+    audit,
     changes::{DRAINING, FEATURE_LEVEL, FIRST_LEVEL},
     cluster::{self, SETTINGS_ID, Settings},
     codec,
@@ -95,6 +96,22 @@ fn a_level_is_raised_once_every_node_reads_it_and_new_things_begin_then() {
     assert_eq!(back, Err(Rejection::FeatureLevel));
     let old = world.result(Principal::System, CLUSTER, announce(2, FIRST_LEVEL));
     assert_eq!(old, Err(Rejection::FeatureLevel), "an old program does not come back");
+}
+
+#[test]
+fn what_an_old_program_refuses_is_refused_in_its_words_until_the_upgrade_is_finished() {
+    let mut world = not_upgraded();
+    let rules = || {
+        let rules = audit::Command::SetRules { expected: None, keep_s: Some(86_400) };
+        Command::Audit(rules)
+    };
+    // The reason is part of the trail's hash, which has to be the same on every node.
+    let denied = Err(Rejection::Denied(audit::WRITE.name()));
+    assert_eq!(world.result(operator(), CLUSTER, rules()), denied);
+    world.cluster(announce(2, FEATURE_LEVEL));
+    world.done(operator(), CLUSTER, raise(FEATURE_LEVEL));
+    world.level = level(&world);
+    world.done(operator(), CLUSTER, rules());
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::{
 
 use actors::{
     Context, demo,
-    runtime::{clock::Clock, fetcher, housekeeper},
+    runtime::{clock::Clock, fetcher, timekeeper},
     system::{self, System},
 };
 use axum::Router;
@@ -213,7 +213,7 @@ impl TestNode {
         clock.advance_ms(elapsed_ms);
         assert_eq!(clock.boot_ms() - before_ms, elapsed_ms, "started with `start_at`?");
         // As each second: a node that slept must not trust its time before.
-        housekeeper::check_clock(&self.context);
+        timekeeper::check_clock(&self.context);
     }
 
     /// The address of a route of the default tenant.

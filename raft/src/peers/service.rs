@@ -51,18 +51,22 @@ pub(crate) struct Service {
     pub(crate) raft: Raft,
     pub(crate) store: Arc<Store>,
     pub(crate) above: Arc<dyn Inbound>,
-    /// One transfer at a time.
+    /// One snapshot is received at a time.
     pub(crate) transfer: tokio::sync::Semaphore,
 }
 
 impl Service {
     /// Whether this member is talked to. A node that does not find itself among the members is not
-    /// far enough to judge others: a certificate of the cluster is enough for it.
+    /// far enough to judge others: a certificate of the cluster is enough for it. So it is for one
+    /// that joined while this node was away: it may lead, and then nobody else tells of it.
     pub(crate) fn admits(&self, who: &Speaker) -> Result<(), Unwelcome> {
         let pinned = self.store.pin();
         let Ok(view) = pinned.view() else { return Err(Unwelcome::Unknown) };
         match (members::get(&view, self.local.node), members::get(&view, who.node)) {
-            (Ok(Some(_)), Ok(None)) => Err(Unwelcome::Unknown),
+            (Ok(Some(_)), Ok(None)) => match members::is_newer(&view, who.node) {
+                Ok(true) => Ok(()),
+                Ok(false) | Err(_) => Err(Unwelcome::Unknown),
+            },
             (_, Ok(found)) if members::admits(found.as_ref(), &who.key) => Ok(()),
             (Ok(None), Ok(None)) => Ok(()),
             // Its vote is still needed for the change that takes it away.

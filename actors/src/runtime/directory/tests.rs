@@ -18,8 +18,9 @@ use crate::{
     context::{Asker, Settings},
     demo,
     runtime::{
-        fetcher, housekeeper,
+        fetcher,
         session::{self, Purpose, Turn},
+        timekeeper,
     },
     system::{Config, System, fresh_root_secret},
 };
@@ -127,7 +128,7 @@ impl Node {
 
     fn pass_ms(&self, elapsed_ms: u64) {
         self.clock.advance_ms(elapsed_ms);
-        housekeeper::check_clock(self.ctx());
+        timekeeper::check_clock(self.ctx());
     }
 }
 

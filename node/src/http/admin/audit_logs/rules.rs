@@ -9,7 +9,9 @@ use axum::{
 use identity::{
     audit::{self, Rules},
     authorize::Permission,
+    changes, cluster,
     command::Command,
+    outcome::Rejection,
     stamp::Placement,
     table::{self, Record as _},
 };
@@ -87,6 +89,9 @@ async fn replace<N: Needs>(
 ) -> Result<Response, Failure> {
     let AuditRules { keep_s } = body.parse()?;
     let before = rules(&caller)?;
+    if N::PLACE != Place::Tenant {
+        require_level(&caller)?;
+    }
     let expected = IfMatch::parse(&headers).expected(before.revision, false)?;
     let Asking { ctx, asker, tenant } = caller.asking(None);
     let command = Command::Audit(audit::Command::SetRules { expected, keep_s });
@@ -96,6 +101,17 @@ async fn replace<N: Needs>(
     };
     ctx.write(&asker, placement, command).await?;
     Ok(shown(&rules(&caller)?))
+}
+
+/// The command is an old one, that programs of before refuse for another reason: a reason that
+/// stands in the trail, so that `apply` has to go on giving it.
+fn require_level<N: Needs>(caller: &Caller<N>) -> Result<(), Failure> {
+    let reading = caller.reading();
+    let level = cluster::feature_level(&reading.view()?).map_err(Error::from)?;
+    if level < changes::CLUSTER_AUDIT_RULES {
+        return Err(Error::from(Rejection::FeatureLevel).into());
+    }
+    Ok(())
 }
 
 /// The routes.
