@@ -159,6 +159,13 @@ fn position(page: &Value) -> String {
     page["next"].as_str().unwrap().to_owned()
 }
 
+/// What is said of the last entry of a log: its term and its index.
+fn last_entry(messages: &str) -> (u64, u64) {
+    let (_, rest) = messages.split_once(" has term ").unwrap();
+    let (term, rest) = rest.split_once(", index ").unwrap();
+    (term.parse().unwrap(), rest.lines().next().unwrap().parse().unwrap())
+}
+
 /// Members as a node shows them, by number.
 fn members(status: &Value) -> Vec<u64> {
     let items = status["items"].as_array().unwrap();
@@ -172,12 +179,14 @@ async fn what_is_left_of_a_lost_quorum_is_recovered_and_old_members_never_return
     let api = cluster.api(0).await.unwrap();
     let web = Web::at(&cluster.launches[0]).unwrap();
     let tokens = web.sign_in("openid offline_access").await.unwrap();
+    let left = 0;
+    let term = cluster.status(left).await.unwrap()["term"].as_u64().unwrap();
     let kept = create(&api, "kept").await;
     // All have it, whoever leads.
     for number in 0..3 {
         assert!(cluster.api(number).await.unwrap().users().await.is_ok());
     }
-    let left = 0;
+    let applied = cluster.status(left).await.unwrap()["applied"].as_u64().unwrap();
     for number in 0..3 {
         cluster.kill(number).unwrap();
     }
@@ -189,6 +198,9 @@ async fn what_is_left_of_a_lost_quorum_is_recovered_and_old_members_never_return
     let asked = run(&launch, &words);
     assert_eq!(asked.status.code(), Some(2), "nothing without a confirmation");
     let messages = String::from_utf8(asked.stderr).unwrap();
+    // By these two the node to go on with is chosen.
+    let last = last_entry(&messages);
+    assert!(term >= 1 && last.0 >= term && last.1 >= applied, "{messages}");
     let (_, id) = messages.rsplit_once("--confirm ").expect("it says how");
     let id = id.trim();
     let other = run(&launch, &[&words[..], &["--confirm", "0123"][..]].concat());

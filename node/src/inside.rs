@@ -182,7 +182,7 @@ pub(crate) fn backup_store(
 fn cluster(given: &config::Cluster) -> system::ClusterConfig {
     let join = given.join.as_ref().map(|join| system::Join {
         host: join.host.clone(),
-        token: join.token.expose().to_owned(),
+        token: join.token.as_ref().map(|token| token.expose().to_owned()).map_err(Clone::clone),
     });
     system::ClusterConfig { bind: given.bind, join }
 }

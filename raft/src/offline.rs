@@ -63,6 +63,7 @@ pub struct Survivor {
     data_dir: PathBuf,
     opened: Opened,
     members: Membership,
+    last: Option<LogId>,
 }
 
 impl Survivor {
@@ -79,6 +80,7 @@ impl Survivor {
         }
         let opened = opening::open(options, Alarm::new().0)?;
         let members = last_membership(&opened)?;
+        let last = ahead(&opened)?.or_else(|| opened.shard_log.last());
         let own = opened.identity.node;
         // One that was cut short behind its entry has the mark, and may be done again.
         if members.voter_ids().eq([own]) && opened.identity.reborn.is_none() {
@@ -92,7 +94,7 @@ impl Survivor {
                 "its node was removed, or does not know yet that it is a member: take another one",
             ));
         }
-        Ok(Self { data_dir, opened, members })
+        Ok(Self { data_dir, opened, members, last })
     }
 
     /// The cluster's id.
@@ -105,9 +107,11 @@ impl Survivor {
         self.opened.identity.node
     }
 
-    /// The last index of its log.
-    pub fn last_log(&self) -> u64 {
-        self.opened.shard_log.last().map_or(0, |id| id.index)
+    /// Term and index of the last entry that it has. Of several nodes the one with the higher term
+    /// has everything that was agreed on, and only among equal terms the one with the higher index:
+    /// a leader that was cut off may have appended much that nobody agreed on (Raft, 5.4.1).
+    pub fn last_log(&self) -> (u64, u64) {
+        self.last.map_or((0, 0), |id| (id.term, id.index))
     }
 
     /// Every node that its log knows of: number, address, whether it votes.
@@ -127,15 +131,12 @@ impl Survivor {
     /// # Errors
     /// A [`StartError`]; it may be tried again.
     pub fn recover(self) -> Result<(), StartError> {
+        let ahead = ahead(&self.opened)?;
         let Opened { identity, log, shard_log, store, .. } = self.opened;
         let reborn = Some(Cause::Recovered);
         identity_file::bear(&self.data_dir, NodeIdentity { reborn, ..identity })?;
         let peer = self.members.get_node(&identity.node).cloned().unwrap_or_default();
-        // A snapshot that was installed just before the end has left its log behind.
-        if let Some(applied) = store.meta().map_err(failed)?.applied
-            && shard_log.last().is_none_or(|last| last.index < applied.index)
-        {
-            let at = ours(&encoding::decode_log_id(&applied.log_id).map_err(failed)?);
+        if let Some(at) = ahead {
             shard_log.purge(at, log::ignore()).map_err(failed)?;
         }
         seat(&shard_log, identity.node, peer)?;
@@ -143,6 +144,17 @@ impl Survivor {
         log.shutdown();
         Ok(())
     }
+}
+
+/// Where a state stands that is ahead of its log: a snapshot that was installed just before the end
+/// has left it behind.
+fn ahead(opened: &Opened) -> Result<Option<LogId>, StartError> {
+    let Some(applied) = opened.store.meta().map_err(failed)?.applied else { return Ok(None) };
+    if opened.shard_log.last().is_some_and(|last| last.index >= applied.index) {
+        return Ok(None);
+    }
+    let at = encoding::decode_log_id(&applied.log_id).map_err(failed)?;
+    Ok(Some(ours(&at)))
 }
 
 /// Whether a node is a member in its own state, of a cluster that has members.

@@ -31,8 +31,8 @@ pub struct ClusterConfig {
 pub struct Join {
     /// Any of its nodes: host and cluster port.
     pub host: String,
-    /// The text of a join token.
-    pub token: String,
+    /// The text of a join token, or why there is none: a node that has joined needs none.
+    pub token: Result<String, String>,
 }
 
 impl std::fmt::Debug for Join {
@@ -42,6 +42,9 @@ impl std::fmt::Debug for Join {
 }
 
 /// Becomes a member of another node's cluster, if that is wanted and was not done before.
+///
+/// A node that is to join founds no cluster, whatever is missing: its directory may be empty only
+/// because its disk is not mounted, and a second cluster would answer in the first one's name.
 pub(super) async fn join(
     config: &Config,
     random: &Random,
@@ -53,7 +56,16 @@ pub(super) async fn join(
         tracing::info!("this data directory belongs to a node already, the join token is not used");
         return Ok(());
     }
-    let token = JoinToken::parse(&join.token).ok_or_else(|| {
+    let text = join.token.as_ref().map_err(|why| {
+        StartError::Refused(format!(
+            "{} is not a node's data directory, so this node is to join through {} (JOIN), but \
+             {why}; mount the disk if there was a node, or let a new one join with a token of \
+             `vaultara cluster token create`",
+            config.data_dir.display(),
+            join.host
+        ))
+    })?;
+    let token = JoinToken::parse(text).ok_or_else(|| {
         StartError::Refused("the join token is not one: it begins with vlt_jt_".into())
     })?;
     let (fresh, _) = authority::new_node_key(random).map_err(failed)?;

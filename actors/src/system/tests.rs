@@ -1,5 +1,7 @@
 //! Three nodes in one process: joining, writing and reading through any of them, handing over.
 
+mod removal;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use identity::{
@@ -104,7 +106,7 @@ impl Cluster {
     }
 
     async fn join(&self, number: u8, port: u16, token: String) -> Result<System, StartError> {
-        let join = Join { host: format!("127.0.0.1:{}", self.ports[0]), token };
+        let join = Join { host: format!("127.0.0.1:{}", self.ports[0]), token: Ok(token) };
         System::start(config(self.dir.path(), number, port, Some(join))).await
     }
 
@@ -243,6 +245,22 @@ async fn a_token_admits_one_node_and_a_stranger_none() {
     assert!(!cluster.dir.path().join("n5").join("node").exists());
     cluster.systems.truncate(3);
     cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_node_that_has_joined_needs_no_token_and_one_that_has_not_founds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let join = || Some(Join { host: "127.0.0.1:1".into(), token: Err("it is gone".into()) });
+    let refused = System::start(config(dir.path(), 1, port, join())).await.err().unwrap();
+    let said = refused.to_string();
+    assert!(matches!(refused, StartError::Refused(_)), "{said}");
+    assert!(said.contains("it is gone") && said.contains("127.0.0.1:1"), "{said}");
+    assert!(!dir.path().join("n1").exists(), "something was made there");
+    System::start(config(dir.path(), 1, port, None)).await.unwrap().stop().await;
+    let back = again(|| config(dir.path(), 1, port, join())).await;
+    assert!(back.context().is_open());
+    back.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -11,7 +11,7 @@ use std::{
 
 use vaultara_cluster_tests::{
     api::{Api, Written},
-    process::Launch,
+    process::{Launch, free_port},
     small_disk::SmallDisk,
     writers::{Writers, differences},
 };
@@ -199,6 +199,29 @@ async fn data_that_cannot_be_trusted_is_refused_and_left_alone() {
     let node = good.start().await.unwrap();
     assert_eq!(kept(&good).await, 30);
     node.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_disk_is_missing_founds_no_second_cluster() {
+    let _alone = ALONE.lock().await;
+    let home = tempfile::tempdir().unwrap();
+    let address = format!("127.0.0.1:{}", free_port().unwrap());
+    let first = launch(&home.path().join("first")).with("CLUSTER_BIND", &address);
+    first.start().await.unwrap().stop().unwrap();
+    // As it is left for good once another has joined: JOIN, and a token that is long gone.
+    let kept = first.with("JOIN", "127.0.0.1:1").with("JOIN_TOKEN_FILE", "gone");
+    kept.start().await.unwrap().stop().unwrap();
+    // The mount point without its disk.
+    let disk = home.path().join("disk");
+    fs::rename(&kept.data_dir, &disk).unwrap();
+    fs::create_dir(&kept.data_dir).unwrap();
+    let expected = ["JOIN", "127.0.0.1:1", "gone", "mount", "token create"];
+    let objections = objections(&kept, &expected, false);
+    println!("no disk: {}", kept.messages().trim_end());
+    assert!(objections.is_empty(), "\n  {}\n", objections.join("\n  "));
+    fs::remove_dir(&kept.data_dir).unwrap();
+    fs::rename(&disk, &kept.data_dir).unwrap();
+    kept.start().await.unwrap().stop().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -61,8 +61,14 @@ pub fn run(command: ClusterCommand, around: &Surroundings) -> Exit {
 }
 
 fn describe(survivor: &Survivor, cluster: &str) {
-    let (node, last) = (survivor.node(), survivor.last_log());
-    output::message(&format!("cluster {cluster}: node {node} has the log up to entry {last}"));
+    let (node, (term, index)) = (survivor.node(), survivor.last_log());
+    output::message(&format!(
+        "cluster {cluster}: the last log entry of node {node} has term {term}, index {index}"
+    ));
+    output::message(
+        "Of several nodes that are left recover the one with the higher term; the higher index \
+         decides between equal terms only.",
+    );
     for (other, address, votes) in survivor.members() {
         let role = if votes { "voter" } else { "learner" };
         let fate = if other == node { "stays" } else { "is out for good" };

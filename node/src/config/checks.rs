@@ -232,7 +232,7 @@ fn built(mode: Mode, values: &Values, resolved: &Resolved, logs: Logs) -> Option
         node_name: values.text("NODE_NAME")?.to_owned(),
         data_dir,
         log_budget_bytes: values.number("LOG_BUDGET")?,
-        cluster: cluster::built(values),
+        cluster: cluster::built(values, resolved),
         external_url: ExternalUrl {
             text: values.text("EXTERNAL_URL")?.to_owned(),
             derived: origin_of(resolved, "EXTERNAL_URL") == Origin::Default,

@@ -1,7 +1,8 @@
 //! The cluster port: where other nodes reach this one, and which cluster it joins.
 //!
-//! Rules across its settings and what they come to; forms are in `value`. Invariant: what is
-//! advertised names one host and one port.
+//! Rules across its settings and what they come to; forms are in `value`. Whether a node still has
+//! to join is known to its data directory alone, so a missing join token is kept as the reason why
+//! there is none. Invariant: what is advertised names one host and one port.
 
 use std::net::SocketAddr;
 
@@ -29,8 +30,8 @@ pub struct Cluster {
 pub struct Join {
     /// Host and cluster port of any of its nodes.
     pub host: String,
-    /// The join token.
-    pub token: Secret,
+    /// The join token, or why there is none, which only a node without data needs to know.
+    pub token: Result<Secret, String>,
 }
 
 /// What is advertised if nobody says: where it listens, by name where that is every address.
@@ -44,10 +45,13 @@ pub(super) fn advertised(bind: &str, name: &str) -> Option<String> {
 
 /// Finds what does not go together.
 pub(super) fn check(values: &Values, resolved: &Resolved, problems: &mut Vec<Problem>) {
+    let (join, token) = (values.text("JOIN"), values.text("JOIN_TOKEN"));
+    if join.is_none() {
+        problems.extend(resolved.token_gone.clone());
+    }
     let mut wrong = |name: &str, message: &str| {
         problems.push(Problem::at(name, &origin_of(resolved, name), message));
     };
-    let (join, token) = (values.text("JOIN"), values.text("JOIN_TOKEN"));
     if let Some(bind) = values.listen("CLUSTER_BIND") {
         if bind.port() == 0 {
             wrong("CLUSTER_BIND", "must name a port: other nodes keep this node's address");
@@ -65,26 +69,27 @@ pub(super) fn check(values: &Values, resolved: &Resolved, problems: &mut Vec<Pro
     } else if join.is_some() {
         wrong("JOIN", "needs CLUSTER_BIND: the cluster calls this node, too");
     }
-    if join.is_some() && token.is_none() {
-        let message = "needs JOIN_TOKEN; `vaultara cluster token create` prints one on a node of \
-                       the cluster";
-        wrong("JOIN", message);
-    }
     if join.is_none() && token.is_some() {
         wrong("JOIN_TOKEN", "needs JOIN: the host and cluster port of a node of the cluster");
     }
 }
 
 /// What the settings come to.
-pub(super) fn built(values: &Values) -> Option<Cluster> {
-    let join = values.text("JOIN").zip(values.text("JOIN_TOKEN"));
+pub(super) fn built(values: &Values, resolved: &Resolved) -> Option<Cluster> {
     Some(Cluster {
         bind: values.listen("CLUSTER_BIND")?,
         advertise: values.text("CLUSTER_ADVERTISE")?.to_owned(),
         zone: values.text("ZONE").unwrap_or_default().to_owned(),
-        join: join.map(|(host, token)| Join {
-            host: host.to_owned(),
-            token: Secret::new(token.to_owned()),
-        }),
+        join: values
+            .text("JOIN")
+            .map(|host| Join { host: host.to_owned(), token: token(values, resolved) }),
     })
+}
+
+fn token(values: &Values, resolved: &Resolved) -> Result<Secret, String> {
+    match (values.text("JOIN_TOKEN"), &resolved.token_gone) {
+        (Some(token), _) => Ok(Secret::new(token.to_owned())),
+        (None, Some(gone)) => Err(gone.to_string()),
+        (None, None) => Err("JOIN_TOKEN is not set".to_owned()),
+    }
 }

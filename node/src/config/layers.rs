@@ -66,6 +66,8 @@ pub struct Resolved {
     pub problems: Vec<Problem>,
     /// What looks like a mistake but does no harm.
     pub warnings: Vec<String>,
+    /// That the file of the join token is gone, which harms only a node that is still to join.
+    pub token_gone: Option<Problem>,
 }
 
 /// Goes through the layers for every setting.
@@ -76,8 +78,8 @@ pub fn resolve(request: &Request, around: &Surroundings) -> Resolved {
     let entries = toml_entries(request, around, [&environment, &dot_env], &mut resolved);
     for setting in SETTINGS {
         let found = flag(request, setting)
-            .or_else(|| environment.find(setting, around, &mut resolved.problems))
-            .or_else(|| dot_env.find(setting, around, &mut resolved.problems))
+            .or_else(|| environment.find(setting, around, &mut resolved))
+            .or_else(|| dot_env.find(setting, around, &mut resolved))
             .or_else(|| entries.get(setting.name).filter(|entry| !entry.text.is_empty()).cloned())
             .or_else(|| default(setting, request.mode, around, &resolved));
         if let Some(found) = found {
@@ -106,7 +108,7 @@ impl Variables {
         &self,
         setting: &Setting,
         around: &Surroundings,
-        problems: &mut Vec<Problem>,
+        resolved: &mut Resolved,
     ) -> Option<Sourced> {
         let spellings = [format!("{PREFIX}{}", setting.name), setting.name.to_owned()];
         let value = spellings.iter().find_map(|name| Some((name, self.set(name)?)));
@@ -118,7 +120,7 @@ impl Variables {
         match (value, file) {
             (Some((name, found)), Some((file_name, _))) => {
                 let message = format!("{name} and {file_name} are both set; keep one");
-                problems.push(Problem::at(setting.name, &found.origin, message));
+                resolved.problems.push(Problem::at(setting.name, &found.origin, message));
                 None
             }
             (Some((_, found)), None) => Some(found.clone()),
@@ -128,7 +130,13 @@ impl Variables {
                 match read_small(&path) {
                     Ok(text) => Some(Sourced { text: text.trim().to_owned(), origin }),
                     Err(message) => {
-                        problems.push(Problem::at(setting.name, &origin, message));
+                        let problem = Problem::at(setting.name, &origin, message);
+                        // Good once: whoever has joined with it may do away with it.
+                        if setting.name == "JOIN_TOKEN" && matches!(path.try_exists(), Ok(false)) {
+                            resolved.token_gone = Some(problem);
+                        } else {
+                            resolved.problems.push(problem);
+                        }
                         None
                     }
                 }

@@ -126,8 +126,9 @@ pub const SETTINGS: &[Setting] = &[
         name: "JOIN",
         form: Form::HostPort,
         default: Default::Unset,
-        meaning: "Host and cluster port of any node of the cluster that this one joins, at its \
-                  first start; later starts do not look at it.",
+        meaning: "Host and cluster port of any node of the cluster that this one joins if its \
+                  data directory is empty. It may stay for good, on the first node as well: then \
+                  a node whose disk is missing is refused and founds no cluster of its own.",
     },
     Setting {
         section: "Cluster",
@@ -135,7 +136,7 @@ pub const SETTINGS: &[Setting] = &[
         form: Form::Secret(64),
         default: Default::Unset,
         meaning: "What the cluster's `vaultara cluster token create` printed; good once, for ten \
-                  minutes at most.",
+                  minutes at most. A node that has joined needs none, and its file may be gone.",
     },
     Setting {
         section: "Secrets",

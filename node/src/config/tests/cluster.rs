@@ -31,11 +31,46 @@ fn a_node_joins_with_an_address_and_a_token() {
     let world = bound("0.0.0.0:7400").env("JOIN", "node-2.example:7400");
     let join = |world: World| world.config().cluster.unwrap().join.unwrap();
     let joins = join(world.env("JOIN_TOKEN", TOKEN));
-    assert_eq!((joins.host.as_str(), joins.token.expose()), ("node-2.example:7400", TOKEN));
+    assert_eq!(joins.host, "node-2.example:7400");
+    assert_eq!(joins.token.unwrap().expose(), TOKEN);
     let by_flags = bound("0.0.0.0:7400").flag("JOIN", "b:1").flag("JOIN_TOKEN", TOKEN);
     assert_eq!(join(by_flags).host, "b:1");
     let by_file = bound("0.0.0.0:7400").env("JOIN", "b:1").env("JOIN_TOKEN_FILE", "token");
-    assert_eq!(join(by_file.file("token", &format!("{TOKEN}\n"))).token.expose(), TOKEN);
+    let by_file = join(by_file.file("token", &format!("{TOKEN}\n")));
+    assert_eq!(by_file.token.unwrap().expose(), TOKEN);
+}
+
+#[test]
+fn whoever_joined_keeps_join_and_may_do_away_with_the_token() {
+    let why = |world: World| {
+        let join = world.config().cluster.unwrap().join.unwrap();
+        assert_eq!(join.host, "b:1");
+        join.token.unwrap_err()
+    };
+    let joining = || bound("0.0.0.0:7400").env("JOIN", "b:1");
+    assert_eq!(why(joining()), "JOIN_TOKEN is not set");
+    for variable in ["JOIN_TOKEN_FILE", "VAULTARA_JOIN_TOKEN_FILE"] {
+        let gone = why(joining().env(variable, "gone"));
+        let named = format!("gone named by {variable}): cannot be read: ");
+        assert!(gone.starts_with("JOIN_TOKEN (file ") && gone.contains(&named), "{gone}");
+    }
+    assert!(why(joining().file(".env", "JOIN_TOKEN_FILE=gone\n")).contains("gone"));
+}
+
+#[test]
+fn nothing_but_the_file_of_a_join_token_may_be_missing() {
+    let joining = || bound("0.0.0.0:7400").env("JOIN", "b:1");
+    for (world, part) in [
+        (bound("0.0.0.0:7400").env("JOIN_TOKEN_FILE", "gone"), "JOIN_TOKEN (file "),
+        (joining().env("JOIN_TOKEN_FILE", "empty").file("empty", ""), "at least 64 bytes"),
+        (joining().env("JOIN_TOKEN_FILE", "folder").file("folder/file", ""), "cannot be read"),
+        (joining().env("ZONE_FILE", "gone"), "ZONE (file "),
+        (joining().env("MASTER_KEY_FILE", "gone"), "MASTER_KEY (file "),
+    ] {
+        let problems = world.problems();
+        assert_eq!(problems.len(), 1, "{part}: {problems:?}");
+        assert!(problems[0].contains(part), "{part}: {problems:?}");
+    }
 }
 
 #[test]
@@ -44,7 +79,6 @@ fn what_does_not_go_together_is_said() {
     assert!(joining().load().is_ok());
     for (world, part) in [
         (World::good().env("JOIN", "b:1").env("JOIN_TOKEN", TOKEN), "needs CLUSTER_BIND"),
-        (bound("0.0.0.0:7400").env("JOIN", "b:1"), "needs JOIN_TOKEN"),
         (bound("0.0.0.0:7400").env("JOIN_TOKEN", TOKEN), "needs JOIN:"),
         (bound("0.0.0.0:7400").env("CLUSTER_ADVERTISE", "0.0.0.0:7400"), "can call"),
         (bound("0.0.0.0:7400").env("CLUSTER_ADVERTISE", "node-1"), "host and a port"),
