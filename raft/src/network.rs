@@ -153,7 +153,7 @@ impl RaftNetworkV2<Binding> for PeerClient {
     ) -> Result<SnapshotResponse<Binding>, StreamingError<Binding>> {
         let address = self.roster.address(self.target, &self.address);
         let to = (self.target, address.as_str());
-        let sending = transfer::send(self.roster.local(), to, &vote, &snapshot);
+        let sending = transfer::send(&self.roster, to, &vote, &snapshot);
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
             sent = sending => match sent {

@@ -171,16 +171,31 @@ impl Store {
     }
 
     /// Links a file that the current snapshot already has into a directory of [`Store::incoming`].
+    /// It is read for that: bytes that changed on the disk since the manifest was written would be
+    /// linked, refused and linked again for ever, instead of being sent.
     ///
     /// # Errors
     /// A [`Fault`] of the file system; `false` when the file has to be sent.
     pub fn reuse(&self, file: &FileSum, dir: &Path) -> Result<bool, Fault> {
-        match self.snapshot() {
-            Some(snapshot) if is_immutable(&file.name) && snapshot.manifest.lists(file) => {
-                disk::link(&snapshot.dir().join(&file.name), &dir.join(&file.name))?;
+        let Some(snapshot) = self.snapshot() else { return Ok(false) };
+        if !is_immutable(&file.name) || !snapshot.manifest.lists(file) {
+            return Ok(false);
+        }
+        let own = snapshot.dir().join(&file.name);
+        match disk::digest(&own) {
+            Ok((sha256, size)) if size == file.size && sha256.as_slice() == file.sha256.0 => {
+                disk::link(&own, &dir.join(&file.name))?;
                 Ok(true)
             }
-            _ => Ok(false),
+            Ok(_) => {
+                let file = own.display();
+                tracing::warn!(%file, "a file of this node's snapshot is damaged and not reused");
+                Ok(false)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a file of this node's snapshot is not reused");
+                Ok(false)
+            }
         }
     }
 

@@ -182,7 +182,7 @@ pub async fn membership_survives_a_snapshot(cluster: &mut Cluster) -> Result<Fin
         cluster.begin(away)?;
         found.extend(knows(cluster, away, size + 1).await);
         let messages = cluster.launches.get(away).ok_or("no nodes")?.messages();
-        if !found.is_empty() || messages.contains("a snapshot was received") {
+        if !found.is_empty() || messages.contains("a snapshot was received and taken over") {
             break;
         }
         if attempt == ATTEMPTS {

@@ -88,8 +88,9 @@ pub enum JoinRefusal {
     Unavailable,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Answer(Result<Welcome, JoinRefusal>);
+/// The last word to whoever wants to join.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Answer(pub(super) Result<Welcome, JoinRefusal>);
 
 impl Persisted for Answer {
     const KIND: [u8; 2] = *b"_W";
@@ -190,4 +191,14 @@ pub(super) async fn admit(
     frame::write(&mut stream, &Frame { exchange: 0, body }).await?;
     stream.flush().await?;
     stream.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bare_answers_to_a_secret_are_frozen() {
+        assert_eq!([NO, GO_ON, LATER], [0, 1, 2]);
+    }
 }

@@ -18,6 +18,8 @@ mod processes;
 pub(crate) mod roster;
 pub(crate) mod server;
 pub(crate) mod service;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tls;
 pub(crate) mod transfer;
 pub(crate) mod translate;

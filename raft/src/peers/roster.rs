@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{connection::Connection, local::Local, message::Class};
+use super::{connection::Connection, local::Local, message::Class, transfer::Outgoing};
 
 struct Peer {
     address: String,
@@ -23,15 +23,26 @@ pub(crate) struct Roster {
     peers: Mutex<BTreeMap<u64, Peer>>,
     /// Where each member is, by the newest membership; whoever asks may hold an older address.
     addresses: Mutex<BTreeMap<u64, String>>,
+    outgoing: Outgoing,
 }
 
 impl Roster {
     pub(crate) fn new(local: Arc<Local>) -> Self {
-        Self { local, peers: Mutex::default(), addresses: Mutex::default() }
+        Self {
+            local,
+            peers: Mutex::default(),
+            addresses: Mutex::default(),
+            outgoing: Outgoing::default(),
+        }
     }
 
     pub(crate) fn local(&self) -> &Arc<Local> {
         &self.local
+    }
+
+    /// The snapshots that this node sends, whomever to.
+    pub(crate) const fn outgoing(&self) -> &Outgoing {
+        &self.outgoing
     }
 
     /// Where a node is, or where somebody believes it to be.

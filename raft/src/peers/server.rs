@@ -200,33 +200,38 @@ async fn greet(
     let frame = frame::read(&mut stream, frame::GREETING_MAX).await?;
     let hello: Hello = codec::decode(&frame.body).map_err(frame::malformed)?;
     let local = &service.local;
-    let meant = (hello.cluster, hello.to, hello.shard) == (local.cluster, local.node, local.shard);
-    let accepted = if hello.from != speaker.node || !meant {
-        Err(Unwelcome::Address)
-    } else if hello.protocol == 0 {
-        Err(Unwelcome::Protocol)
-    } else {
-        let now_ms = local.time.boot_ms();
-        service.admits(&speaker).and_then(|()| {
-            processes.begin(hello.from, hello.process, now_ms)?;
-            Ok(Presence { all: Arc::clone(processes), node: hello.from, id: hello.process })
-        })
-    };
+    let here = (local.cluster, local.node, local.shard);
+    let accepted = agreed(&hello, speaker.node, here).and_then(|protocol| {
+        service.admits(&speaker)?;
+        processes.begin(hello.from, hello.process, local.time.boot_ms())?;
+        let all = Arc::clone(processes);
+        Ok((protocol, Presence { all, node: hello.from, id: hello.process }))
+    });
     let greeting = match &accepted {
-        Ok(_) => {
-            Greeting::Welcome { protocol: hello.protocol.min(PROTOCOL), process: local.process }
-        }
+        Ok((protocol, _)) => Greeting::Welcome { protocol: *protocol, process: local.process },
         Err(why) => Greeting::Refused(*why),
     };
     let body = codec::encode(&greeting).into();
     frame::write(&mut stream, &Frame { exchange: frame.exchange, body }).await?;
     stream.flush().await?;
     match accepted {
-        Ok(presence) => Ok((Greeted { hello, speaker, _presence: presence }, stream)),
+        Ok((_, presence)) => Ok((Greeted { hello, speaker, _presence: presence }, stream)),
         Err(why) => {
             tracing::warn!(node = hello.from, reason = %why, "another node was refused");
             Err(io::Error::other(why.to_string()))
         }
+    }
+}
+
+/// The newest version of the protocol that both know, if the hello is of the node whose certificate
+/// was shown and is meant for this one: cluster, node, shard.
+fn agreed(hello: &Hello, speaker: u64, here: ([u8; 16], u64, u32)) -> Result<u16, Unwelcome> {
+    if hello.from != speaker || (hello.cluster, hello.to, hello.shard) != here {
+        return Err(Unwelcome::Address);
+    }
+    match hello.protocol.min(PROTOCOL) {
+        0 => Err(Unwelcome::Protocol),
+        both => Ok(both),
     }
 }
 
@@ -319,5 +324,39 @@ async fn at_once(
     tokio::select! {
         ended = writing => ended,
         ended = reading => ended,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hello_is_heeded_only_of_this_cluster_for_this_node_and_in_a_version_that_both_know() {
+        let here = ([0xC1; 16], 1, 0);
+        let good = Hello {
+            protocol: PROTOCOL,
+            cluster: here.0,
+            shard: here.2,
+            from: 3,
+            process: 70,
+            to: here.1,
+            class: Class::Control,
+        };
+        let newer = Hello { protocol: PROTOCOL + 6, ..good };
+        let cases = [
+            (good.clone(), Ok(PROTOCOL)),
+            // It is to speak as this node does, or to leave.
+            (newer, Ok(PROTOCOL)),
+            (Hello { protocol: 0, ..good }, Err(Unwelcome::Protocol)),
+            (Hello { cluster: [0xC2; 16], ..good }, Err(Unwelcome::Address)),
+            (Hello { to: 2, ..good }, Err(Unwelcome::Address)),
+            (Hello { shard: 1, ..good }, Err(Unwelcome::Address)),
+            // Another node than its certificate names.
+            (Hello { from: 4, ..good }, Err(Unwelcome::Address)),
+        ];
+        for (hello, expected) in cases {
+            assert_eq!(agreed(&hello, 3, here), expected, "{hello:?}");
+        }
     }
 }

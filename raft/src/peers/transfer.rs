@@ -3,11 +3,12 @@
 //! The sender offers a manifest; the receiver says from which byte on it wants each file, links
 //! what it has already and continues what an earlier transfer left; parts follow without answers,
 //! at a bounded rate, so that they never stand before a heartbeat on the wire for long. One
-//! transfer at a time in each direction. Invariant: only a directory whose every file has the
-//! manifest's sum is installed.
+//! transfer at a time in each direction: who is to get one waits for the one before. Invariant:
+//! only a directory whose every file has the manifest's sum is installed.
 
 use std::{
     fs::{self, File, OpenOptions},
+    future::Future,
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::PathBuf,
     sync::Arc,
@@ -19,17 +20,19 @@ use bytes::Bytes;
 use identity::planted;
 use identity::{apply::require_readable, codec};
 use openraft::alias::SnapshotOf;
-use storage::{Manifest, Store};
+use storage::{Manifest, Snapshot, Store};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf},
+    sync::Semaphore,
     time::timeout,
 };
 
 use super::{
     connection,
     frame::{self, Frame},
-    local::Local,
+    local::Time,
     message::{Class, Request, Response},
+    roster::Roster,
     server::{Greeted, Reader, Writer, question},
     service::Service,
 };
@@ -41,9 +44,15 @@ use crate::{
 
 /// Bytes of one part.
 const PART_BYTES: usize = 256 << 10;
-/// Parts per tick, and how often a tick is: 128 MiB a second at most.
+/// Parts per tick, and how often a tick is, milliseconds: 128 MiB a second at most.
 const TICK_PARTS: u32 = 16;
-const TICK: Duration = Duration::from_millis(32);
+const TICK_MS: u64 = 32;
+/// Most time to be greeted; others may wait for their transfer meanwhile.
+const REACH_WAIT: Duration = Duration::from_secs(5);
+/// Most time for the receiver to read what it has already, beside what so many bytes in a second
+/// take: a slow disk, and a digest of all of it.
+const WANTED_WAIT: Duration = Duration::from_secs(60);
+const READ_BYTES_PER_S: u64 = 64 << 20;
 /// Most time between two frames of a transfer.
 const SILENCE: Duration = Duration::from_secs(20);
 /// Most time for the files to be checked and installed.
@@ -70,9 +79,53 @@ async fn answer<R: AsyncRead + Unpin>(reader: &mut R, within: Duration) -> io::R
     }
 }
 
-/// Sends a snapshot and waits until it is installed; the receiver's vote.
+/// The transfers that go out of this node: one at a time, or two nodes that are far behind would
+/// get twice the rate.
+pub(crate) struct Outgoing(Semaphore);
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self(Semaphore::new(1))
+    }
+}
+
+impl Outgoing {
+    /// Runs a transfer when those that were asked for before it have ended. Whoever lets go of it,
+    /// waiting or not, makes room for the next.
+    async fn alone<T>(&self, transfer: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let _place = self.0.acquire().await.map_err(failed)?;
+        transfer.await
+    }
+}
+
+/// Holds parts back. What a stall has cost is not made up for: the rate is never exceeded.
+#[derive(Default)]
+struct Pace {
+    /// Parts of this tick that may still go.
+    left: u32,
+    /// When this tick began, milliseconds.
+    tick_ms: Option<u64>,
+}
+
+impl Pace {
+    /// How long the next part has to wait, milliseconds.
+    fn wait_ms(&mut self, now_ms: u64) -> u64 {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return 0;
+        }
+        self.left = TICK_PARTS.saturating_sub(1);
+        let due_ms = self.tick_ms.map_or(now_ms, |tick| tick.saturating_add(TICK_MS).max(now_ms));
+        self.tick_ms = Some(due_ms);
+        // A clock that stands still slows a transfer down; it must not end it.
+        due_ms.saturating_sub(now_ms).min(TICK_MS)
+    }
+}
+
+/// Sends a snapshot and waits until it is installed; the receiver's vote. It may have to wait for
+/// other transfers: openraft sets this no deadline, and lets go of it when this node leads no more.
 pub(crate) async fn send(
-    local: &Local,
+    roster: &Roster,
     to: (u64, &str),
     vote: &Vote,
     snapshot: &SnapshotOf<Binding, Files>,
@@ -80,10 +133,6 @@ pub(crate) async fn send(
     let Files::Kept(kept) = &snapshot.snapshot else {
         return Err(failed("only a snapshot of this node is sent"));
     };
-    let stream = timeout(SILENCE, connection::connect(local, to, Class::Snapshot)).await;
-    let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-    let (mut reader, writer) = tokio::io::split(stream);
-    let mut writer = tokio::io::BufWriter::new(writer);
     let last = snapshot.meta.last_log_id.as_ref();
     let members = encoding::encode_snapshot_membership(&snapshot.meta.last_membership);
     let offer = Request::Snapshot {
@@ -92,24 +141,48 @@ pub(crate) async fn send(
         membership: members.into(),
         manifest: kept.manifest().encode().map_err(failed)?.into(),
     };
-    say(&mut writer, codec::encode(&offer)).await?;
+    let local = roster.local();
+    let delivering = roster.outgoing().alone(async {
+        let stream = timeout(REACH_WAIT, connection::connect(local, to, Class::Snapshot)).await;
+        let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        deliver(stream, &offer, kept, local.time.as_ref()).await
+    });
+    // All is sent: the next one need not wait until this one is checked and installed.
+    let mut reader = delivering.await?;
+    match answer(&mut reader, INSTALL_WAIT).await? {
+        Response::Installed(vote) => Ok(vote.into()),
+        _ => Err(failed("the receiver said something else than that it installed")),
+    }
+}
+
+/// Offers a snapshot and sends what is wanted of it; where the answer will be read.
+async fn deliver<S: AsyncRead + AsyncWrite>(
+    stream: S,
+    offer: &Request,
+    kept: &Snapshot,
+    time: &dyn Time,
+) -> io::Result<ReadHalf<S>> {
+    let (mut reader, writer) = tokio::io::split(stream);
+    let mut writer = tokio::io::BufWriter::new(writer);
+    say(&mut writer, codec::encode(offer)).await?;
     writer.flush().await?;
     #[cfg(feature = "planted")]
     planted::passes("offered");
-    let Response::Wanted(wanted) = answer(&mut reader, SILENCE).await? else {
+    let reading = Duration::from_secs(kept.manifest().size_bytes() / READ_BYTES_PER_S);
+    let wanted = answer(&mut reader, WANTED_WAIT.saturating_add(reading)).await?;
+    let Response::Wanted(wanted) = wanted else {
         return Err(failed("the receiver said something else than what it wants"));
     };
-    let mut tick = tokio::time::interval(TICK);
-    let mut parts = 0_u32;
+    let mut pace = Pace::default();
     for (number, (file, from)) in kept.manifest().files.iter().zip(wanted).enumerate() {
         let Some(mut offset) = from else { continue };
         let path = kept.dir().join(&file.name);
         let number = u32::try_from(number).map_err(failed)?;
         loop {
-            if parts.is_multiple_of(TICK_PARTS) {
-                tick.tick().await;
+            let wait_ms = pace.wait_ms(time.boot_ms());
+            if wait_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             }
-            parts = parts.wrapping_add(1);
             let bytes = part(path.clone(), offset).await?;
             if bytes.is_empty() {
                 break;
@@ -128,10 +201,7 @@ pub(crate) async fn send(
     writer.flush().await?;
     #[cfg(feature = "planted")]
     planted::passes("all-sent");
-    match answer(&mut reader, INSTALL_WAIT).await? {
-        Response::Installed(vote) => Ok(vote.into()),
-        _ => Err(failed("the receiver said something else than that it installed")),
-    }
+    Ok(reader)
 }
 
 async fn part(path: PathBuf, offset: u64) -> io::Result<Bytes> {
@@ -200,16 +270,27 @@ pub(super) async fn receive(
     planted::passes("sealed");
     let dir = incoming.dir.clone();
     let snapshot = openraft::Snapshot { meta, snapshot: Files::Received(dir.clone()) };
-    let installed = service.raft.install_full_snapshot(vote.into(), snapshot).await;
+    let vote: Vote = vote.into();
+    let installed = service.raft.install_full_snapshot(vote, snapshot).await;
     // What was installed is linked into the state; what was refused will be offered again.
     drop(tokio::task::spawn_blocking(move || fs::remove_dir_all(dir)).await);
     #[cfg(feature = "planted")]
     planted::passes("installed");
+    let from = greeted.hello.from;
     let answer = match installed {
-        Ok(response) => Response::Installed((&response.vote).into()),
-        Err(error) => Response::Failed(error.to_string()),
+        Ok(response) => {
+            if response.vote == vote {
+                tracing::info!(from, "a snapshot was received and taken over");
+            } else {
+                tracing::warn!(from, "a received snapshot is of a leader that leads no more");
+            }
+            Response::Installed((&response.vote).into())
+        }
+        Err(error) => {
+            tracing::warn!(from, %error, "a received snapshot could not be taken over");
+            Response::Failed(error.to_string())
+        }
     };
-    tracing::info!(from = greeted.hello.from, "a snapshot was received and taken over");
     say(&mut writer, codec::encode(&answer)).await?;
     writer.flush().await
 }
@@ -291,3 +372,6 @@ impl Incoming {
         file.write_all(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests;

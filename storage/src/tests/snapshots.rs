@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{os::unix::fs::FileExt as _, sync::Arc};
 
 use super::*;
 use crate::{MANIFEST, Manifest};
@@ -163,6 +163,32 @@ fn what_the_receiver_has_need_not_be_sent() {
 }
 
 #[test]
+fn what_the_receiver_has_is_sent_again_if_it_is_damaged_or_gone() {
+    let damages: [fn(&Path); 2] = [flip_middle, |file| fs::remove_file(file).unwrap()];
+    for damage in damages {
+        let home = tempfile::tempdir().unwrap();
+        let (leader, follower) =
+            (open(&home.path().join("a"), Kind::Rocks), open(&home.path().join("b"), Kind::Rocks));
+        fill(&leader, 1, 200);
+        let dir = received(&leader, &follower);
+        follower.install(&dir).unwrap();
+        fill(&leader, 201, 210);
+        let next = leader.build_snapshot().unwrap();
+        let own = follower.snapshot().unwrap();
+        let dir = follower.incoming().unwrap();
+        let files = &next.manifest().files;
+        let file = files.iter().find(|file| follower.reuse(file, &dir).unwrap()).unwrap();
+        fs::remove_file(dir.join(&file.name)).unwrap();
+        damage(&own.dir().join(&file.name));
+        assert_eq!(follower.reuse(file, &dir), Ok(false));
+        assert!(!dir.join(&file.name).exists());
+        copy_dir(next.dir(), &dir);
+        follower.install(&dir).unwrap();
+        assert_eq!(sum(&follower), sum(&leader));
+    }
+}
+
+#[test]
 fn a_damaged_or_foreign_snapshot_is_refused_and_the_state_stays() {
     let damages: [Damage; 8] = [
         ("checksum differs", |dir| flip(dir, ".sst")),
@@ -195,10 +221,16 @@ fn a_damaged_or_foreign_snapshot_is_refused_and_the_state_stays() {
 
 fn flip(dir: &Path, part: &str) {
     let name = files(dir).into_keys().find(|name| name.contains(part) && name != MANIFEST).unwrap();
-    let mut bytes = fs::read(dir.join(&name)).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(dir.join(&name), bytes).unwrap();
+    flip_middle(&dir.join(name));
+}
+
+/// In place: every link to the file has the flipped bit.
+fn flip_middle(path: &Path) {
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let middle = file.metadata().unwrap().len() / 2;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, middle).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], middle).unwrap();
 }
 
 fn edit(dir: &Path, change: impl FnOnce(&mut Manifest)) {

@@ -1,0 +1,4 @@
+//! The protocol between nodes as a whole.
+
+mod samples;
+mod wire;
