@@ -69,7 +69,7 @@ fix: prerequisites ## format and apply what the lints can mend
 	@cargo fmt --all
 
 .PHONY: soak
-soak: prerequisites ## long fault runs: too long for every change
+soak: prerequisites ## long fault runs, as root (ARGS= names parts; --skip-ok: what is possible)
 	@$(prerequisites)/system.sh soak
 	@cargo build --locked --package vaultara-node --bin vaultara
 	@cargo run --locked --package vaultara-cluster-tests --bin soak -- $(ARGS)

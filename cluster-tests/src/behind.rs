@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
@@ -28,11 +29,17 @@ const QUIET: Duration = Duration::from_secs(4);
 /// It has caught up when it lacks no more than what is under way.
 const NEAR: u64 = 128;
 
+/// Is told how many entries and changes there are so far.
+pub type Tell = fn(u64, u64);
+
 /// How much.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// Entries that the node lacks at least.
     pub entries: u64,
+    /// Acknowledged changes that it lacks at least; many of them stand in one entry when many
+    /// write.
+    pub changes: u64,
     /// Clients who write them.
     pub writers: usize,
     /// Whether large changes are added, so that the smallest log begins anew.
@@ -44,6 +51,8 @@ pub struct Plan {
 pub struct Report {
     /// Entries that it lacked.
     pub entries: u64,
+    /// Acknowledged changes in them.
+    pub changes: u64,
     /// From its start to having them all.
     pub took: Duration,
     /// Before, while and after it came back.
@@ -52,7 +61,9 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} entries behind, back after {} ms", self.entries, self.took.as_millis())?;
+        let Self { entries, changes, took, .. } = self;
+        write!(f, "{entries} entries with {changes} changes behind")?;
+        write!(f, ", back after {} ms", took.as_millis())?;
         for (when, logins, tokens) in &self.figures {
             write!(f, "; {when}: logins {logins}, tokens {tokens}")?;
         }
@@ -65,9 +76,9 @@ async fn applied(cluster: &Cluster, number: usize) -> Result<u64, Failure> {
     status.get("applied").and_then(Value::as_u64).ok_or_else(|| format!("no position: {status}"))
 }
 
-/// Has so many more entries written through the nodes that run, and tells how many are, now and
-/// then.
-async fn fill(cluster: &Cluster, plan: Plan, tell: fn(u64)) -> Result<u64, Failure> {
+/// Has so many more entries and changes written through the nodes that run, and tells how many are,
+/// now and then; how many there were of both.
+async fn fill(cluster: &Cluster, plan: Plan, tell: Tell) -> Result<(u64, u64), Failure> {
     let mut apis = Vec::new();
     for number in cluster.up() {
         apis.push(cluster.api(number).await?);
@@ -76,10 +87,11 @@ async fn fill(cluster: &Cluster, plan: Plan, tell: fn(u64)) -> Result<u64, Failu
     let before = applied(cluster, at).await?;
     let mut writers = Writers::through(&apis, plan.writers, 0);
     let (mut now, mut moved, mut told) = (before, Instant::now(), Instant::now());
-    while now < before + plan.entries {
+    let acknowledged = |writers: &Writers| writers.shared.acknowledged.load(Ordering::SeqCst);
+    while now < before + plan.entries || acknowledged(&writers) < plan.changes {
         writers.check()?;
         if told.elapsed() > TELL_EVERY {
-            tell(now - before);
+            tell(now - before, acknowledged(&writers));
             told = Instant::now();
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -90,8 +102,8 @@ async fn fill(cluster: &Cluster, plan: Plan, tell: fn(u64)) -> Result<u64, Failu
             return Err("nothing is written any more".to_owned());
         }
     }
-    writers.finish().await?;
-    Ok(now - before)
+    let shared = writers.finish().await?;
+    Ok((now - before, shared.acknowledged.load(Ordering::SeqCst)))
 }
 
 /// Waits until a node has all that another has.
@@ -110,15 +122,15 @@ async fn caught_up(cluster: &Cluster, number: usize, like: usize) -> Result<(), 
 }
 
 /// Stops a node that does not lead, writes, and measures while it comes back. The nodes should have
-/// a log that holds less than is written. `tell` is told how many entries there are so far.
+/// a log that holds less than is written.
 ///
 /// # Errors
 /// Why it could not be measured; a snapshot was not sent, the node does not catch up.
-pub async fn run(cluster: &mut Cluster, plan: Plan, tell: fn(u64)) -> Result<Report, Failure> {
+pub async fn run(cluster: &mut Cluster, plan: Plan, tell: Tell) -> Result<Report, Failure> {
     let leader = cluster.leader().await?;
     let away = (leader + 1) % cluster.nodes.len();
     cluster.stop(away)?;
-    let entries = fill(cluster, plan, tell).await?;
+    let (entries, changes) = fill(cluster, plan, tell).await?;
     if plan.large {
         checks::logs_begin_anew(cluster, leader).await?;
     }
@@ -144,5 +156,5 @@ pub async fn run(cluster: &mut Cluster, plan: Plan, tell: fn(u64)) -> Result<Rep
         return Err("the log was long enough: no snapshot was sent".to_owned());
     }
     cluster.whole(cluster.nodes.len()).await?;
-    Ok(Report { entries, took, figures: [before, meanwhile, after] })
+    Ok(Report { entries, changes, took, figures: [before, meanwhile, after] })
 }

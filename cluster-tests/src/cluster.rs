@@ -5,6 +5,7 @@
 //! was hurt is healed on the same data, at the same addresses.
 #![allow(clippy::indexing_slicing, reason = "a wrong index is a bug of the test program")]
 
+mod joining;
 mod state;
 
 use std::{
@@ -85,60 +86,10 @@ impl Cluster {
             let mut next = with(launch(program, folder, number)?);
             // One public address for all of them, as behind a load balancer.
             next.external_url.clone_from(&cluster.launches[0].external_url);
-            cluster.join(next, 0).await?;
+            cluster.join(next, "voter", 0).await?;
         }
         cluster.whole(size).await?;
         Ok(cluster)
-    }
-
-    /// Adds a node through one that is there; its number.
-    ///
-    /// # Errors
-    /// It is not let in, or not ready in time.
-    pub async fn add(&mut self, through: usize) -> Result<usize, Failure> {
-        let (number, first) = (self.nodes.len(), &self.launches[0]);
-        let folder = first.work_dir.parent().ok_or("a node has no folder")?;
-        // A node that was removed never comes back, nor does its folder.
-        let folder = folder.join(format!("added-{}", crate::random()));
-        let mut next = launch(&first.program.to_string_lossy(), &folder, number)?;
-        next.external_url.clone_from(&first.external_url);
-        self.join(next, through).await?;
-        Ok(number)
-    }
-
-    async fn join(&mut self, mut launch: Launch, through: usize) -> Result<(), Failure> {
-        let api = self.api(through).await?;
-        let made = api.post("/api/v1/cluster/join-tokens", &json!({ "role": "voter" })).await?;
-        let token = made.get("token").and_then(Value::as_str);
-        let token = token.ok_or_else(|| format!("no join token: {made}"))?;
-        let host = self.launches[through].variable("CLUSTER_ADVERTISE").unwrap_or_default();
-        launch.arguments = vec!["--join".into(), host.to_owned()];
-        launch.variables.push(("JOIN_TOKEN".into(), token.to_owned()));
-        let own = launch.variable("CLUSTER_ADVERTISE").unwrap_or_default().to_owned();
-        let node = launch.start().await?;
-        let id = self.called_at(through, &own).await?;
-        self.launches.push(launch);
-        self.nodes.push(Some(node));
-        self.ids.push(id);
-        Ok(())
-    }
-
-    /// What a node calls the member with this address.
-    async fn called_at(&self, through: usize, address: &str) -> Result<u64, Failure> {
-        let began = Instant::now();
-        loop {
-            let status = self.status(through).await;
-            let members = status.as_ref().ok().and_then(|all| all.get("items")?.as_array());
-            let mut members = members.into_iter().flatten();
-            let is = |one: &&Value| one.get("address").and_then(Value::as_str) == Some(address);
-            if let Some(id) = members.find(is).and_then(|one| one.get("node")?.as_u64()) {
-                return Ok(id);
-            }
-            if began.elapsed() > WHOLE_WITHIN {
-                return Err(format!("{address} is no member: {status:?}"));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
     }
 
     /// A node has begun another life: its administrator signs in anew, and its number is another.
@@ -160,13 +111,6 @@ impl Cluster {
     /// The number of a node that the cluster calls so.
     pub fn number_of(&self, id: u64) -> Option<usize> {
         self.ids.iter().position(|known| *known == id)
-    }
-
-    /// Forgets the last node, which was removed; its process ends.
-    pub fn drop_last(&mut self) {
-        self.nodes.pop();
-        self.launches.pop();
-        self.ids.pop();
     }
 
     /// A client of one node; its token is taken from the first that is asked, and kept.

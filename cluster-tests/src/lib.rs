@@ -8,6 +8,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 pub mod api;
+pub mod artefacts;
 pub mod behind;
 pub mod checks;
 pub mod cluster;
@@ -23,6 +24,7 @@ pub mod registers;
 pub mod revocation;
 pub mod rolling;
 pub mod sign_in;
+pub mod skip;
 pub mod small_disk;
 pub mod strace;
 pub mod trace;

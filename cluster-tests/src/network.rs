@@ -40,7 +40,23 @@ pub fn enter(test: &str) -> Entered {
     if let Err(reason) = allowed() {
         return Entered::NotAllowed(reason);
     }
-    Entered::Ran(again(&[test, "--exact", "--nocapture"]))
+    Entered::Ran(known(test).and_then(|()| again(&[test, "--exact", "--nocapture"])))
+}
+
+/// Whether this program has a test of this full name: asked for another one it would run none, and
+/// say that all is well.
+fn known(test: &str) -> Result<(), Failure> {
+    let program = std::env::current_exe().map_err(during("find the program"))?;
+    let listed = Command::new(program)
+        .args([test, "--exact", "--list"])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(during("list the tests"))?;
+    let wanted = format!("{test}: test");
+    if String::from_utf8_lossy(&listed.stdout).lines().any(|line| line == wanted) {
+        return Ok(());
+    }
+    Err(format!("there is no test {test}"))
 }
 
 /// Whether there can be such a network.
@@ -89,6 +105,17 @@ pub enum Loss {
     All,
     /// So many of a hundred packets, fewer than all.
     Percent(u8),
+}
+
+/// How a node is cut off from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Nothing comes from it and nothing reaches it.
+    Whole,
+    /// What it sends is lost.
+    Sending,
+    /// What is sent to it is lost.
+    Hearing,
 }
 
 /// The links between the nodes of a cluster. Everything is whole at first.
@@ -164,9 +191,21 @@ impl Links {
     /// # Errors
     /// `nft` refuses.
     pub fn isolate(&self, number: usize) -> Result<(), Failure> {
+        self.cut(number, Cut::Whole)
+    }
+
+    /// Cuts a node off, in one direction or in both.
+    ///
+    /// # Errors
+    /// `nft` refuses.
+    pub fn cut(&self, number: usize, cut: Cut) -> Result<(), Failure> {
         for other in (0..self.ports.len()).filter(|other| *other != number) {
-            self.lose(number, other, Loss::All)?;
-            self.lose(other, number, Loss::All)?;
+            if cut != Cut::Hearing {
+                self.lose(number, other, Loss::All)?;
+            }
+            if cut != Cut::Sending {
+                self.lose(other, number, Loss::All)?;
+            }
         }
         Ok(())
     }
@@ -177,5 +216,16 @@ impl Links {
     /// `nft` refuses.
     pub fn heal(&self) -> Result<(), Failure> {
         nft("flush chain ip links lost\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known;
+
+    #[test]
+    fn a_test_that_is_not_there_is_not_run() {
+        assert_eq!(known("network::tests::a_test_that_is_not_there_is_not_run"), Ok(()));
+        assert!(known("network::tests::a_test_that_is_not_there").is_err());
     }
 }

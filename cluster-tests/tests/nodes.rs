@@ -11,18 +11,24 @@
     reason = "a test program"
 )]
 
+#[path = "nodes/alone.rs"]
+mod alone;
 #[path = "nodes/checks.rs"]
 mod checks;
 #[path = "nodes/clocks.rs"]
 mod clocks;
 #[path = "nodes/cluster.rs"]
 mod cluster;
+#[path = "nodes/forwarding.rs"]
+mod forwarding;
 #[path = "nodes/hung.rs"]
 mod hung;
 #[path = "nodes/joins.rs"]
 mod joins;
 #[path = "nodes/kills.rs"]
 mod kills;
+#[path = "nodes/learners.rs"]
+mod learners;
 #[path = "nodes/logouts.rs"]
 mod logouts;
 #[path = "nodes/moves.rs"]
@@ -32,10 +38,16 @@ mod nemeses;
 #[cfg(feature = "planted")]
 #[path = "nodes/planted.rs"]
 mod planted;
+#[path = "nodes/positions.rs"]
+mod positions;
+#[path = "nodes/raw.rs"]
+mod raw;
 #[path = "nodes/refreshes.rs"]
 mod refreshes;
 #[path = "nodes/refusals.rs"]
 mod refusals;
+#[path = "nodes/replacing.rs"]
+mod replacing;
 #[path = "nodes/revocations.rs"]
 mod revocations;
 #[path = "nodes/rolling.rs"]

@@ -201,10 +201,15 @@ pub async fn a_cut_off_leader_answers_nothing(cluster: &Cluster) -> Result<Findi
     links.isolate(leader)?;
     another_leads(cluster, &others, leader).await?;
     let mut found = Findings::new();
-    let began = Instant::now();
-    while other.replace_if(&user, "of the others", 1).await != Answer::Done {
-        if began.elapsed() > OVER_WITHIN {
-            return Err("the others did not go on".to_owned());
+    // With a key: told no end, it is asked for again, and may have been done.
+    let (key, began) = (format!("of-the-others-{}", random()), Instant::now());
+    loop {
+        match other.replace(&user.id, &user.username, "of the others", &key).await {
+            Written::Done { .. } => break,
+            Written::Unknown if began.elapsed() < OVER_WITHIN => {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            said => return Err(format!("the others did not go on: {said:?}")),
         }
     }
     if let Answer::Value(seen) = cut.revision(&user.id).await {

@@ -5,7 +5,7 @@ use vaultara_cluster_tests::{
     checks::{self, Findings, LOG_BUDGET},
     cluster::Cluster,
     network::{self, Entered},
-    strace,
+    skip, strace,
 };
 
 use crate::{ALONE, PROGRAM};
@@ -20,7 +20,9 @@ async fn a_cluster_without_a_planted_fault_passes_every_check() {
     match network::enter("checks::a_cluster_without_a_planted_fault_passes_every_check") {
         Entered::Inside => {}
         Entered::Ran(outcome) => return outcome.unwrap(),
-        Entered::NotAllowed(reason) => println!("in part, nothing is cut off: {reason}"),
+        Entered::NotAllowed(why) => {
+            println!("{}", skip::left_out("a leader that is cut off", &why).unwrap());
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form_with(PROGRAM, folder.path(), 3, &[LOG_BUDGET]).await.unwrap();
@@ -32,7 +34,7 @@ async fn a_cluster_without_a_planted_fault_passes_every_check() {
     fine(checks::acknowledged_means_a_majority(&mut cluster).await);
     match strace::unavailable() {
         None => fine(checks::votes_are_on_disk(&mut cluster, folder.path()).await),
-        Some(reason) => println!("votes on disk skipped: {reason}"),
+        Some(reason) => println!("{}", skip::left_out("votes on disk", &reason).unwrap()),
     }
     if network::is_own() {
         fine(checks::a_cut_off_leader_answers_nothing(&cluster).await);

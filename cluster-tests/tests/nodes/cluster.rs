@@ -8,7 +8,6 @@ use std::{
 
 use serde_json::json;
 use vaultara_cluster_tests::{
-    api::Written,
     cluster::Cluster,
     random,
     registers::Registers,
@@ -18,11 +17,12 @@ use vaultara_cluster_tests::{
 
 use crate::{ALONE, PROGRAM};
 
-/// Two election timeouts, and what a busy machine adds.
-const REFUSED_WITHIN: Duration = Duration::from_millis(2_500);
+/// Answered calls of registers that are judged at least; what the stories of faults add is in
+/// `work`.
+const ANSWERED_MIN: usize = 40_000;
 
 /// Waits until so many more writes are acknowledged; how long the first of them took.
-async fn progress(writers: &mut Writers, more: u64) -> Duration {
+pub(crate) async fn progress(writers: &mut Writers, more: u64) -> Duration {
     let began = Instant::now();
     let before = writers.shared.acknowledged.load(Ordering::SeqCst);
     let mut first = None;
@@ -147,41 +147,6 @@ async fn a_node_that_slept_through_a_change_answers_nothing_of_before() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_alone_of_three_refuses_in_time_and_keeps_giving_public_keys() {
-    let _alone = ALONE.lock().await;
-    let folder = tempfile::tempdir().unwrap();
-    let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
-    let apis = cluster.apis().await.unwrap();
-    let leader = cluster.leader().await.unwrap();
-    for left in [leader, (leader + 1) % 3] {
-        let gone: Vec<usize> = (0..3).filter(|number| *number != left).collect();
-        for number in &gone {
-            cluster.kill(*number).unwrap();
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let began = Instant::now();
-        let written = apis[left].create(&format!("nobody-{left}"), "key").await;
-        assert_eq!(written, Written::Unknown, "a write without a majority");
-        assert!(began.elapsed() < REFUSED_WITHIN, "refused after {:?}", began.elapsed());
-        let began = Instant::now();
-        assert!(apis[left].users().await.is_err(), "a fresh read without a majority");
-        assert!(began.elapsed() < REFUSED_WITHIN, "refused after {:?}", began.elapsed());
-        let base = format!("http://127.0.0.1:{}", cluster.launches[left].port);
-        let status = async |path: &str| {
-            reqwest::get(format!("{base}{path}")).await.unwrap().status().as_u16()
-        };
-        assert_eq!(status("/health/ready").await, 503);
-        assert_eq!(status("/health/live").await, 200);
-        assert_eq!(status("/.well-known/jwks.json").await, 200);
-        for number in gone {
-            cluster.begin(number).unwrap();
-        }
-        cluster.whole(3).await.unwrap();
-        assert!(apis[left].users().await.is_ok());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_are_linearizable_while_nodes_die_and_sleep() {
     let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
@@ -204,7 +169,7 @@ async fn histories_are_linearizable_while_nodes_die_and_sleep() {
         }
         cluster.whole(3).await.unwrap();
     }
+    registers.until(ANSWERED_MIN).await.unwrap();
     let report = registers.judge().await.unwrap();
     println!("{} calls in histories, {} of them without an answer", report.calls, report.unknown);
-    assert!(report.calls > 2_000, "only {} calls", report.calls);
 }

@@ -10,7 +10,7 @@ use vaultara_cluster_tests::{
     delay, network,
     probe::{Asks, Probe},
     sign_in::Web,
-    strace,
+    skip, strace,
     work::Work,
 };
 
@@ -79,7 +79,7 @@ async fn a_peer_that_accepts_and_never_answers_keeps_nobody_waiting() {
 async fn slow_disks_of_most_nodes_or_of_the_leader_lose_nothing() {
     let _alone = ALONE.lock().await;
     if let Some(reason) = strace::unavailable() {
-        return println!("skipped: {reason}");
+        return println!("{}", skip::left_out("slow disks", &reason).unwrap());
     }
     assert!(!network::is_own());
     let folder = tempfile::tempdir().unwrap();

@@ -11,7 +11,8 @@ use tokio::time::sleep;
 use vaultara_cluster_tests::{
     cluster::Cluster,
     delay,
-    network::{self, Entered, Links, Loss},
+    network::{self, Cut, Entered, Links, Loss},
+    skip,
     small_disk::SmallDisk,
     strace::{self, Strace},
     work::Work,
@@ -30,8 +31,8 @@ fn hurt(links: &Links, kind: usize, leader: usize) {
     let lose = |from, to, loss| links.lose(from, to, loss).unwrap();
     match kind {
         0 => links.isolate(leader).unwrap(),
-        1 => [one, other].iter().for_each(|to| lose(leader, *to, Loss::All)),
-        2 => [one, other].iter().for_each(|from| lose(*from, leader, Loss::All)),
+        1 => links.cut(leader, Cut::Sending).unwrap(),
+        2 => links.cut(leader, Cut::Hearing).unwrap(),
         3 => [(one, other), (other, one)].iter().for_each(|(a, b)| lose(*a, *b, Loss::All)),
         _ => PAIRS.iter().for_each(|(from, to)| lose(*from, *to, Loss::Percent(30))),
     }
@@ -43,7 +44,7 @@ async fn links_that_are_cut_or_lose_packets_harm_nothing() {
     match network::enter("nemeses::links_that_are_cut_or_lose_packets_harm_nothing") {
         Entered::Inside => {}
         Entered::Ran(outcome) => return outcome.unwrap(),
-        Entered::NotAllowed(reason) => return println!("skipped: {reason}"),
+        Entered::NotAllowed(why) => return println!("{}", skip::left_out("links", &why).unwrap()),
     }
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
@@ -69,7 +70,7 @@ async fn members_change_while_links_are_cut_and_no_two_memberships_come_to_be() 
     match network::enter(name) {
         Entered::Inside => {}
         Entered::Ran(outcome) => return outcome.unwrap(),
-        Entered::NotAllowed(reason) => return println!("skipped: {reason}"),
+        Entered::NotAllowed(why) => return println!("{}", skip::left_out(name, &why).unwrap()),
     }
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
@@ -108,12 +109,12 @@ async fn members_change_while_links_are_cut_and_no_two_memberships_come_to_be() 
 async fn disks_that_fail_fill_or_turn_slow_cost_their_node_alone() {
     let _alone = ALONE.lock().await;
     if let Some(reason) = strace::unavailable() {
-        return println!("skipped: {reason}");
+        return println!("{}", skip::left_out("disks", &reason).unwrap());
     }
     let folder = tempfile::tempdir().unwrap();
     let disk = match SmallDisk::mount(&folder.path().join("node-2"), "400m") {
         Ok(disk) => disk,
-        Err(reason) => return println!("skipped: {reason}"),
+        Err(reason) => return println!("{}", skip::left_out("disks", &reason).unwrap()),
     };
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
     let mut work = Work::begin(&cluster.apis().await.unwrap()).await.unwrap();

@@ -16,7 +16,7 @@ use vaultara_cluster_tests::{
     delay,
     network::{self, Entered},
     process::Launch,
-    strace,
+    skip, strace,
 };
 
 use crate::{ALONE, PROGRAM};
@@ -38,8 +38,7 @@ async fn without_deduplication_kills_are_noticed() {
 async fn an_acknowledgement_before_the_sync_is_noticed() {
     let _alone = ALONE.lock().await;
     if let Some(reason) = strace::unavailable() {
-        println!("skipped: {reason}");
-        return;
+        return println!("{}", skip::left_out("ack-before-sync", &reason).unwrap());
     }
     let folder = tempfile::tempdir().unwrap();
     let launch =
@@ -126,7 +125,7 @@ async fn every_fault_that_is_planted_in_a_cluster_is_noticed() {
     match network::enter("planted::every_fault_that_is_planted_in_a_cluster_is_noticed") {
         Entered::Inside => {}
         Entered::Ran(outcome) => return outcome.unwrap(),
-        Entered::NotAllowed(reason) => println!("without stale-lease: {reason}"),
+        Entered::NotAllowed(why) => println!("{}", skip::left_out("stale-lease", &why).unwrap()),
     }
     let folder = tempfile::tempdir().unwrap();
     let mut fresh = Fresh::form(folder.path()).await.unwrap();
@@ -135,8 +134,10 @@ async fn every_fault_that_is_planted_in_a_cluster_is_noticed() {
         if fault == "stale-lease" && !network::is_own() {
             continue;
         }
-        if fault == "vote-unsynced" && strace::unavailable().is_some() {
-            println!("{fault}: skipped, strace may not attach");
+        if fault == "vote-unsynced"
+            && let Some(reason) = strace::unavailable()
+        {
+            println!("{}", skip::left_out(fault, &reason).unwrap());
             continue;
         }
         let began = Instant::now();

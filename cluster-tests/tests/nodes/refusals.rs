@@ -12,6 +12,7 @@ use std::{
 use vaultara_cluster_tests::{
     api::{Api, Written},
     process::{Launch, free_port},
+    skip,
     small_disk::SmallDisk,
     writers::{Writers, differences},
 };
@@ -248,7 +249,7 @@ async fn a_full_disk_is_refused_and_works_again_when_there_is_space() {
     let home = tempfile::tempdir().unwrap();
     let disk = match SmallDisk::mount(&home.path().join("disk"), "512m") {
         Ok(disk) => disk,
-        Err(reason) => return println!("skipped: {reason}"),
+        Err(reason) => return println!("{}", skip::left_out("a full disk", &reason).unwrap()),
     };
     let good = made(&home.path().join("good")).await;
     let full = Launch { data_dir: disk.at.join("data"), ..good.clone() };
@@ -269,7 +270,7 @@ async fn a_disk_that_fills_up_stops_the_node_and_loses_nothing() {
     let home = tempfile::tempdir().unwrap();
     let disk = match SmallDisk::mount(&home.path().join("disk"), "512m") {
         Ok(disk) => disk,
-        Err(reason) => return println!("skipped: {reason}"),
+        Err(reason) => return println!("{}", skip::left_out("a full disk", &reason).unwrap()),
     };
     let full = Launch { data_dir: disk.at.join("data"), ..launch(&home.path().join("work")) };
     let mut node = full.start().await.unwrap();

@@ -5,6 +5,7 @@ use vaultara_cluster_tests::{
     cluster::Cluster,
     network::{self, Entered},
     revocation::{self, CUT_OFF_MAX, HEALTHY_MAX},
+    skip,
 };
 
 use crate::{ALONE, PROGRAM};
@@ -15,7 +16,9 @@ async fn what_was_ended_counts_nowhere_within_its_bound() {
     match network::enter("revocations::what_was_ended_counts_nowhere_within_its_bound") {
         Entered::Inside => {}
         Entered::Ran(outcome) => return outcome.unwrap(),
-        Entered::NotAllowed(reason) => return println!("skipped: {reason}"),
+        Entered::NotAllowed(reason) => {
+            return println!("{}", skip::left_out("revocations", &reason).unwrap());
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();

@@ -1,6 +1,6 @@
 //! An acknowledgement waits for the disk: 300 ms more per sync are 300 ms more per write.
 
-use vaultara_cluster_tests::{delay, process::Launch, strace};
+use vaultara_cluster_tests::{delay, process::Launch, skip, strace};
 
 use crate::{ALONE, PROGRAM};
 
@@ -8,8 +8,7 @@ use crate::{ALONE, PROGRAM};
 async fn a_write_takes_as_much_longer_as_the_disk_does() {
     let _alone = ALONE.lock().await;
     if let Some(reason) = strace::unavailable() {
-        println!("skipped: {reason}");
-        return;
+        return println!("{}", skip::left_out("a slow disk", &reason).unwrap());
     }
     let folder = tempfile::tempdir().unwrap();
     let launch = Launch::new(PROGRAM, folder.path()).unwrap();

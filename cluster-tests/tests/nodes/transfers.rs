@@ -14,8 +14,8 @@ async fn a_node_far_behind_comes_back_while_people_sign_in() {
     let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::form_with(PROGRAM, folder.path(), 3, &[LOG_BUDGET]).await.unwrap();
-    let plan = behind::Plan { entries: 2_000, writers: 16, large: true };
-    let report = behind::run(&mut cluster, plan, |_| {}).await.unwrap();
+    let plan = behind::Plan { entries: 2_000, changes: 0, writers: 16, large: true };
+    let report = behind::run(&mut cluster, plan, |_, _| {}).await.unwrap();
     println!("{report}");
     for (when, logins, tokens) in &report.figures {
         // On a busy machine a leader may be silent for longer than the others wait, once.

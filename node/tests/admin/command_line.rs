@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     api::{Api, unique},
-    support::{TestNode, Visitor, visitor::encoded},
+    support::{self, Content, TestNode, Visitor, visitor::encoded},
 };
 
 /// A person at a shell: a home of their own and what is set in it.
@@ -135,6 +135,71 @@ async fn the_cluster_is_shown_as_a_table_and_tokens_are_made() {
     assert_eq!(shell.done(&["cluster", "token", "revoke", id]), "");
     let refused = shell.run(&["cluster", "demote", "1"]);
     assert!(stderr(&refused).contains("voter"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn nodes_are_moved_about_by_command_and_odd_ones_refused() {
+    let api = Api::on(support::start(Content::Demo)).await;
+    crate::cluster::founded(&api.node).await;
+    let shell = Shell::of_operator(&api);
+    for (words, code, said) in [
+        (&["cluster", "promote", "99"][..], 6, "(404)"),
+        (&["cluster", "remove", "99"], 6, "(404)"),
+        (&["cluster", "transfer-leader", "99"], 6, "(404)"),
+        (&["cluster", "drain", "99"], 6, "(404)"),
+        (&["cluster", "undrain", "no-node"], 6, "(404)"),
+        (&["cluster", "transfer-leader", "2"], 7, "only a voter can lead"),
+        (&["cluster", "remove", "1"], 7, "do not answer"),
+        (&["cluster", "promote"], 2, "NODE"),
+    ] {
+        let output = shell.run(words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {output:?}");
+        assert!(stderr(&output).contains(said), "{words:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{words:?}: {output:?}");
+    }
+    let promoted = shell.done(&["cluster", "promote", "2"]);
+    let line = |name: &str| {
+        let line = promoted.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap()
+    };
+    assert_eq!((line("node "), line("role ")), ("2", "voter"), "{promoted}");
+    let drained = shell.json(&["cluster", "drain", "2"]);
+    assert!(drained["drained_at"].is_string(), "{drained}");
+    let refused = shell.run(&["cluster", "transfer-leader", "2"]);
+    assert_eq!(refused.status.code(), Some(7), "{refused:?}");
+    assert!(stderr(&refused).contains("drained"), "{refused:?}");
+    assert_eq!(shell.json(&["cluster", "undrain", "2"])["drained_at"], Value::Null);
+    // It leads already, so there is nothing to wait for.
+    assert_eq!(shell.json(&["cluster", "transfer-leader", "1"])["node"], 1);
+    let removed = shell.json(&["cluster", "remove", "3"]);
+    assert!(removed["removed_at"].is_string(), "{removed}");
+    assert_eq!(shell.run(&["cluster", "remove", "3"]).status.code(), Some(6));
+}
+
+#[tokio::test]
+async fn a_backup_is_made_and_listed_by_command() {
+    let api = Api::on(support::start(Content::Demo)).await;
+    let shell = Shell::of_operator(&api);
+    assert_eq!(shell.done(&["backup", "list"]), "");
+    let refused = shell.run(&["backup", "create", "--recipients", "nobody"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(stderr(&refused).contains("/recipients"), "{refused:?}");
+    let nobody = Shell::bare(&api).run(&["backup", "create"]);
+    assert_eq!((nobody.status.code(), nobody.stdout.len()), (Some(5), 0), "{nobody:?}");
+    assert_eq!(shell.json(&["backup", "list"]), Value::Array(Vec::new()), "nothing was made");
+
+    let made = shell.json(&["backup", "create"]);
+    assert_eq!((&made["state"], &made["problem"]), (&"made".into(), &Value::Null), "{made}");
+    assert!(made["log_index"].as_u64().is_some_and(|index| index > 0), "{made}");
+    let listed = shell.json(&["backup", "list"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    for field in ["name", "state", "log_index"] {
+        assert_eq!(listed[0][field], made[field], "{field}");
+    }
+    let table = shell.done(&["backup", "list"]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("NAME"), "{table}");
+    assert!(lines[1].starts_with(made["name"].as_str().unwrap()), "{table}");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Power cuts of all nodes of a cluster at the same instant, in the middle of many writers: nothing
-//! acknowledged is lost. Left out, with the reason, where this machine cannot make the rig.
+//! acknowledged is lost. Skipped, with the reason, where this machine cannot make the rig.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use vaultara_cluster_tests::{
     writers::{Ledger, Writers, differences},
 };
 
-use crate::{Arguments, load::progress};
+use crate::{Arguments, Outcome, load::progress};
 
 const NODES: usize = 3;
 const CHANGERS: usize = 24;
@@ -23,19 +23,21 @@ const MAKERS: usize = 4;
 /// A cut counts only with so many acknowledged writes since the last.
 const ACKNOWLEDGED_MIN: u64 = 200;
 
-pub(crate) async fn run(arguments: &Arguments, folder: &Path) -> Result<String, Failure> {
+pub(crate) async fn run(arguments: &Arguments, folder: &Path) -> Result<Outcome, Failure> {
     let at: Vec<PathBuf> =
         (0..NODES).map(|number| folder.join("nodes").join(format!("node-{number}"))).collect();
     let mut rig = match Rig::new(folder, &at) {
         Ok(rig) => rig,
-        Err(reason) => return Ok(format!("power cuts of all nodes skipped: {reason}")),
+        Err(reason) => {
+            return Ok(Outcome::Skipped(format!("no power cuts of all nodes: {reason}")));
+        }
     };
     let count = arguments.count("blackouts")?;
     let mut cluster = arguments.cluster(&folder.join("nodes")).await?;
     let ran = blackouts(&mut cluster, &mut rig, count).await;
     // Nobody may hold a disk when it is unmounted.
     cluster.nodes.iter_mut().for_each(|node| drop(node.take()));
-    ran
+    ran.map(Outcome::Judged)
 }
 
 async fn blackouts(cluster: &mut Cluster, rig: &mut Rig, count: u64) -> Result<String, Failure> {

@@ -1,4 +1,4 @@
-//! Power cuts of a node in the middle of many writers: nothing acknowledged is lost. Left out, with
+//! Power cuts of a node in the middle of many writers: nothing acknowledged is lost. Skipped, with
 //! the reason, where this machine cannot make the rig.
 
 use std::{
@@ -17,19 +17,18 @@ use vaultara_cluster_tests::{
     writers::{Ledger, Writers, differences},
 };
 
-use crate::Arguments;
+use crate::{Arguments, Outcome};
 
 const CHANGERS: usize = 32;
 const MAKERS: usize = 4;
 /// A cut counts only with so many acknowledged writes since the last.
 const ACKNOWLEDGED_MIN: u64 = 100;
 
-pub(crate) async fn run(arguments: &Arguments, folder: &Path) -> Result<String, Failure> {
-    let rig = match Rig::new(folder, &[folder.join("disk")]) {
-        Ok(rig) => rig,
-        Err(reason) => return Ok(format!("power cuts skipped: {reason}")),
-    };
-    cuts(arguments, &rig, folder).await
+pub(crate) async fn run(arguments: &Arguments, folder: &Path) -> Result<Outcome, Failure> {
+    match Rig::new(folder, &[folder.join("disk")]) {
+        Ok(rig) => cuts(arguments, &rig, folder).await.map(Outcome::Judged),
+        Err(reason) => Ok(Outcome::Skipped(format!("no power cuts: {reason}"))),
+    }
 }
 
 async fn cuts(arguments: &Arguments, rig: &Rig, folder: &Path) -> Result<String, Failure> {

@@ -1,5 +1,4 @@
-//! Kills under writers, histories under kills and sleep, load without any trouble and while a node
-//! comes back, and how long what was ended still counts.
+//! Kills under writers, and load without any trouble and while a node comes back.
 
 use std::{
     path::Path,
@@ -11,21 +10,29 @@ use serde_json::Value;
 use vaultara_cluster_tests::{
     Failure, behind,
     cluster::Cluster,
-    network, random,
-    registers::{Registers, Report},
-    revocation,
+    random,
     writers::{Writers, differences},
 };
 
-use crate::Arguments;
+use crate::{
+    Arguments,
+    bounds::{beyond, judged},
+};
 
 /// How long nothing may be acknowledged.
 const PROGRESS_WITHIN: Duration = Duration::from_secs(120);
 /// After so many kills everything is looked at, also while the writers go on.
 const LOOK_EVERY: u64 = 25;
-/// Registers at a time, and the clients at them.
-const REGISTERS: usize = 48;
-const CLIENTS: usize = 12;
+/// Writers while a node is away: so few that hardly any two meet in one entry if it is entries that
+/// are wanted; else as many as are fastest.
+const WRITERS_OF_ENTRIES: usize = 4;
+const WRITERS_OF_CHANGES: usize = 96;
+/// What half of the logins may always take while a node comes back, and how many times what they
+/// took before.
+const NO_HURT: Duration = Duration::from_secs(1);
+const TIMES_LONGER_MAX: u32 = 8;
+/// Less in a second is not full load.
+const ACKNOWLEDGED_MIN: u64 = 50;
 
 pub(crate) async fn progress(writers: &mut Writers, until: u64) -> Result<(), Failure> {
     let began = Instant::now();
@@ -40,7 +47,7 @@ pub(crate) async fn progress(writers: &mut Writers, until: u64) -> Result<(), Fa
 }
 
 /// Somebody: as often the leader as not.
-async fn victim(cluster: &Cluster) -> Result<usize, Failure> {
+pub(crate) async fn victim(cluster: &Cluster) -> Result<usize, Failure> {
     let leader = cluster.leader().await?;
     let step =
         if random().is_multiple_of(2) { 0 } else { 1 + usize::from(random().is_multiple_of(2)) };
@@ -97,43 +104,6 @@ pub(crate) async fn kills(arguments: &Arguments, folder: &Path) -> Result<String
     Ok(format!("{done} kills, {acknowledged} acknowledged writes, {unknown} repeated, 0 lost"))
 }
 
-/// Registers under clients while nodes are killed and put to sleep.
-pub(crate) async fn histories(arguments: &Arguments, folder: &Path) -> Result<String, Failure> {
-    let wanted = usize::try_from(arguments.count("operations")?).unwrap_or(usize::MAX);
-    let mut cluster = arguments.cluster(folder).await?;
-    let apis = cluster.apis().await?;
-    let mut all = Report::default();
-    let mut troubles = 0;
-    while all.calls < wanted {
-        let registers = Registers::start(&apis, REGISTERS, CLIENTS).await?;
-        let mut judging = tokio::spawn(registers.judge_when_full());
-        let report = loop {
-            let pause = Duration::from_millis(2_000 + random() % 4_000);
-            if let Ok(judged) = tokio::time::timeout(pause, &mut judging).await {
-                break judged.map_err(|error| error.to_string())??;
-            }
-            let number = victim(&cluster).await?;
-            if random().is_multiple_of(2) {
-                cluster.kill(number)?;
-                cluster.start(number).await?;
-            } else {
-                cluster.signal(number, "STOP")?;
-                tokio::time::sleep(Duration::from_millis(random() % 3_000)).await;
-                cluster.signal(number, "CONT")?;
-            }
-            cluster.whole(3).await?;
-            troubles += 1;
-        };
-        all = all.and(report);
-        println!("soak: {} calls so far, {troubles} kills and sleeps", all.calls);
-    }
-    let Report { calls, unknown, changes } = all;
-    Ok(format!(
-        "{calls} calls, {changes} changes, {unknown} without an answer, {troubles} kills and \
-         sleeps: all linearizable"
-    ))
-}
-
 /// As much as the clients can ask, and nobody comes to lead who did not.
 pub(crate) async fn steady(arguments: &Arguments, folder: &Path) -> Result<String, Failure> {
     let minutes = arguments.count("minutes")?;
@@ -154,6 +124,9 @@ pub(crate) async fn steady(arguments: &Arguments, folder: &Path) -> Result<Strin
     let after = term().await?;
     let acknowledged = shared.acknowledged.load(Ordering::SeqCst);
     let words = format!("{minutes} minutes, {acknowledged} acknowledged writes");
+    if acknowledged < minutes * 60 * ACKNOWLEDGED_MIN {
+        return Err(format!("{words}: that was no load"));
+    }
     if before == after {
         return Ok(format!("{words}, no leader change"));
     }
@@ -165,24 +138,17 @@ pub(crate) async fn behind(arguments: &Arguments, folder: &Path) -> Result<Strin
     // What is logged says whether a snapshot came.
     let variables = [("LOG_LEVEL", "info"), ("LOG_BUDGET", "64MiB")];
     let mut cluster = arguments.cluster_with(folder, &variables).await?;
-    let plan = behind::Plan { entries: arguments.count("entries")?, writers: 48, large: false };
-    let report =
-        behind::run(&mut cluster, plan, |entries| println!("soak: {entries} entries")).await?;
-    match cluster.differences().await?.as_slice() {
-        [] => Ok(report.to_string()),
-        found => Err(format!("{report}: {}", found.join("; "))),
-    }
-}
-
-/// Tokens, sessions and clients are ended at each node; at one that is cut off only in a network of
-/// this program's own.
-pub(crate) async fn revocations(arguments: &Arguments, folder: &Path) -> Result<String, Failure> {
-    let rounds = usize::try_from(arguments.count("endings")?).unwrap_or(usize::MAX);
-    let cluster = arguments.cluster(folder).await?;
-    let healthy = revocation::at_healthy_nodes(&cluster, rounds).await?;
-    let cut_off = match network::is_own() {
-        true => revocation::at_a_cut_off_node(&cluster).await?.to_string(),
-        false => "not tried outside a network of its own (unshare --net)".to_owned(),
-    };
-    Ok(format!("counted on at healthy nodes: {healthy}; at a node that is cut off: {cut_off}"))
+    let (entries, changes) = (arguments.count("entries")?, arguments.count("changes")?);
+    let writers = if entries < changes { WRITERS_OF_CHANGES } else { WRITERS_OF_ENTRIES };
+    let plan = behind::Plan { entries, changes, writers, large: false };
+    let report = behind::run(&mut cluster, plan, |entries, changes| {
+        println!("soak: {entries} entries with {changes} changes");
+    })
+    .await?;
+    let [(_, before, _), (_, meanwhile, _), _] = &report.figures;
+    // The nodes share the cores here, and a login is nearly all computing.
+    let most = NO_HURT.max(before.percentile(50) * TIMES_LONGER_MAX);
+    let mut found = beyond("logins meanwhile", meanwhile, &[(50, most)]);
+    found.extend(cluster.differences().await?);
+    judged(report.to_string(), &found)
 }
