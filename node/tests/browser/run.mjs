@@ -38,14 +38,17 @@ async function main() {
   }
 }
 
-/** One file at a time: each drives a browser of its own. */
+/**
+ * One file at a time: each drives a browser of its own. The time is that of a whole file as well as of each test in
+ * it: the description alone takes minutes on a slow machine.
+ */
 function testArguments() {
   const isTest = (name) => name.endsWith('.test.mjs');
   const [first, ...others] = process.argv.slice(2);
   const alone = first !== undefined && isTest(first);
   const files = alone ? [first] : readdirSync(here).filter(isTest).sort();
   const given = alone ? others : process.argv.slice(2);
-  const options = ['--test', '--test-concurrency=1', '--test-timeout=120000', '--test-reporter=spec'];
+  const options = ['--test', '--test-concurrency=1', '--test-timeout=900000', '--test-reporter=spec'];
   return [...options, ...given, ...files];
 }
 
