@@ -76,8 +76,15 @@ async fn applied(cluster: &Cluster, number: usize) -> Result<u64, Failure> {
     status.get("applied").and_then(Value::as_u64).ok_or_else(|| format!("no position: {status}"))
 }
 
+/// Whoever asks the nodes that run.
+fn webs(cluster: &Cluster) -> Result<Vec<Web>, Failure> {
+    let up = cluster.up();
+    up.iter().filter_map(|number| cluster.launches.get(*number)).map(Web::at).collect()
+}
+
 /// Has so many more entries and changes written through the nodes that run, and tells how many are,
-/// now and then; how many there were of both.
+/// now and then; how many there were of both. Where changes are wanted half as many clients as
+/// writers take tokens, each of which is a change: a tenant remembers a million names of requests.
 async fn fill(cluster: &Cluster, plan: Plan, tell: Tell) -> Result<(u64, u64), Failure> {
     let mut apis = Vec::new();
     for number in cluster.up() {
@@ -85,13 +92,18 @@ async fn fill(cluster: &Cluster, plan: Plan, tell: Tell) -> Result<(u64, u64), F
     }
     let at = *cluster.up().first().ok_or("no nodes")?;
     let before = applied(cluster, at).await?;
+    let webs = webs(cluster)?;
     let mut writers = Writers::through(&apis, plan.writers, 0);
+    let each = if plan.changes > 0 { plan.writers / 2 / webs.len().max(1) } else { 0 };
+    let (tokens, mut taken, mut changes) = (Probe::start(Asks::Tokens, &webs, each), 0, 0);
     let (mut now, mut moved, mut told) = (before, Instant::now(), Instant::now());
-    let acknowledged = |writers: &Writers| writers.shared.acknowledged.load(Ordering::SeqCst);
-    while now < before + plan.entries || acknowledged(&writers) < plan.changes {
+    while now < before + plan.entries || changes < plan.changes {
         writers.check()?;
+        let new = tokens.take();
+        taken += (new.asked() as u64).saturating_sub(new.failed);
+        changes = taken + writers.shared.acknowledged.load(Ordering::SeqCst);
         if told.elapsed() > TELL_EVERY {
-            tell(now - before, acknowledged(&writers));
+            tell(now - before, changes);
             told = Instant::now();
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -102,8 +114,9 @@ async fn fill(cluster: &Cluster, plan: Plan, tell: Tell) -> Result<(u64, u64), F
             return Err("nothing is written any more".to_owned());
         }
     }
-    let shared = writers.finish().await?;
-    Ok((now - before, shared.acknowledged.load(Ordering::SeqCst)))
+    writers.finish().await?;
+    drop(tokens.finish().await);
+    Ok((now - before, changes))
 }
 
 /// Waits until a node has all that another has.
@@ -134,12 +147,7 @@ pub async fn run(cluster: &mut Cluster, plan: Plan, tell: Tell) -> Result<Report
     if plan.large {
         checks::logs_begin_anew(cluster, leader).await?;
     }
-    let webs: Vec<Web> = cluster
-        .up()
-        .iter()
-        .filter_map(|number| cluster.launches.get(*number))
-        .map(Web::at)
-        .collect::<Result<_, _>>()?;
+    let webs = webs(cluster)?;
     let (logins, tokens) =
         (Probe::start(Asks::Logins, &webs, 1), Probe::start(Asks::Tokens, &webs, 2));
     tokio::time::sleep(QUIET).await;

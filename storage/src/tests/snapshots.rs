@@ -137,15 +137,21 @@ fn a_snapshot_that_is_being_sent_stays_until_it_is_let_go() {
     assert_eq!(dirs(&store).len(), 2);
 }
 
-#[test]
-fn what_the_receiver_has_need_not_be_sent() {
-    let home = tempfile::tempdir().unwrap();
+/// A leader and a follower that has installed a snapshot of it; the leader has written since.
+fn a_snapshot_apart(home: &Path) -> (Store, Store) {
     let (leader, follower) =
-        (open(&home.path().join("a"), Kind::Rocks), open(&home.path().join("b"), Kind::Rocks));
+        (open(&home.join("a"), Kind::Rocks), open(&home.join("b"), Kind::Rocks));
     fill(&leader, 1, 200);
     let dir = received(&leader, &follower);
     follower.install(&dir).unwrap();
     fill(&leader, 201, 210);
+    (leader, follower)
+}
+
+#[test]
+fn what_the_receiver_has_need_not_be_sent() {
+    let home = tempfile::tempdir().unwrap();
+    let (leader, follower) = a_snapshot_apart(home.path());
     let next = leader.build_snapshot().unwrap();
     let dir = follower.incoming().unwrap();
     let mut reused = 0;
@@ -167,12 +173,7 @@ fn what_the_receiver_has_is_sent_again_if_it_is_damaged_or_gone() {
     let damages: [fn(&Path); 2] = [flip_middle, |file| fs::remove_file(file).unwrap()];
     for damage in damages {
         let home = tempfile::tempdir().unwrap();
-        let (leader, follower) =
-            (open(&home.path().join("a"), Kind::Rocks), open(&home.path().join("b"), Kind::Rocks));
-        fill(&leader, 1, 200);
-        let dir = received(&leader, &follower);
-        follower.install(&dir).unwrap();
-        fill(&leader, 201, 210);
+        let (leader, follower) = a_snapshot_apart(home.path());
         let next = leader.build_snapshot().unwrap();
         let own = follower.snapshot().unwrap();
         let dir = follower.incoming().unwrap();
