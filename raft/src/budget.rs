@@ -2,9 +2,9 @@
 //!
 //! The state is flushed when a crash would replay more than [`UNFLUSHED_MAX`] or [`FLUSH_TURNS`]
 //! have passed; when the log outgrows its budget a snapshot is made and the log purged behind it,
-//! but half the budget is kept for slow followers. Beyond the cap nothing is kept for them. A flush
-//! that fails stops the node. Invariant: the log is never purged beyond min(newest snapshot,
-//! flushed index).
+//! but half the budget is kept for slow followers. Beyond the cap nothing is kept for them. A
+//! snapshot that is damaged on the disk is made anew. A flush that fails stops the node. Invariant:
+//! the log is never purged beyond min(newest snapshot, flushed index).
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +24,9 @@ const SNAPSHOT_WAIT: Duration = Duration::from_secs(60);
 
 /// How long a purge may take before the next turn looks again.
 const PURGE_WAIT: Duration = Duration::from_secs(5);
+/// Turns between two snapshots that are made in place of damaged ones, ten minutes: all of such a
+/// one is read, and while the state itself is damaged it is damaged too.
+const RENEWAL_TURNS: u32 = 2_400;
 
 /// What the driver looks at.
 pub(crate) struct Driver {
@@ -58,10 +61,11 @@ impl Limits {
 impl Driver {
     pub(crate) fn start(self) -> JoinHandle<()> {
         tokio::spawn(async move {
-            let mut turns = 0_u32;
+            let (mut turns, mut rest) = (0_u32, 0_u32);
             loop {
                 tokio::time::sleep(TURN_EVERY).await;
                 turns = turns.wrapping_add(1);
+                rest = self.renew(rest.saturating_sub(1)).await;
                 if let Err(error) = self.turn(turns).await {
                     tracing::error!(error, "the log's budget driver failed");
                 }
@@ -84,6 +88,19 @@ impl Driver {
             return self.shrink(keep_from).await;
         }
         Ok(())
+    }
+
+    /// Has a damaged snapshot made anew if there is no rest left since the last time; how many
+    /// turns of rest there are now. It goes through openraft, which must know of every snapshot.
+    async fn renew(&self, rest: u32) -> u32 {
+        let damaged = self.store.snapshot().filter(|kept| kept.is_damaged());
+        metrics::gauge!("vaultara_snapshot_damaged").set(f64::from(u8::from(damaged.is_some())));
+        let Some(damaged) = damaged.filter(|_| rest == 0) else { return rest };
+        damaged.renew();
+        if let Err(error) = self.raft.trigger().snapshot().await {
+            tracing::error!(%error, "a damaged snapshot is not made anew");
+        }
+        RENEWAL_TURNS
     }
 
     fn covered(&self) -> u64 {

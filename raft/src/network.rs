@@ -24,7 +24,8 @@ use crate::{
         CallError,
         message::{Class, Request, Response},
         roster::Roster,
-        transfer, translate,
+        transfer::{self, Unsent},
+        translate,
     },
     snapshot::Files,
     types::{Binding, Peer, Vote},
@@ -158,6 +159,11 @@ impl RaftNetworkV2<Binding> for PeerClient {
             closed = cancel => Err(StreamingError::Closed(closed)),
             sent = sending => match sent {
                 Ok(vote) => Ok(SnapshotResponse::new(vote)),
+                // openraft asks for the newest one at once, which joins the end of the line.
+                Err(newer @ Unsent::Superseded) => {
+                    tracing::info!(to = self.target, "a newer snapshot is sent instead");
+                    Err(StreamingError::Network(NetworkError::new(&newer)))
+                }
                 Err(error) => {
                     tracing::warn!(%error, to = self.target, "a snapshot was not sent");
                     Err(StreamingError::Unreachable(Unreachable::new(&error)))

@@ -198,8 +198,19 @@ impl RaftSnapshotBuilder<Binding> for StateMachine {
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<Binding, Files>> {
         // Only the store is taken along: entries go on being applied while the files are cut.
         let store = self.with(|machine| Ok(Arc::clone(&machine.store)))?;
+        let old = store.snapshot().filter(|old| old.is_renewed());
         let built = tokio::task::spawn_blocking(move || store.build_snapshot());
-        let kept = built.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        let kept = match (built.await.map_err(io::Error::other)?, old) {
+            (Ok(kept), _) => kept,
+            // A failed build ends the node: what serves well shall not end because it cannot help
+            // another. openraft knows this one, which is not newer.
+            (Err(fault), Some(old)) => {
+                tracing::error!(%fault, "a damaged snapshot cannot be made anew; it may be that {}",
+                    storage::STATE_IS_DAMAGED);
+                old
+            }
+            (Err(fault), None) => return Err(io::Error::other(fault)),
+        };
         let meta = snapshot::meta(kept.manifest())?;
         Ok(openraft::Snapshot { meta, snapshot: Files::Kept(kept) })
     }
@@ -239,6 +250,26 @@ mod tests {
         assert!(heard.borrow().as_ref().unwrap().contains("panicked"));
         let refused = state.with(|machine| machine.apply(&[blank(1)])).unwrap_err();
         assert!(refused.to_string().contains("not used again"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_damaged_snapshot_that_cannot_be_made_anew_stays_and_ends_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut state, heard) = empty(dir.path());
+        state.with(|machine| machine.apply(&[blank(0)])).unwrap();
+        let Files::Kept(kept) = state.build_snapshot().await.unwrap().snapshot else { panic!() };
+        let rows = kept.manifest().files.iter().find(|file| file.name.ends_with(".sst")).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(kept.dir().join(&rows.name));
+        file.unwrap().set_len(rows.size - 1).unwrap();
+        kept.check(rows).unwrap_err();
+        assert!(kept.is_damaged());
+
+        kept.renew();
+        let Files::Kept(still) = state.build_snapshot().await.unwrap().snapshot else { panic!() };
+        assert!(Arc::ptr_eq(&still, &kept));
+        // Nobody who needs a new one is given the old one.
+        state.build_snapshot().await.err().unwrap();
+        assert_eq!(*heard.borrow(), None);
     }
 
     #[test]

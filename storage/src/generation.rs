@@ -42,6 +42,11 @@ impl Holding {
     pub(crate) fn supersede(&self) {
         self.superseded.store(true, Ordering::Release);
     }
+
+    /// Whether it is marked.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.superseded.load(Ordering::Acquire)
+    }
 }
 
 impl Drop for Holding {

@@ -69,6 +69,30 @@ pub struct FileSum {
     pub sha256: Hex,
 }
 
+impl FileSum {
+    /// Whether a file is this one, byte for byte; it is read for that.
+    pub(crate) fn is_at(&self, path: &Path) -> Result<bool, Fault> {
+        let (sha256, size) = disk::digest(path)?;
+        Ok(size == self.size && sha256.as_slice() == self.sha256.0)
+    }
+
+    /// A fault that names the file if the one in a directory is not this one.
+    pub(crate) fn verify(&self, dir: &Path) -> Result<(), Fault> {
+        self.told(self.is_at(&dir.join(&self.name))?)
+    }
+
+    /// Nothing, or a fault that names the file.
+    pub(crate) fn told(&self, is_there: bool) -> Result<(), Fault> {
+        if is_there {
+            return Ok(());
+        }
+        Err(Fault::new(format!(
+            "the snapshot's file {} is damaged: its checksum differs",
+            self.name
+        )))
+    }
+}
+
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -240,17 +264,7 @@ impl Manifest {
     /// # Errors
     /// A [`Fault`] that names the first file that is missing or differs.
     pub fn verify(&self, dir: &Path) -> Result<(), Fault> {
-        for file in &self.files {
-            let path = dir.join(&file.name);
-            let (sha256, size) = disk::digest(&path)?;
-            if size != file.size || sha256.as_slice() != file.sha256.0 {
-                return Err(Fault::new(format!(
-                    "the snapshot's file {} is damaged: its checksum differs",
-                    file.name
-                )));
-            }
-        }
-        Ok(())
+        self.files.iter().try_for_each(|file| file.verify(dir))
     }
 
     /// The digests of its unchanging files, so that they need not be read again.

@@ -1,9 +1,10 @@
 //! Snapshots of the state as directories of files: made, kept, received, installed.
 //!
 //! Making one is a checkpoint (hard links); installing one is a new generation from its files and a
-//! switch of the pointer. How files travel is not its business. Invariant: at every step a crash
-//! leaves the old state or the new one, never a mixture, and what it leaves behind is swept at
-//! open.
+//! switch of the pointer. How files travel is not its business. Behind one that is known to be
+//! damaged, the next one is read to see whether it shares the damage. Invariant: at every step a
+//! crash leaves the old state or the new one, never a mixture, and what it leaves behind is swept
+//! at open.
 
 use std::{
     fs,
@@ -17,6 +18,7 @@ use crate::{
     disk,
     engine::Engine,
     generation::{Generation, Holding},
+    kept::Snapshot,
     keys::Space,
     layout::Pointer,
     manifest::{self, FileSum, Manifest, engine_name, is_immutable},
@@ -25,28 +27,6 @@ use crate::{
     store::{Step, Store, hold},
     view::View,
 };
-
-/// A finished snapshot; its directory stays for as long as this is held.
-pub struct Snapshot {
-    manifest: Manifest,
-    holding: Holding,
-}
-
-impl Snapshot {
-    pub(crate) fn open(holding: Holding) -> Result<Self, Fault> {
-        Ok(Self { manifest: Manifest::of_dir(holding.path())?, holding })
-    }
-
-    /// What it holds.
-    pub const fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// Where its files are.
-    pub fn dir(&self) -> &Path {
-        self.holding.path()
-    }
-}
 
 impl Store {
     /// The newest snapshot on disk.
@@ -79,7 +59,9 @@ impl Store {
         Ok(manifest)
     }
 
-    /// Makes the current snapshot anew; the old one goes when nobody sends it any more.
+    /// Makes the current snapshot anew; the old one goes when nobody sends it any more. Behind a
+    /// damaged one it is read as a whole: files are linked, and their sums are those of when they
+    /// were written, so it may hold the same damage and not know.
     ///
     /// # Errors
     /// A [`Fault`]; the old snapshot stays current then.
@@ -97,6 +79,9 @@ impl Store {
         self.layout.write_pointer(next)?;
         *pointer = next;
         self.step(Step::Kept)?;
+        if self.snapshot().is_some_and(|old| old.is_damaged()) {
+            snapshot.check_all();
+        }
         self.keep(Arc::clone(&snapshot));
         Ok(snapshot)
     }
@@ -115,7 +100,7 @@ impl Store {
         let old = current.replace(snapshot);
         drop(current);
         if let Some(old) = old {
-            old.holding.supersede();
+            old.supersede();
         }
     }
 
@@ -161,8 +146,7 @@ impl Store {
     pub fn seal_incoming(&self, manifest: &Manifest, dir: &Path) -> Result<(), Fault> {
         for file in &manifest.files {
             let path = dir.join(&file.name);
-            let (sha256, size) = disk::digest(&path)?;
-            if size != file.size || sha256.as_slice() != file.sha256.0 {
+            if !file.is_at(&path)? {
                 fs::remove_file(&path).map_err(|error| disk::fault("remove", &path, &error))?;
                 return Err(Fault::new(format!("{} arrived damaged", file.name)));
             }
@@ -178,16 +162,16 @@ impl Store {
     /// A [`Fault`] of the file system; `false` when the file has to be sent.
     pub fn reuse(&self, file: &FileSum, dir: &Path) -> Result<bool, Fault> {
         let Some(snapshot) = self.snapshot() else { return Ok(false) };
-        if !is_immutable(&file.name) || !snapshot.manifest.lists(file) {
+        if !is_immutable(&file.name) || !snapshot.manifest().lists(file) {
             return Ok(false);
         }
         let own = snapshot.dir().join(&file.name);
-        match disk::digest(&own) {
-            Ok((sha256, size)) if size == file.size && sha256.as_slice() == file.sha256.0 => {
+        match file.is_at(&own) {
+            Ok(true) => {
                 disk::link(&own, &dir.join(&file.name))?;
                 Ok(true)
             }
-            Ok(_) => {
+            Ok(false) => {
                 let file = own.display();
                 tracing::warn!(%file, "a file of this node's snapshot is damaged and not reused");
                 Ok(false)

@@ -16,10 +16,10 @@ use identity::fault::Fault;
 use crate::{
     engine::{Batch, Kind, Tuning},
     generation::{Generation, Pinned},
+    kept::Snapshot,
     layout::{Layout, Owner, Pointer},
     manifest::Hex,
     meta::{self, Mark, Meta},
-    snapshot::Snapshot,
 };
 
 /// The places where a crash during an open, a snapshot or an install is simulated.

@@ -6,9 +6,10 @@
 //! transfer at a time in each direction: who is to get one waits for the one before. Invariant:
 //! only a directory whose every file has the manifest's sum is installed.
 
+mod outgoing;
+
 use std::{
     fs::{self, File, OpenOptions},
-    future::Future,
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::PathBuf,
     sync::Arc,
@@ -23,10 +24,10 @@ use openraft::alias::SnapshotOf;
 use storage::{Manifest, Snapshot, Store};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf},
-    sync::Semaphore,
     time::timeout,
 };
 
+pub(crate) use self::outgoing::{Outgoing, Unsent};
 use super::{
     connection,
     frame::{self, Frame},
@@ -73,29 +74,7 @@ async fn hear<R: AsyncRead + Unpin>(reader: &mut R, within: Duration) -> io::Res
 
 async fn answer<R: AsyncRead + Unpin>(reader: &mut R, within: Duration) -> io::Result<Response> {
     let frame = hear(reader, within).await?;
-    match codec::decode(&frame.body).map_err(failed)? {
-        Response::Failed(why) => Err(failed(why)),
-        response => Ok(response),
-    }
-}
-
-/// The transfers that go out of this node: one at a time, or two nodes that are far behind would
-/// get twice the rate.
-pub(crate) struct Outgoing(Semaphore);
-
-impl Default for Outgoing {
-    fn default() -> Self {
-        Self(Semaphore::new(1))
-    }
-}
-
-impl Outgoing {
-    /// Runs a transfer when those that were asked for before it have ended. Whoever lets go of it,
-    /// waiting or not, makes room for the next.
-    async fn alone<T>(&self, transfer: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-        let _place = self.0.acquire().await.map_err(failed)?;
-        transfer.await
-    }
+    codec::decode(&frame.body).map_err(failed)
 }
 
 /// Holds parts back. What a stall has cost is not made up for: the rate is never exceeded.
@@ -124,15 +103,19 @@ impl Pace {
 
 /// Sends a snapshot and waits until it is installed; the receiver's vote. It may have to wait for
 /// other transfers: openraft sets this no deadline, and lets go of it when this node leads no more.
+///
+/// # Errors
+/// [`Unsent`] says whether it is of use to ask for this again.
 pub(crate) async fn send(
     roster: &Roster,
     to: (u64, &str),
     vote: &Vote,
     snapshot: &SnapshotOf<Binding, Files>,
-) -> io::Result<Vote> {
+) -> Result<Vote, Unsent> {
     let Files::Kept(kept) = &snapshot.snapshot else {
-        return Err(failed("only a snapshot of this node is sent"));
+        return Err(failed("only a snapshot of this node is sent").into());
     };
+    outgoing::renewed(kept).await?;
     let last = snapshot.meta.last_log_id.as_ref();
     let members = encoding::encode_snapshot_membership(&snapshot.meta.last_membership);
     let offer = Request::Snapshot {
@@ -142,26 +125,44 @@ pub(crate) async fn send(
         manifest: kept.manifest().encode().map_err(failed)?.into(),
     };
     let local = roster.local();
-    let delivering = roster.outgoing().alone(async {
+    let delivering = roster.outgoing().alone(kept, async {
         let stream = timeout(REACH_WAIT, connection::connect(local, to, Class::Snapshot)).await;
         let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         deliver(stream, &offer, kept, local.time.as_ref()).await
     });
     // All is sent: the next one need not wait until this one is checked and installed.
-    let mut reader = delivering.await?;
+    let delivered = delivering.await?;
+    installed(delivered, kept).await
+}
+
+/// All that was wanted is sent.
+struct Delivered<S> {
+    /// Where the answer will be read.
+    reader: ReadHalf<S>,
+    /// What was sent of the manifest's files, by their place in it.
+    files: Vec<usize>,
+}
+
+/// Waits for what the receiver makes of it; its vote.
+async fn installed<S: AsyncRead>(
+    delivered: Delivered<S>,
+    kept: &Arc<Snapshot>,
+) -> Result<Vote, Unsent> {
+    let Delivered { mut reader, files } = delivered;
     match answer(&mut reader, INSTALL_WAIT).await? {
         Response::Installed(vote) => Ok(vote.into()),
-        _ => Err(failed("the receiver said something else than that it installed")),
+        Response::Failed(why) => Err(outgoing::refused(kept, files, failed(why)).await),
+        _ => Err(failed("the receiver said something else than that it installed").into()),
     }
 }
 
-/// Offers a snapshot and sends what is wanted of it; where the answer will be read.
+/// Offers a snapshot and sends what is wanted of it.
 async fn deliver<S: AsyncRead + AsyncWrite>(
     stream: S,
     offer: &Request,
-    kept: &Snapshot,
+    kept: &Arc<Snapshot>,
     time: &dyn Time,
-) -> io::Result<ReadHalf<S>> {
+) -> Result<Delivered<S>, Unsent> {
     let (mut reader, writer) = tokio::io::split(stream);
     let mut writer = tokio::io::BufWriter::new(writer);
     say(&mut writer, codec::encode(offer)).await?;
@@ -169,21 +170,28 @@ async fn deliver<S: AsyncRead + AsyncWrite>(
     #[cfg(feature = "planted")]
     planted::passes("offered");
     let reading = Duration::from_secs(kept.manifest().size_bytes() / READ_BYTES_PER_S);
-    let wanted = answer(&mut reader, WANTED_WAIT.saturating_add(reading)).await?;
-    let Response::Wanted(wanted) = wanted else {
-        return Err(failed("the receiver said something else than what it wants"));
+    let wanted = match answer(&mut reader, WANTED_WAIT.saturating_add(reading)).await? {
+        Response::Wanted(wanted) => wanted,
+        Response::Failed(why) => return Err(failed(why).into()),
+        _ => return Err(failed("the receiver said something else than what it wants").into()),
     };
-    let mut pace = Pace::default();
-    for (number, (file, from)) in kept.manifest().files.iter().zip(wanted).enumerate() {
+    let (mut pace, mut files) = (Pace::default(), Vec::new());
+    for (place, (file, from)) in kept.manifest().files.iter().zip(wanted).enumerate() {
         let Some(mut offset) = from else { continue };
+        files.push(place);
         let path = kept.dir().join(&file.name);
-        let number = u32::try_from(number).map_err(failed)?;
+        let number = u32::try_from(place).map_err(failed)?;
         loop {
             let wait_ms = pace.wait_ms(time.boot_ms());
             if wait_ms > 0 {
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             }
-            let bytes = part(path.clone(), offset).await?;
+            // Not beyond what was offered, however long the file is by now.
+            let left = file.size.saturating_sub(offset);
+            let bytes = match part(path.clone(), offset, left).await {
+                Ok(bytes) => bytes,
+                Err(error) => return Err(outgoing::refused(kept, vec![place], error).await),
+            };
             if bytes.is_empty() {
                 break;
             }
@@ -201,15 +209,15 @@ async fn deliver<S: AsyncRead + AsyncWrite>(
     writer.flush().await?;
     #[cfg(feature = "planted")]
     planted::passes("all-sent");
-    Ok(reader)
+    Ok(Delivered { reader, files })
 }
 
-async fn part(path: PathBuf, offset: u64) -> io::Result<Bytes> {
+async fn part(path: PathBuf, offset: u64, left: u64) -> io::Result<Bytes> {
     let read = move || {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::with_capacity(PART_BYTES);
-        file.take(PART_BYTES as u64).read_to_end(&mut bytes)?;
+        file.take(left.min(PART_BYTES as u64)).read_to_end(&mut bytes)?;
         Ok(bytes.into())
     };
     tokio::task::spawn_blocking(read).await.map_err(failed)?

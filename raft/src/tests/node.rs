@@ -1,6 +1,6 @@
 //! One node: what is acknowledged is there after a restart, once, with the same checksum.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -14,6 +14,7 @@ use identity::{
     principal::{Principal, Source},
     stamp::{Draft, Entry, Placement, Stamp},
 };
+use storage::Snapshot;
 
 use crate::{error::Error, handle::Handle, options::Options};
 
@@ -117,6 +118,47 @@ async fn a_node_whose_log_was_purged_behind_a_snapshot_starts_again_and_again() 
         before = rows(&handle);
         stop(handle).await;
     }
+}
+
+/// The node's snapshot when it is another than this one.
+async fn snapshot_after(handle: &Handle, old: Option<&Arc<Snapshot>>) -> Arc<Snapshot> {
+    let waiting = async {
+        loop {
+            match handle.0.store.snapshot() {
+                Some(kept) if old.is_none_or(|old| !Arc::ptr_eq(old, &kept)) => return kept,
+                Some(_) | None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_snapshot_is_made_anew_by_itself_once_and_the_node_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let handle = Handle::start(options(dir.path())).await.unwrap();
+    submit(&handle, noop(1, 1_000)).await;
+    handle.0.raft.trigger().snapshot().await.unwrap();
+    let kept = snapshot_after(&handle, None).await;
+    // Copied for the snapshot: the state has its own.
+    let copied = |file: &&storage::manifest::FileSum| file.size > 0 && !file.name.ends_with(".sst");
+    let file = kept.manifest().files.iter().find(copied).unwrap();
+    let path = kept.dir().join(&file.name);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    kept.check(file).unwrap_err();
+
+    let next = snapshot_after(&handle, Some(&kept)).await;
+    assert!(!next.is_damaged());
+    next.manifest().verify(next.dir()).unwrap();
+    // The next is not made before there was a rest: all of it is read.
+    next.check(&storage::manifest::FileSum { size: 0, ..file.clone() }).unwrap_err();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(Arc::ptr_eq(&next, &handle.0.store.snapshot().unwrap()));
+    assert_eq!(submit(&handle, noop(2, 1_500)).await.result, Ok(Outcome::Done));
+    assert_eq!(handle.fatal().now_or_never(), None);
+    stop(handle).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 use std::{os::unix::fs::FileExt as _, sync::Arc};
 
 use super::*;
-use crate::{MANIFEST, Manifest};
+use crate::{MANIFEST, Manifest, manifest::FileSum};
 
 const KINDS: [Kind; 2] = [Kind::Rocks, Kind::Memory];
 
@@ -187,6 +187,54 @@ fn what_the_receiver_has_is_sent_again_if_it_is_damaged_or_gone() {
         follower.install(&dir).unwrap();
         assert_eq!(sum(&follower), sum(&leader));
     }
+}
+
+#[test]
+fn what_is_damaged_in_the_snapshot_alone_is_whole_in_the_next_one() {
+    for kind in KINDS {
+        let home = tempfile::tempdir().unwrap();
+        let store = open(home.path(), kind);
+        fill(&store, 1, 20);
+        let kept = store.build_snapshot().unwrap();
+        // Copied for the snapshot: the state has its own.
+        let copied = |file: &&FileSum| file.size > 0 && !file.name.ends_with(".sst");
+        let file = kept.manifest().files.iter().find(copied).unwrap();
+        kept.check(file).unwrap();
+        assert!(!kept.is_damaged());
+
+        flip_middle(&kept.dir().join(&file.name));
+        let fault = kept.check(file).unwrap_err();
+        assert!(fault.0.contains(&file.name), "{fault}");
+        assert!(kept.is_damaged());
+        assert!(!kept.is_superseded());
+
+        let next = store.build_snapshot().unwrap();
+        assert!(kept.is_superseded());
+        assert!(!next.is_damaged());
+        next.manifest().verify(next.dir()).unwrap();
+        assert!(Arc::ptr_eq(&next, &store.snapshot().unwrap()));
+    }
+}
+
+#[test]
+fn damage_of_the_state_itself_is_known_of_the_next_snapshot_too() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path(), Kind::Rocks);
+    fill(&store, 1, 50);
+    let kept = store.build_snapshot().unwrap();
+    // Linked: it is the state's own file.
+    let rows = kept.manifest().files.iter().filter(|file| file.name.ends_with(".sst"));
+    let rows = rows.max_by_key(|file| file.size).unwrap();
+    flip_middle(&kept.dir().join(&rows.name));
+    kept.check(rows).unwrap_err();
+    let next = store.build_snapshot().unwrap();
+    assert!(next.manifest().lists(rows), "it is forgotten what the file was");
+    assert!(next.is_damaged());
+    // It stays so, and the one before is gone from the disk.
+    let gone = kept.dir().to_path_buf();
+    drop(kept);
+    assert!(!gone.exists());
+    assert!(store.build_snapshot().unwrap().is_damaged());
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Transfers without a network: whose turn it is, how fast parts go, what is asked for, and what
 //! becomes of it.
 
+mod own_disk;
+
 use std::{os::unix::fs::FileExt as _, path::Path};
 
 use futures::FutureExt as _;
@@ -73,6 +75,15 @@ fn largest(of: &Snapshot) -> (usize, String, u64) {
 fn only(of: &Snapshot, number: usize, from: u64) -> Vec<Option<u64>> {
     let count = of.manifest().files.len();
     (0..count).map(|one| (one == number).then_some(from)).collect()
+}
+
+/// Flips a bit of a file in place: in every link to it.
+fn damage(path: &Path) {
+    let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let middle = file.metadata().unwrap().len() / 2;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, middle).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], middle).unwrap();
 }
 
 fn sum(store: &Store) -> storage::StateSum {
@@ -151,11 +162,7 @@ fn a_file_that_is_damaged_in_ones_own_snapshot_is_fetched_at_once() {
     fs::remove_dir_all(&incoming.dir).unwrap();
 
     let file = &next.manifest().files[reused];
-    let own = follower.snapshot().unwrap().dir().join(&file.name);
-    let own = OpenOptions::new().read(true).write(true).open(own).unwrap();
-    let mut byte = [0];
-    own.read_exact_at(&mut byte, file.size / 2).unwrap();
-    own.write_all_at(&[byte[0] ^ 1], file.size / 2).unwrap();
+    damage(&follower.snapshot().unwrap().dir().join(&file.name));
     let (mut incoming, wanted) = begin(&follower, next.manifest().clone()).unwrap();
     assert_eq!(wanted[reused], Some(0), "{}", file.name);
     bring(&mut incoming, &wanted, &next);
@@ -195,9 +202,9 @@ async fn a_snapshot_is_not_offered_before_the_one_before_it_is_sent() {
     let kept = leader.build_snapshot().unwrap();
     let (offer, outgoing) = (offer(&kept), Outgoing::default());
     let (near, mut far) = tokio::io::duplex(WIRE_BYTES);
-    let mut first = Box::pin(outgoing.alone(deliver(near, &offer, &kept, &Still)));
+    let mut first = Box::pin(outgoing.alone(&kept, deliver(near, &offer, &kept, &Still)));
     let (near, mut other) = tokio::io::duplex(WIRE_BYTES);
-    let mut second = Box::pin(outgoing.alone(deliver(near, &offer, &kept, &Still)));
+    let mut second = Box::pin(outgoing.alone(&kept, deliver(near, &offer, &kept, &Still)));
 
     assert!(first.as_mut().now_or_never().is_none());
     assert!(second.as_mut().now_or_never().is_none());
@@ -227,20 +234,23 @@ async fn a_snapshot_is_not_offered_before_the_one_before_it_is_sent() {
 
 #[tokio::test]
 async fn whoever_lets_go_of_a_transfer_waiting_or_not_makes_room_for_the_next() {
+    let home = tempfile::tempdir().unwrap();
+    let kept = pair(home.path()).0.build_snapshot().unwrap();
     let outgoing = Outgoing::default();
-    let mut first = Box::pin(outgoing.alone(std::future::pending::<io::Result<()>>()));
+    let mut first = Box::pin(outgoing.alone(&kept, std::future::pending::<Result<(), _>>()));
     assert!(first.as_mut().now_or_never().is_none());
-    let mut second = Box::pin(outgoing.alone(std::future::ready(Ok(2))));
+    let mut second = Box::pin(outgoing.alone(&kept, std::future::ready(Ok(2))));
     assert!(second.as_mut().now_or_never().is_none());
-    let mut third = Box::pin(outgoing.alone(std::future::ready(Ok(3))));
+    let mut third = Box::pin(outgoing.alone(&kept, std::future::ready(Ok(3))));
     assert!(third.as_mut().now_or_never().is_none());
     drop(second);
     assert!(third.as_mut().now_or_never().is_none(), "the first is not done");
     drop(first);
     assert_eq!(third.await.unwrap(), 3);
-    let failing = outgoing.alone(std::future::ready(Err::<(), _>(failed("the wire broke"))));
+    let broke = Unsent::Failed(failed("the wire broke"));
+    let failing = outgoing.alone(&kept, std::future::ready(Err::<(), _>(broke)));
     failing.await.unwrap_err();
-    assert_eq!(outgoing.alone(std::future::ready(Ok(4))).await.unwrap(), 4);
+    assert_eq!(outgoing.alone(&kept, std::future::ready(Ok(4))).await.unwrap(), 4);
 }
 
 #[test]
