@@ -108,6 +108,13 @@ impl Feeds {
     pub(crate) fn close(&self) {
         self.closing.send_replace(true);
     }
+
+    /// Resolves when this node is about to end.
+    pub(crate) async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // Never an error: who says it is held here.
+        drop(closing.wait_for(|closing| *closing).await);
+    }
 }
 
 /// A place to wait in.

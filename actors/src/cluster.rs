@@ -6,6 +6,7 @@
 //! is decided in `apply`. Invariant: the authority's key leaves its seal only to certify a key that
 //! the record of a member names.
 
+mod announcing;
 mod status;
 mod strangers;
 mod token;
@@ -22,7 +23,6 @@ use identity::{
     stamp::Placement,
     table::Record as _,
 };
-use raft::Way;
 
 use crate::{
     clients,
@@ -36,6 +36,7 @@ use crate::{
     },
 };
 
+pub use announcing::Announcement;
 pub use raft::{Credentials, JoinRefusal, JoinRequest, Welcome};
 pub(crate) use status::drained;
 pub use status::{Health, Standing, Status, status};
@@ -102,40 +103,6 @@ pub(crate) fn make(
         presence,
     };
     Ok((Credentials { authority: made.certificate, certificate, key }, founding))
-}
-
-/// Has it written down if a node started as something else than its record says.
-///
-/// # Errors
-/// As [`Context::write`]; [`Rejection::NotFound`] for a node that was removed.
-pub async fn announce(ctx: &Context, node: u64, presence: Presence) -> Result<(), Error> {
-    // As far as this node knows: one that moved learns nothing new before the others know where.
-    let same = {
-        let reading = ctx.local();
-        let member = members::get(&reading.view()?, node)?;
-        member.is_some_and(|member| member.removed_at_ms.is_none() && member.says(&presence))
-    };
-    if same {
-        return Ok(());
-    }
-    let announce = Command::Members(members::Command::Announce { node, presence });
-    let raft = &ctx.0.raft;
-    let unheard = match raft.way() {
-        Way::Nobody | Way::Ended => Error::Unavailable("no leader is known".into()),
-        Way::Here(_) | Way::There(_) => {
-            match ctx.write(&Asker::system(), Placement::Cluster, announce.clone()).await {
-                Ok(_) => return Ok(()),
-                // Whom this node takes for the leader may be one no more.
-                Err(error @ (Error::Unavailable(_) | Error::Unknown)) => error,
-                Err(error) => return Err(error),
-            }
-        }
-    };
-    // Whoever leads does not reach this node where it was, so nobody tells it who that is.
-    let leader = raft.ask_around().await.ok_or(unheard)?;
-    let draft = ctx.draft(&Asker::system(), Placement::Cluster, announce);
-    ctx.0.proposer.tell(leader, &draft).await?.result?;
-    Ok(())
 }
 
 /// Makes a join token, which is shown once.

@@ -190,6 +190,7 @@ impl System {
     /// Hands over the lead, stops the actors, writes what was counted, flushes and releases the
     /// data directory.
     pub async fn stop(self) {
+        self.context.close_feeds();
         self.context.0.backups.ended().await;
         cluster::hand_over(&self.context).await;
         // Waited for: a duty that is half-way still holds the state.

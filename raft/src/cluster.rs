@@ -114,8 +114,9 @@ impl Handle {
         self.0.leading.look_again().await;
     }
 
-    /// The node that says that it leads, of those that are heard of, whatever this node knows.
-    pub async fn ask_around(&self) -> Option<u64> {
+    /// The node that says that it leads, of those that are heard of, whatever this node knows;
+    /// without one, those that say that they follow another.
+    pub async fn ask_around(&self) -> Vec<u64> {
         self.0.leading.ask_around().await
     }
 

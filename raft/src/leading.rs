@@ -112,9 +112,11 @@ impl Leading {
         self.roster.local().silent_ms(node).is_some_and(|ms| ms < LEADER_SILENCE_MS)
     }
 
-    /// The node that says that it leads and has a majority behind it, of those that are heard of:
-    /// for a node that nobody leads, because nobody knows where it is reached.
-    pub(crate) async fn ask_around(&self) -> Option<u64> {
+    /// Whom to tell what only this node knows, of those that are heard of: the one that says that
+    /// it leads and has a majority behind it; without one, all that follow another node. For a node
+    /// that nobody leads, because nobody knows where it is reached: whoever leads may have joined
+    /// while it was away, and is then known only to those that follow.
+    pub(crate) async fn ask_around(&self) -> Vec<u64> {
         let own = self.roster.local().node;
         let heard: Vec<u64> = {
             let metrics = self.raft.metrics();
@@ -128,15 +130,20 @@ impl Leading {
             .into_iter()
             .map(|node| async move {
                 let asked = self.ask(node, Class::Control, &Request::ReadIndex, READ_WAIT).await;
-                matches!(asked, Ok(Response::ReadIndex(Ok(_)))).then_some(node)
+                (node, asked)
             })
             .collect();
-        while let Some(answer) = answers.next().await {
-            if answer.is_some() {
-                return answer;
+        let mut following = Vec::new();
+        while let Some((node, answer)) = answers.next().await {
+            match answer {
+                Ok(Response::ReadIndex(Ok(_))) => return vec![node],
+                Ok(Response::ReadIndex(Err(Refused::NotLeader(Some(other))))) if other != own => {
+                    following.push(node);
+                }
+                _ => {}
             }
         }
-        None
+        following
     }
 
     /// Returns after a short while, or when who leads has changed.

@@ -10,7 +10,7 @@ use crate::runtime::{authority::is_good_at, directory::tests::Node};
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-fn presence(name: &str) -> Presence {
+pub(super) fn presence(name: &str) -> Presence {
     Presence {
         name: name.into(),
         address: format!("{name}.example:7400"),
@@ -21,7 +21,7 @@ fn presence(name: &str) -> Presence {
 }
 
 /// A founded cluster and its first node's credentials.
-async fn founded() -> (Node, Credentials) {
+pub(super) async fn founded() -> (Node, Credentials) {
     let node = Node::start().await;
     let mut kept = None;
     let keep = |credentials: &Credentials| {
@@ -162,19 +162,5 @@ async fn a_certificate_is_renewed_in_its_last_third_and_for_members_only() {
     let later = node.clock.wall_ms() + 80 * 24 * 3_600_000;
     assert!(is_good_at(&own.authority, &fresh.certificate, (fresh.cluster, 1), later));
     assert!(renewed(ctx, 2, &own).is_err(), "another node's certificate");
-    node.stop().await;
-}
-
-#[tokio::test]
-async fn a_start_that_differs_is_announced() {
-    let (node, _) = founded().await;
-    let ctx = node.ctx();
-    let before = ctx.applied().unwrap();
-    announce(ctx, 1, presence("one")).await.unwrap();
-    assert_eq!(ctx.applied().unwrap(), before);
-    announce(ctx, 1, Presence { zone: "b".into(), ..presence("one") }).await.unwrap();
-    let first = members::get(&ctx.local().view().unwrap(), 1).unwrap().unwrap();
-    assert_eq!(first.zone, "b");
-    assert!(announce(ctx, 9, presence("nine")).await.is_err());
     node.stop().await;
 }

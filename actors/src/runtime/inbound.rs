@@ -13,9 +13,9 @@ use crate::{cluster, context::Context};
 pub(crate) struct Entrance(pub(crate) Context);
 
 impl Inbound for Entrance {
-    fn propose(&self, draft: Bytes) -> BoxFuture<'static, Result<Bytes, Refused>> {
+    fn propose(&self, from: u64, draft: Bytes) -> BoxFuture<'static, Result<Bytes, Refused>> {
         let proposer = self.0.0.proposer.clone();
-        Box::pin(async move { proposer::answer_of(proposer.propose_here(draft).await) })
+        Box::pin(async move { proposer::answer_of(proposer.propose_for(from, draft).await) })
     }
 
     fn listen_to(

@@ -20,7 +20,7 @@ use raft::{ClusterView, Credentials, MemberView};
 
 pub(crate) use self::clocks::{SKEW_MAX_MS, peers};
 use crate::{
-    cluster::{self, warnings},
+    cluster::{self, Announcement, warnings},
     context::{Context, OwnNode},
     error::Error,
 };
@@ -58,6 +58,8 @@ pub(crate) struct State {
     moved: Option<u32>,
     /// The turn from which on it warns again of clocks.
     warns: u32,
+    /// What this process is to the others; nothing if it has no cluster port.
+    announcement: Option<Announcement>,
     /// The turn from which on it says again what this process is.
     announces: u32,
 }
@@ -73,7 +75,9 @@ impl Actor for Membership {
         ctx: Context,
     ) -> Result<State, ActorProcessingErr> {
         drop(me.send_after(TURN_EVERY, || Message::Turn));
-        Ok(State { ctx, turns: 0, moved: None, warns: 0, announces: 0 })
+        let own = ctx.settings().node.as_ref().map(presence);
+        let announcement = own.map(|own| Announcement::new(ctx.0.raft.node(), own));
+        Ok(State { ctx, turns: 0, moved: None, warns: 0, announcement, announces: 0 })
     }
 
     async fn handle(
@@ -219,9 +223,9 @@ impl State {
     }
 
     /// Says what this process is, if the record says something else.
-    async fn announce(&self) -> Result<(), Error> {
-        let Some(own) = &self.ctx.settings().node else { return Ok(()) };
-        cluster::announce(&self.ctx, self.ctx.0.raft.node(), presence(own)).await
+    async fn announce(&mut self) -> Result<(), Error> {
+        let Some(announcement) = &mut self.announcement else { return Ok(()) };
+        announcement.make(&self.ctx).await
     }
 
     /// A certificate that nears its end is replaced; connections that stand go on.

@@ -25,6 +25,8 @@ use bytes::Bytes;
 use identity::{
     changes::FIRST_LEVEL,
     cluster,
+    command::Command,
+    members,
     outcome::{Rejection, Reply},
     stamp::Draft,
 };
@@ -193,26 +195,35 @@ impl Proposer {
         Ok(reply)
     }
 
-    /// Has a draft decided by a node that is known to lead, and does not wait until it is applied
-    /// here: for what has to be decided before this node is told of anything.
+    /// Has a draft decided by a node that leads, or that passes it on to who does, and does not
+    /// wait until it is applied here: for what has to be decided before this node is told of
+    /// anything.
     ///
     /// # Errors
     /// As [`Proposer::propose`], at once.
-    pub async fn tell(&self, leader: u64, draft: &Draft) -> Result<Reply, Error> {
-        self.forwarder.forward(leader, Bytes::from(draft.encoded())).await
+    pub async fn tell(&self, node: u64, draft: &Draft) -> Result<Reply, Error> {
+        self.forwarder.forward(node, Bytes::from(draft.encoded())).await
     }
 
-    /// Another node's draft, to be decided here or not at all; else as [`Proposer::propose`].
-    pub async fn propose_here(&self, bytes: Bytes) -> Result<Reply, Error> {
+    /// Another node's draft, to be decided here or not at all; else as [`Proposer::propose`]. Only
+    /// what that node says of itself is passed on to who leads, which it may not be able to reach.
+    pub async fn propose_for(&self, from: u64, bytes: Bytes) -> Result<Reply, Error> {
         let place = self.enter()?;
         if bytes.len() > DRAFT_BYTES_MAX {
             return Err(Rejection::invalid("", "is too large").into());
         }
-        // A leader that nobody answers would write it down and never know what became of it.
-        if !matches!(self.raft.way(), Way::Here(_)) {
-            return Err(Error::Unavailable("this node does not lead".into()));
+        match self.raft.way() {
+            Way::Here(_) => self.decoded(bytes, &place).await,
+            // Nobody goes on with it: to whom it is passed on it comes from another node than it
+            // speaks of.
+            Way::There(leader) if is_of_itself(from, &bytes) => {
+                self.forwarder.forward(leader, bytes).await
+            }
+            // A leader that nobody answers would write it down and never know what became of it.
+            Way::There(_) | Way::Nobody | Way::Ended => {
+                Err(Error::Unavailable("this node does not lead".into()))
+            }
         }
-        self.decoded(bytes, &place).await
     }
 
     /// Refuses what the leader may not know yet. What this node has applied may be behind, and a
@@ -264,6 +275,14 @@ impl Proposer {
             poisoned: self.figures.poisoned.load(Ordering::Relaxed),
         }
     }
+}
+
+/// Whether a draft is what a node says of itself.
+fn is_of_itself(from: u64, bytes: &[u8]) -> bool {
+    Draft::decoded(bytes).is_ok_and(|draft| match draft.command {
+        Command::Members(members::Command::Announce { node, .. }) => node == from,
+        _ => false,
+    })
 }
 
 fn stopping() -> Error {

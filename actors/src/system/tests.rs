@@ -1,5 +1,6 @@
 //! Three nodes in one process: joining, writing and reading through any of them, handing over.
 
+mod moves;
 mod removal;
 
 use std::{path::Path, sync::Arc, time::Duration};

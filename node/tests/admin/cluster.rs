@@ -201,7 +201,7 @@ async fn an_upgrade_is_finished_when_every_node_runs_the_new_version() {
     assert_eq!((alone.status, alone.json()), (200, json!({ "feature_level": FEATURE_LEVEL })));
     founded(&api.node).await;
     let next = Presence { feature_level: FEATURE_LEVEL + 1, ..presence("ahead") };
-    cluster::announce(&api.node.context, 2, next).await.unwrap();
+    cluster::Announcement::new(2, next).make(&api.node.context).await.unwrap();
     let refused = api.post(FINALIZE, &json!({})).await;
     assert_eq!(problem(&refused), (409, "conflict".into()));
     let why = refused.json()["detail"].as_str().unwrap().to_owned();

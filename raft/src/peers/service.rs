@@ -20,11 +20,11 @@ use crate::{encoding::VoteRow, error::Error, read_index, types::Raft};
 /// Most drafts of one question.
 pub(crate) const DRAFTS_MAX: usize = 1024;
 
-/// What is above this crate and answers through it. Called on the node that is asked, never
-/// forwarded any further.
+/// What is above this crate and answers through it.
 pub trait Inbound: Send + Sync + 'static {
-    /// Proposes a draft here, as leader; its encoded reply.
-    fn propose(&self, draft: Bytes) -> BoxFuture<'static, Result<Bytes, Refused>>;
+    /// Proposes another node's draft here, as leader, or passes on what that node says of itself;
+    /// its encoded reply.
+    fn propose(&self, from: u64, draft: Bytes) -> BoxFuture<'static, Result<Bytes, Refused>>;
 
     /// Whether a stranger's token is worth listening to, before anything else of it is read.
     fn listen_to(
@@ -114,7 +114,7 @@ impl Service {
             Request::ReadIndex => Response::ReadIndex(
                 read_index::position(&self.raft).await.map(|id| (&id).into()).map_err(refused),
             ),
-            Request::Forward(drafts) => self.forwarded(drafts).await,
+            Request::Forward(drafts) => self.forwarded(from, drafts).await,
             Request::Ping => Response::Pong {
                 wall_ms: self.local.time.wall_ms(),
                 applied: self.store.applied_index(),
@@ -140,12 +140,12 @@ impl Service {
         })
     }
 
-    async fn forwarded(&self, drafts: Vec<Bytes>) -> Response {
+    async fn forwarded(&self, from: u64, drafts: Vec<Bytes>) -> Response {
         if drafts.len() > DRAFTS_MAX {
             return Response::Failed("too many drafts in one frame".into());
         }
         Response::Forwarded(
-            join_all(drafts.into_iter().map(|draft| self.above.propose(draft))).await,
+            join_all(drafts.into_iter().map(|draft| self.above.propose(from, draft))).await,
         )
     }
 }
