@@ -197,18 +197,38 @@ pub async fn restore(
 /// # Errors
 /// As [`Context::write`].
 pub async fn finish(ctx: &Context, id: SagaId) -> Result<Option<TenantId>, Error> {
+    let level = feature_level(ctx)?;
+    finish_from(ctx, id, level).await
+}
+
+/// As [`finish`], for a node that takes the feature level for this one.
+async fn finish_from(ctx: &Context, id: SagaId, level: u16) -> Result<Option<TenantId>, Error> {
+    let tenant = take_steps(ctx, id, level).await?;
+    // Where the level was raised in between, the last step of a deletion did nothing: it is one of
+    // before. Those of now end it; a level is never lowered, so there is no third time.
+    if tenant.is_some() && level < TENANTS_RETURN {
+        let level = feature_level(ctx)?;
+        if level >= TENANTS_RETURN {
+            take_steps(ctx, id, level).await?;
+        }
+    }
+    Ok(tenant)
+}
+
+/// Takes the remaining steps of a saga, as they are at a feature level; none if it is not open any
+/// more.
+async fn take_steps(ctx: &Context, id: SagaId, level: u16) -> Result<Option<TenantId>, Error> {
     let Some((saga, line)) = under_way(ctx, id).await? else {
         return Ok(None);
     };
     let (tenant, revision) = (saga.seed.tenant, line.revision);
     let seed = Box::new(saga.seed);
     let finish = tenants::Command::Finish { tenant, line: revision };
-    let behind = replicated::feature_level(&ctx.local().view()?)? < TENANTS_RETURN;
     let (own, last) = match line.state {
         directory::State::Opening => {
             (tenants::Command::Open(seed), tenants::Command::Publish(tenant))
         }
-        directory::State::Closing if behind => {
+        directory::State::Closing if level < TENANTS_RETURN => {
             (tenants::Command::Close, tenants::Command::FinishDelete(tenant))
         }
         directory::State::Closing => (tenants::Command::CloseAt { line: revision }, finish),
@@ -219,6 +239,11 @@ pub async fn finish(ctx: &Context, id: SagaId) -> Result<Option<TenantId>, Error
     ctx.write(&system, Placement::Tenant(tenant), Command::Tenants(own)).await?;
     ctx.write(&system, Placement::Cluster, Command::Tenants(last)).await?;
     Ok(Some(tenant))
+}
+
+/// The feature level, as far as it is known here.
+fn feature_level(ctx: &Context) -> Result<u16, Error> {
+    Ok(replicated::feature_level(&ctx.local().view()?)?)
 }
 
 /// An open saga and the line of the directory that says what is under way.
@@ -339,4 +364,29 @@ pub fn built_in_clients(ctx: &Context) -> Vec<ClientV2> {
     let id = ctx.random().id(identity::id::ClientId::from_bytes);
     let client = Client { built_in: true, ..Client::new(id, &settings, None, ctx.now_ms()) };
     vec![client.into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use identity::changes::FIRST_LEVEL;
+
+    use super::*;
+    use crate::runtime::directory::tests::Node;
+
+    #[tokio::test]
+    async fn a_deletion_that_an_upgrade_overtakes_is_done_when_it_is_answered() {
+        let node = Node::start().await;
+        let (ctx, tenant) = (node.ctx(), node.tenant);
+        let saga = ctx.random().id(SagaId::from_bytes);
+        let begin = Command::Tenants(tenants::Command::BeginDelete { tenant, saga });
+        ctx.write(&Asker::system(), Placement::Cluster, begin).await.unwrap();
+        // What this node took for the level before the upgrade reached it.
+        assert_eq!(finish_from(ctx, saga, FIRST_LEVEL).await.unwrap(), Some(tenant));
+        let reading = ctx.local();
+        let line =
+            table::record::<Directory>(&reading.view().unwrap(), TenantId::CLUSTER, tenant.bytes());
+        assert_eq!(line.unwrap().unwrap().state, directory::State::Deleted);
+        drop(reading);
+        node.stop().await;
+    }
 }

@@ -247,10 +247,18 @@ impl Api {
     /// # Errors
     /// The node does not do it.
     pub async fn end_sessions(&self, user: &str) -> Result<(), Failure> {
-        let url = format!("{}{}/{user}/sessions", self.base, self.users);
+        self.delete(&format!("{}/{user}/sessions", self.users)).await
+    }
+
+    /// Deletes what stands at a path.
+    ///
+    /// # Errors
+    /// Anything but success.
+    pub async fn delete(&self, path: &str) -> Result<(), Failure> {
+        let url = format!("{}{path}", self.base);
         let response = self.http.delete(url).bearer_auth(&self.token).send().await;
-        let status = response.map_err(during("end sessions"))?.status();
-        if status.is_success() { Ok(()) } else { Err(format!("they were not ended: {status}")) }
+        let status = response.map_err(during("delete"))?.status();
+        if status.is_success() { Ok(()) } else { Err(format!("{path} is not deleted: {status}")) }
     }
 
     /// Where users are made, and the token that may.

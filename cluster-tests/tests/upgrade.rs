@@ -14,6 +14,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use vaultara_cluster_tests::{
     api::Api,
     cluster::Cluster,
@@ -53,6 +54,29 @@ async fn announced(cluster: &Cluster, number: usize, level: u64) {
         }
         assert!(began.elapsed() < Duration::from_secs(30), "{status}");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The upgrade is finished while tenants are deleted: whichever level the steps of a deletion are
+/// taken at, it is complete when it is answered, so that the tenant can be restored.
+async fn finished_under_deletions(apis: &[Api]) {
+    let mut tenants = Vec::new();
+    for number in 0..9 {
+        let body = json!({ "slug": format!("overtaken-{number}"), "name": "Overtaken" });
+        let made = apis[0].post("/api/v1/tenants", &body).await.unwrap();
+        tenants.push(format!("/api/v1/tenants/{}", made["id"].as_str().unwrap()));
+    }
+    let mut deletions = JoinSet::new();
+    for (number, path) in tenants.iter().enumerate() {
+        let (api, path) = (apis[number % apis.len()].clone(), path.clone());
+        deletions.spawn(async move { api.delete(&path).await });
+    }
+    act(&apis[2], "finalize-upgrade").await.unwrap();
+    for deleted in deletions.join_all().await {
+        deleted.unwrap();
+    }
+    for path in tenants {
+        apis[1].post(&format!("{path}/restore"), &json!({})).await.unwrap();
     }
 }
 
@@ -125,7 +149,7 @@ async fn an_old_and_a_new_program_work_together_until_the_upgrade_is_finished() 
     let status = cluster.status(0).await.unwrap();
     assert_eq!(status["feature_level"], 1);
     assert!(status["warnings"].to_string().contains("finalize-upgrade"), "{status}");
-    act(&apis[2], "finalize-upgrade").await.unwrap();
+    finished_under_deletions(&apis).await;
     for number in 0..3 {
         cluster.api(number).await.unwrap();
         let status = cluster.status(number).await.unwrap();

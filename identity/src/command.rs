@@ -210,6 +210,7 @@ impl Command {
             Self::Members(command) => command.feature_level(),
             Self::Tenants(command) => command.feature_level(),
             Self::Branding(command) => command.feature_level(),
+            Self::Restore(command) => command.feature_level(),
             Self::Backups(_) => changes::INCARNATIONS,
             Self::SignInNotices(_) => changes::SIGN_IN_NOTICES,
             Self::SourceBlocks(_) => changes::SOURCE_BLOCKS,

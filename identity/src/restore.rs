@@ -11,12 +11,15 @@ use serde::{Deserialize, Serialize};
 use crate::{
     applying::Applying,
     authorize::Permission,
+    changes,
     client_scopes::ClientScope,
     clients::Client,
     groups::Group,
     outcome::{Outcome, Rejection, Stop},
     permissions::Definition,
     roles::Role,
+    sign_in_notices::SignInNotice,
+    source_blocks::SourceBlock,
     table::{Record, TablesMut},
     users::User,
 };
@@ -48,6 +51,15 @@ pub(crate) trait Restorable: Record + PartialEq {
 }
 
 impl Command {
+    /// That of its kind of record: a program that does not know the kind refuses in other words.
+    pub(crate) const fn feature_level(&self) -> u16 {
+        match &self.table {
+            b"sn" => changes::SIGN_IN_NOTICES,
+            b"sb" => changes::SOURCE_BLOCKS,
+            _ => changes::FIRST_LEVEL,
+        }
+    }
+
     pub(crate) const fn name(&self) -> &'static str {
         match &self.table {
             b"us" => "users.restore",
@@ -56,6 +68,8 @@ impl Command {
             b"ro" => "roles.restore",
             b"pm" => "permissions.restore",
             b"sc" => "client_scopes.restore",
+            b"sn" => "sign_in_notices.restore",
+            b"sb" => "source_blocks.restore",
             _ => "records.restore",
         }
     }
@@ -68,6 +82,8 @@ impl Command {
             b"ro" => self.restore::<Role, T>(at),
             b"pm" => self.restore::<Definition, T>(at),
             b"sc" => self.restore::<ClientScope, T>(at),
+            b"sn" => self.restore::<SignInNotice, T>(at),
+            b"sb" => self.restore::<SourceBlock, T>(at),
             _ => Err(Rejection::invalid("/table", "holds nothing that can be restored").into()),
         }
     }

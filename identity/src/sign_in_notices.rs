@@ -4,6 +4,8 @@
 //! few that its page shows all that are current, and every node keeps them in memory. Invariant:
 //! nothing of this is markup.
 
+mod restore;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -64,6 +66,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The settings that a notice has.
+    pub fn of(notice: &SignInNotice) -> Self {
+        let SignInNotice { name, texts, severity, begins_at_ms, ends_at_ms, enabled, .. } =
+            notice.clone();
+        Self { name, texts, severity, begins_at_ms, ends_at_ms, enabled }
+    }
+
     /// Every rule about a notice's fields.
     ///
     /// # Errors
@@ -211,10 +220,7 @@ impl Command {
             Self::Create { id, settings } => {
                 at.require_for(table, id.bytes(), WRITE)?;
                 settings.check()?;
-                if at.scan(table::whole(table, index), NOTICES_MAX)?.len() >= NOTICES_MAX {
-                    let reason = format!("a tenant has at most {NOTICES_MAX} notices");
-                    return Err(Rejection::invalid("/name", reason).into());
-                }
+                require_room(at)?;
                 at.claim(table, index, &settings.name, id.bytes(), "name")?;
                 at.create(SignInNotice::new(*id, settings, at.now_ms))
             }
@@ -240,6 +246,16 @@ impl Command {
             }
         }
     }
+}
+
+/// Refuses one more than a tenant may have.
+fn require_room<T: TablesMut>(at: &Applying<'_, T>) -> Result<(), Stop> {
+    let span = table::whole(SignInNotice::TABLE, BY_NAME);
+    if at.scan(span, NOTICES_MAX)?.len() >= NOTICES_MAX {
+        let reason = format!("a tenant has at most {NOTICES_MAX} notices");
+        return Err(Rejection::invalid("/name", reason).into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

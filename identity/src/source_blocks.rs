@@ -5,6 +5,8 @@
 //! blocked, so that its operator gets in from there, whatever else is blocked. Invariant: how many
 //! there are makes no request slower; they are looked up by length ([`Blocked`]).
 
+mod restore;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -52,6 +54,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The settings that a block has.
+    pub fn of(block: &SourceBlock) -> Self {
+        let SourceBlock { network, reason, ends_at_ms, .. } = block.clone();
+        Self { network, reason, ends_at_ms }
+    }
+
     /// Every rule about a block's fields.
     ///
     /// # Errors
@@ -208,10 +216,7 @@ impl Command {
             Self::Create { id, settings } => {
                 at.require_for(table, id.bytes(), WRITE)?;
                 settings.check()?;
-                if at.scan(table::whole(table, index), BLOCKS_MAX)?.len() >= BLOCKS_MAX {
-                    let reason = format!("a tenant has at most {BLOCKS_MAX} source blocks");
-                    return Err(Rejection::invalid("/network", reason).into());
-                }
+                require_room(at)?;
                 at.claim(table, index, &settings.network.to_string(), id.bytes(), "network")?;
                 at.create(SourceBlock::new(*id, settings, at.now_ms))
             }
@@ -237,6 +242,16 @@ impl Command {
             }
         }
     }
+}
+
+/// Refuses one more than a tenant may have.
+fn require_room<T: TablesMut>(at: &Applying<'_, T>) -> Result<(), Stop> {
+    let span = table::whole(SourceBlock::TABLE, BY_NETWORK);
+    if at.scan(span, BLOCKS_MAX)?.len() >= BLOCKS_MAX {
+        let reason = format!("a tenant has at most {BLOCKS_MAX} source blocks");
+        return Err(Rejection::invalid("/network", reason).into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

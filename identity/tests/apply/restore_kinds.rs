@@ -15,6 +15,8 @@ use identity::{
     principal::Principal,
     restore,
     roles::{self, Change, Role},
+    sign_in_notices::{self, SignInNotice, SignInNoticeId},
+    source_blocks::{self, SourceBlock, SourceBlockId},
     table::{BY_DELETION, Record, Span, Table, Tables as _},
 };
 
@@ -55,7 +57,8 @@ struct Kind {
     field: &'static str,
 }
 
-const KINDS: [fn() -> Kind; 5] = [a_client, a_group, a_role, a_permission, a_client_scope];
+const KINDS: [fn() -> Kind; 7] =
+    [a_client, a_group, a_role, a_permission, a_client_scope, a_sign_in_notice, a_source_block];
 
 fn a_client() -> Kind {
     let make = |id, name: &str| {
@@ -120,6 +123,34 @@ fn a_client_scope() -> Kind {
     };
     let names = ["freed", "freed.again"];
     Kind { table: ClientScope::TABLE, make, delete, names, field: "name" }
+}
+
+fn a_sign_in_notice() -> Kind {
+    let make = |id, name: &str| {
+        let (id, settings) =
+            (SignInNoticeId::from_bytes(id), crate::sign_in_notices::settings(name));
+        Command::SignInNotices(sign_in_notices::Command::Create { id, settings })
+    };
+    let delete = |id| {
+        let id = SignInNoticeId::from_bytes(id);
+        Command::SignInNotices(sign_in_notices::Command::Delete { id, expected: None })
+    };
+    let names = ["freed", "freed again"];
+    Kind { table: SignInNotice::TABLE, make, delete, names, field: "name" }
+}
+
+fn a_source_block() -> Kind {
+    let make = |id, network: &str| {
+        let (id, settings) =
+            (SourceBlockId::from_bytes(id), crate::source_blocks::settings(network));
+        Command::SourceBlocks(source_blocks::Command::Create { id, settings })
+    };
+    let delete = |id| {
+        let id = SourceBlockId::from_bytes(id);
+        Command::SourceBlocks(source_blocks::Command::Delete { id, expected: None })
+    };
+    let names = ["192.0.2.0/24", "198.51.100.0/24"];
+    Kind { table: SourceBlock::TABLE, make, delete, names, field: "network" }
 }
 
 #[test]

@@ -296,3 +296,21 @@ fn before_the_upgrade_is_finished_a_tenant_is_deleted_as_ever_and_does_not_come_
     delete(&mut world, 3);
     assert_eq!(gone(&world), 1);
 }
+
+#[test]
+fn a_deletion_that_the_upgrade_overtakes_is_ended_by_the_steps_of_now() {
+    let mut world = World::ready_at(FIRST_LEVEL);
+    world.done(operator(), TenantId::CLUSTER, begin_delete(1));
+    world.done(Principal::System, ACME, Command::Tenants(Step::Close));
+    world.level = FEATURE_LEVEL;
+    let last = Command::Tenants(Step::FinishDelete(ACME));
+    world.done(Principal::System, TenantId::CLUSTER, last);
+    assert_eq!((line(&world).state, gone(&world)), (State::Closing, 0), "it is of before");
+    let now = steps(&world, 1);
+    take(&mut world, now);
+    assert_eq!((line(&world).state, gone(&world)), (State::Deleted, 1));
+    let open: Option<Saga> = world.record(TenantId::CLUSTER, [1; 16]);
+    assert!(open.is_none(), "nothing is left to do");
+    restore(&mut world, 2);
+    assert!(world.tenant(ACME).live());
+}

@@ -7,7 +7,9 @@ use identity::{
     command::Command,
     outcome::{Outcome, Rejection},
     principal::Principal,
+    restore,
     sign_in_notices::{self, NOTICES_MAX, Settings, Severity, SignInNotice, SignInNoticeId},
+    table::Record as _,
 };
 
 use crate::world::{ACME, BOB, OTHER, OWN, ROOT, World, person};
@@ -16,7 +18,7 @@ fn id(number: usize) -> SignInNoticeId {
     SignInNoticeId::from_bytes([u8::try_from(number).unwrap(); 16])
 }
 
-fn settings(name: &str) -> Settings {
+pub(crate) fn settings(name: &str) -> Settings {
     Settings {
         name: name.into(),
         texts: [("en".into(), "Maintenance".into())].into(),
@@ -40,6 +42,11 @@ fn update(number: usize, expected: Option<u64>, settings: Settings) -> Command {
 fn delete(number: usize) -> Command {
     let id = id(number);
     Command::SignInNotices(sign_in_notices::Command::Delete { id, expected: None })
+}
+
+fn restore(number: usize) -> Command {
+    let (table, id) = (SignInNotice::TABLE.0, id(number).bytes());
+    Command::Restore(restore::Command { table, id, expected: None, name: None })
 }
 
 fn root() -> Principal {
@@ -76,6 +83,24 @@ fn a_notice_lives_from_create_to_delete_and_its_name_is_free_again() {
     assert_eq!(deleted.deleted_at_ms, Some(world.now_ms));
     world.done(root(), ACME, create(3, "phishing"));
     assert!(sign_in_notices::all(&world.tables.opened(OTHER), OTHER).unwrap().is_empty());
+}
+
+#[test]
+fn a_restored_notice_is_read_as_before() {
+    let mut world = World::ready();
+    world.done(root(), ACME, create(1, "maintenance"));
+    let before: SignInNotice = world.record(ACME, id(1).bytes()).unwrap();
+    world.now_ms += 1000;
+    world.done(root(), ACME, delete(1));
+    assert!(names(&world).is_empty());
+    let draft = world.draft(root(), ACME, restore(1));
+    let (position, now) = ((world.index, 0), world.now());
+    let applied = apply_draft(&mut world.tables, position, now, &draft, Mode::Full).unwrap();
+    assert!(applied.touched.snapshot, "no node goes on without it");
+    let after: SignInNotice = world.record(ACME, id(1).bytes()).unwrap();
+    let (revision, updated_at_ms) = (3, world.now_ms);
+    assert_eq!(after, SignInNotice { revision, updated_at_ms, ..before });
+    assert_eq!(names(&world), ["maintenance"]);
 }
 
 #[test]
@@ -118,12 +143,15 @@ fn a_tenant_has_so_many_and_what_changes_one_makes_snapshots_old() {
     let applied = apply_draft(&mut world.tables, position, now, &draft, Mode::Full).unwrap();
     assert!(applied.touched.snapshot);
     world.done(root(), ACME, create(NOTICES_MAX, "more"));
+    let back = world.result(root(), ACME, restore(7));
+    assert!(matches!(&back, Err(Rejection::Invalid { field, .. }) if field == "/name"), "{back:?}");
     assert_eq!(names(&world).len(), NOTICES_MAX);
 }
 
 #[test]
 fn there_are_none_before_every_node_reads_them() {
     let mut world = World::ready_at(FIRST_LEVEL);
-    let refused = world.result(root(), ACME, create(1, "maintenance"));
-    assert_eq!(refused, Err(Rejection::FeatureLevel));
+    for command in [create(1, "maintenance"), restore(1)] {
+        assert_eq!(world.result(root(), ACME, command), Err(Rejection::FeatureLevel));
+    }
 }

@@ -8,7 +8,9 @@ use identity::{
     network::Network,
     outcome::{Outcome, Rejection},
     principal::Principal,
-    source_blocks::{self, BLOCKS_MAX, Settings, SourceBlockId},
+    restore,
+    source_blocks::{self, BLOCKS_MAX, Settings, SourceBlock, SourceBlockId},
+    table::Record as _,
 };
 
 use crate::world::{ACME, BOB, OTHER, OWN, ROOT, World, person};
@@ -19,7 +21,7 @@ fn id(number: usize) -> SourceBlockId {
     SourceBlockId::from_bytes(id)
 }
 
-fn settings(network: &str) -> Settings {
+pub(crate) fn settings(network: &str) -> Settings {
     let network = network.parse::<Network>().unwrap();
     Settings { network, reason: "guesses passwords".into(), ends_at_ms: None }
 }
@@ -37,6 +39,11 @@ fn update(number: usize, expected: Option<u64>, network: &str) -> Command {
 fn delete(number: usize) -> Command {
     let id = id(number);
     Command::SourceBlocks(source_blocks::Command::Delete { id, expected: None })
+}
+
+fn restore(number: usize, name: Option<&str>) -> Command {
+    let (table, id, name) = (SourceBlock::TABLE.0, id(number).bytes(), name.map(Into::into));
+    Command::Restore(restore::Command { table, id, expected: None, name })
 }
 
 fn root() -> Principal {
@@ -69,6 +76,33 @@ fn a_block_lives_from_create_to_delete_and_its_network_is_free_again() {
     world.done(root(), ACME, create(3, "198.51.100.0/24"));
     let elsewhere = source_blocks::blocked(&world.tables.opened(OTHER), OTHER).unwrap();
     assert_eq!(elsewhere, Default::default());
+}
+
+#[test]
+fn a_restored_block_counts_again_and_another_name_is_another_network() {
+    let mut world = World::ready();
+    world.done(root(), ACME, create(1, "192.0.2.0/24"));
+    world.done(root(), ACME, delete(1));
+    assert!(!blocks(&world, "192.0.2.9"));
+    for odd in ["maintenance", "192.0.2.1/24", "127.0.0.0/8", "::/0"] {
+        let refused = world.result(root(), ACME, restore(1, Some(odd)));
+        let named =
+            matches!(&refused, Err(Rejection::Invalid { field, .. }) if field == "/network");
+        assert!(named, "{odd}: {refused:?}");
+    }
+    let draft = world.draft(root(), ACME, restore(1, None));
+    let (position, now) = ((world.index, 0), world.now());
+    let applied = apply_draft(&mut world.tables, position, now, &draft, Mode::Full).unwrap();
+    assert!(applied.touched.snapshot, "no node goes on without it");
+    assert!(blocks(&world, "192.0.2.9"));
+    world.done(root(), ACME, delete(1));
+    // A single address is a network of its own, in its one spelling.
+    world.done(root(), ACME, restore(1, Some("198.51.100.7")));
+    assert!(!blocks(&world, "192.0.2.9") && blocks(&world, "198.51.100.7"));
+    let back: SourceBlock = world.record(ACME, id(1).bytes()).unwrap();
+    assert_eq!((back.reason.as_str(), back.revision), ("guesses passwords", 5));
+    let taken = world.result(root(), ACME, create(2, "198.51.100.7/32"));
+    assert_eq!(taken, Err(Rejection::AlreadyExists("network".into())));
 }
 
 #[test]
@@ -113,11 +147,15 @@ fn a_tenant_has_so_many_and_what_changes_one_makes_snapshots_old() {
     assert!(applied.touched.snapshot);
     assert!(!blocks(&world, "10.0.7.1") && blocks(&world, "10.3.249.1"));
     world.done(root(), ACME, create(BLOCKS_MAX, "192.0.2.0/24"));
+    let back = world.result(root(), ACME, restore(7, None));
+    let named = matches!(&back, Err(Rejection::Invalid { field, .. }) if field == "/network");
+    assert!(named, "{back:?}");
 }
 
 #[test]
 fn there_are_none_before_every_node_reads_them() {
     let mut world = World::ready_at(FIRST_LEVEL);
-    let refused = world.result(root(), ACME, create(1, "192.0.2.0/24"));
-    assert_eq!(refused, Err(Rejection::FeatureLevel));
+    for command in [create(1, "192.0.2.0/24"), restore(1, None)] {
+        assert_eq!(world.result(root(), ACME, command), Err(Rejection::FeatureLevel));
+    }
 }

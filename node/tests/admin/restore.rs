@@ -1,7 +1,18 @@
 //! What was deleted is found and comes back.
 
+use actors::Asker;
+use axum::http::HeaderMap;
+use identity::{
+    command::Command,
+    id::{SagaId, TenantId},
+    keys::Algorithm,
+    principal::{ApiScopes, Principal, Source},
+    stamp::Placement,
+    tenants,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
+use vaultara_node::http::admin::idempotency::{KEY, Key};
 
 use crate::{
     api::{Api, id_of, pointers, problem, service, user},
@@ -90,11 +101,12 @@ async fn every_kind_that_is_deleted_softly_is_listed_and_comes_back() {
         ("roles", "name"),
         ("permissions", "name"),
         ("client-scopes", "name"),
+        ("sign-in-notices", "name"),
+        ("source-blocks", "network"),
     ] {
         let all = format!("{tenant}/{kind}");
-        let body = whole(kind, "freed");
+        let body = whole(kind, "freed-1");
         let made = platform.made(&all, &body).await;
-        let name = made[field].clone();
         let path = format!("{all}/{}", id_of(&made));
         assert_eq!(platform.delete(&path).await.status, 204, "{kind}");
         assert_eq!(platform.get(&path).await.status, 404, "{kind}");
@@ -103,10 +115,10 @@ async fn every_kind_that_is_deleted_softly_is_listed_and_comes_back() {
         let taken = platform.post(&format!("{path}/restore"), &json!({})).await;
         assert_eq!(problem(&taken), (409, "already_exists".into()), "{kind}");
         assert_eq!(pointers(&taken), [format!("/{field}")], "{kind}");
-        let another = format!("{}-2", name.as_str().unwrap());
+        let another = whole(kind, "freed-2")[field].clone();
         let body = json!({ "name": another });
         let restored = platform.post(&format!("{path}/restore"), &body).await;
-        assert_eq!((restored.status, &restored.json()[field]), (200, &json!(another)), "{kind}");
+        assert_eq!((restored.status, &restored.json()[field]), (200, &another), "{kind}");
         assert_eq!(platform.read(&path).await, restored.json(), "{kind}");
         assert!(gone(&platform, &all).await.is_empty(), "{kind}");
         let history = platform.read(&format!("{path}/history")).await;
@@ -234,4 +246,67 @@ async fn a_deleted_tenant_comes_back_with_its_people_and_nothing_that_was_issued
     assert_eq!(Visitor::new().get(&metadata).await.json()["issuer"], json!(moved));
     let nowhere = "/api/v1/tenants/0198a000-0000-7000-8000-00000000abcd/restore";
     assert_eq!(platform.post(nowhere, &json!({})).await.status, 404);
+}
+
+/// Begins to bring a tenant back as the operator's request with this key does, and takes no further
+/// step: as if its node had ended in between.
+async fn begun(platform: &Api, path: &str, key: &str) {
+    let ctx = &platform.node.context;
+    let default = platform.tenant_of_operator().await;
+    let filter = "filter=client_id%20eq%20%22admin-demo%22";
+    let service = platform.read(&format!("/api/v1/tenants/{default}/clients?{filter}")).await;
+    let principal = Principal::Client {
+        tenant: default.parse().unwrap(),
+        client: id_of(&service["items"][0]).parse().unwrap(),
+        scopes: ApiScopes { read: true, write: true, platform: true },
+    };
+    let headers: HeaderMap = [(KEY, key.parse().unwrap())].into_iter().collect();
+    let key = Key::parse(&headers).ok().flatten().unwrap();
+    let route = (&Method::POST, path);
+    let idempotency = key.bind(ctx, TenantId::CLUSTER, &principal, route, b"{}");
+    let asker = Asker { principal, source: Source::default(), idempotency: Some(idempotency) };
+    let id = path.trim_end_matches("/restore").rsplit('/').next().unwrap();
+    let tenant: TenantId = id.parse().unwrap();
+    let keys = actors::tenants::key_pair(ctx, tenant, Algorithm::Es256).await.unwrap();
+    let saga = ctx.random().id(SagaId::from_bytes);
+    let request = tenants::restore::Request { tenant, saga, address: None, keys };
+    let begin = Command::Tenants(tenants::Command::BeginRestore(Box::new(request)));
+    ctx.write(&asker, Placement::Cluster, begin).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restoration_that_is_asked_for_again_while_it_is_under_way_is_answered_when_it_is_done() {
+    let platform = Api::platform().await;
+    let path = platform.own_tenant().await;
+    assert_eq!(platform.delete(&path).await.status, 204);
+    let restore = format!("{path}/restore");
+    begun(&platform, &restore, "under-way").await;
+    let keyed = [("idempotency-key", "under-way")];
+    let again = platform.write(Method::POST, &restore, &keyed, &json!({})).await;
+    assert_eq!((again.status, again.header("idempotency-replayed")), (200, "true"), "{again:?}");
+    assert_eq!(platform.read(&path).await, again.json());
+    let other = platform.write(Method::POST, &restore, &keyed, &json!({ "name": "other" })).await;
+    assert_eq!(problem(&other), (422, "idempotency_mismatch".into()));
+}
+
+#[tokio::test]
+async fn a_repeated_restoration_of_a_tenant_is_answered_as_the_first_whatever_came_of_it_since() {
+    let platform = Api::platform().await;
+    let path = platform.own_tenant().await;
+    assert_eq!(platform.delete(&path).await.status, 204);
+    let restore = format!("{path}/restore");
+    let keyed = [("idempotency-key", "first-of-two")];
+    let first = platform.write(Method::POST, &restore, &keyed, &json!({})).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let is_the_first = async || {
+        let again = platform.write(Method::POST, &restore, &keyed, &json!({})).await;
+        assert_eq!((again.status, again.json()), (200, first.json()), "{again:?}");
+        assert_eq!(again.header("etag"), first.header("etag"));
+        assert_eq!(again.header("idempotency-replayed"), "true");
+    };
+    assert_eq!(platform.patch(&path, &json!({ "name": "Changed" })).await.status, 200);
+    is_the_first().await;
+    assert_eq!(platform.delete(&path).await.status, 204);
+    is_the_first().await;
+    assert_eq!(platform.get(&path).await.status, 404, "a repetition restores nothing");
 }

@@ -62,7 +62,7 @@ fn view<R: Resource, N>(caller: &Caller<N>, done: &Done) -> Result<(R::View, u64
     let reading = caller.reading();
     let tables = reading.view()?;
     let tenant = caller.tenant();
-    let record = R::find(&tables, tenant, done.id)?.ok_or(Rejection::NotFound)?;
+    let record = R::stored(&tables, tenant, done.id)?.ok_or(Rejection::NotFound)?;
     let mut view = if record.revision() == done.revision {
         R::view(&record)
     } else {

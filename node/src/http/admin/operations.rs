@@ -17,7 +17,7 @@ use crate::http::{
         Asking, Caller, Done, Resource,
         answer::{self, Kind},
         body::JsonText,
-        caller::{Needs, Read, Write},
+        caller::{Needs, Read, Restoring, Write},
         etag::IfMatch,
         idempotency::Key,
         list::{self, Query},
@@ -114,6 +114,25 @@ impl Attempt {
         let record = R::find(&reading.view()?, caller.tenant(), id.0)?;
         let visible = |record: &R::Record| self.key.is_some() || R::exists(record);
         Ok(record.filter(visible).ok_or(Rejection::NotFound)?)
+    }
+
+    /// The record that is to be brought back; one that something is under way with only for a
+    /// request with a key, which may be the repetition of what is under way (`apply` decides).
+    ///
+    /// # Errors
+    /// [`Class::NOT_FOUND`].
+    pub fn deleted<R: Resource>(
+        &self,
+        caller: &Caller<Restoring<R>>,
+        id: Id,
+    ) -> Result<R::Record, Failure> {
+        let reading = caller.reading();
+        let (view, tenant) = (reading.view()?, caller.tenant());
+        let found = match self.key {
+            Some(_) => R::stored(&view, tenant, id.0)?,
+            None => R::find(&view, tenant, id.0)?,
+        };
+        Ok(found.ok_or(Rejection::NotFound)?)
     }
 
     /// Whether it counts for certain revisions only.

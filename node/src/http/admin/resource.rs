@@ -185,6 +185,20 @@ pub trait Resource: Send + Sync + 'static {
         Ok(table::record(tables, Self::home(tenant, id), id)?)
     }
 
+    /// Reads one whatever is under way with it, where [`Self::find`] has none until that is over:
+    /// for the answer to a write, and for a request that may be the repetition of what is under
+    /// way.
+    ///
+    /// # Errors
+    /// Faults only.
+    fn stored(
+        tables: &impl Tables,
+        tenant: TenantId,
+        id: [u8; 16],
+    ) -> Result<Option<Self::Record>, Error> {
+        Self::find(tables, tenant, id)
+    }
+
     /// A filter as its indexes can answer it, where that takes a look at what there is.
     ///
     /// # Errors

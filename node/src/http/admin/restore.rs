@@ -5,7 +5,6 @@
 //! issued does not return.
 
 use axum::response::Response;
-use identity::outcome::Rejection;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -37,10 +36,7 @@ pub async fn restore<R: Resource>(
     body: JsonText,
 ) -> Result<Response, Failure> {
     let Restoration { name } = body.parse()?;
-    let before = {
-        let reading = caller.reading();
-        R::find(&reading.view()?, caller.tenant(), id.0)?.ok_or(Rejection::NotFound)?
-    };
+    let before = attempt.deleted::<R>(&caller, id)?;
     let expected = attempt.expected(&before)?;
     let name = name.map(|name| R::name(&name));
     let done = R::restore(attempt.asking(&caller, body.bytes()), before, expected, name).await?;

@@ -111,6 +111,7 @@ impl Resource for SignInNotices {
     const PLACE: Place = Place::Tenant;
     const READ: Permission = sign_in_notices::READ;
     const WRITE: Permission = sign_in_notices::WRITE;
+    const RESTORABLE: bool = true;
     const ORDER: Column = BY_NAMES;
     const ATTRIBUTES: &'static [Attribute] = &[Attribute {
         name: "name",

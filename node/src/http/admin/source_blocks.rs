@@ -87,6 +87,7 @@ impl Resource for SourceBlocks {
     const PLACE: Place = Place::Tenant;
     const READ: Permission = source_blocks::READ;
     const WRITE: Permission = source_blocks::WRITE;
+    const RESTORABLE: bool = true;
     const ORDER: Column = BY_NETWORKS;
     const ATTRIBUTES: &'static [Attribute] = &[Attribute {
         name: "network",

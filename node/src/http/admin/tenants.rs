@@ -11,7 +11,7 @@ use identity::{
     oauth::refresh::Policy,
     outcome::Rejection,
     stamp::Placement,
-    table::{Record as _, Tables},
+    table::{self, Record as _, Tables},
     tenants::{self, Directory, Lifetimes, Settings, Tenant, directory},
 };
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 use crate::{
     http::admin::{
         Asking, Done, Resource, Routes,
+        recall::{self, Change},
         resource::{Attribute, Column, Comparisons, Place},
     },
     telemetry::timestamp::Rfc3339,
@@ -210,6 +211,10 @@ impl Resource for Tenants {
         actors::tenants::settled(tables, TenantId::from_bytes(id))
     }
 
+    fn stored(tables: &impl Tables, _: TenantId, id: [u8; 16]) -> Result<Option<Tenant>, Error> {
+        Ok(table::record(tables, TenantId::from_bytes(id), id)?)
+    }
+
     async fn create(asking: Asking, input: Input) -> Result<Done, Error> {
         if !input.enabled {
             let reason = "a new tenant is enabled; disable it afterwards";
@@ -272,16 +277,28 @@ impl Resource for Tenants {
     ) -> Result<Done, Error> {
         let Asking { ctx, asker, .. } = asking;
         let reply = actors::tenants::restore(&ctx, &asker, before.id, name).await?;
-        let reading = ctx.local();
-        let restored = actors::tenants::settled(&reading.view()?, before.id)?;
         Ok(Done {
             id: before.id.bytes(),
-            revision: restored.map_or(before.revision, |tenant| tenant.revision),
+            revision: reopened(&ctx.local().view()?, before.id)?,
             index: reply.index,
             replayed: reply.replayed.is_some(),
             secret: None,
         })
     }
+}
+
+/// The revision in which a tenant was there again, the last time: its restoration answers no
+/// revision, and a repeated request is answered as the first one was, whatever was changed since,
+/// unless the tenant was deleted and restored once more.
+fn reopened(tables: &impl Tables, tenant: TenantId) -> Result<u64, Error> {
+    let now = table::record::<Tenant>(tables, tenant, tenant.bytes())?;
+    let now = now.ok_or(Rejection::NotFound)?;
+    let takes_back = |change: &Change| {
+        let mut fields = change.row.fields.iter();
+        fields.any(|(name, _, after)| name == "deleted_at_ms" && recall::value(after).is_null())
+    };
+    let past = recall::past(tables, tenant, &now, takes_back)?;
+    Ok(past.map_or(now.revision, |past| past.change.revision))
 }
 
 /// The routes.
