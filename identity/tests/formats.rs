@@ -22,6 +22,8 @@ mod commands;
 mod consents;
 #[path = "formats/events.rs"]
 mod events;
+#[path = "formats/golden.rs"]
+mod golden;
 #[path = "formats/labels.rs"]
 mod labels;
 #[path = "formats/licenses.rs"]
@@ -114,45 +116,16 @@ fn folder(number: u16) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{number:04}"))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let lines: Vec<String> = digits.chunks(48).map(<[String]>::concat).collect();
-    lines.join("\n") + "\n"
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let byte = |pair: &[u8]| {
-        let pair = std::str::from_utf8(pair).unwrap();
-        u8::from_str_radix(pair, 16).expect("golden files hold pairs of hexadecimal digits")
-    };
-    digits.chunks(2).map(byte).collect()
-}
-
-#[allow(clippy::disallowed_methods, reason = "the one switch of this test; no program reads it")]
-fn may_write() -> bool {
-    std::env::var("VAULTARA_WRITE_GOLDEN").is_ok_and(|value| value == "1")
-}
-
 #[test]
 fn golden_bytes_read_back_and_are_written_again_byte_for_byte() {
-    let newest = CHANGES.last().unwrap().number;
+    let newest_first: Vec<PathBuf> =
+        CHANGES.iter().rev().map(|change| folder(change.number)).collect();
     let mut missing = Vec::new();
     let mut names = BTreeSet::new();
     for sample in samples() {
         assert!(names.insert(sample.name.clone()), "two samples are called {}", sample.name);
-        let file = format!("{}.hex", sample.name);
-        let kept = CHANGES.iter().rev().map(|change| folder(change.number).join(&file));
-        match kept.into_iter().find(|path| path.exists()) {
-            Some(path) => {
-                let bytes = unhex(&fs::read_to_string(path).unwrap());
-                (sample.check)(&bytes);
-            }
-            None if may_write() => {
-                (sample.check)(&sample.bytes);
-                fs::write(folder(newest).join(file), hex(&sample.bytes)).unwrap();
-            }
-            None => missing.push(file),
+        if !golden::holds(&newest_first, &sample.name, &sample.bytes, sample.check) {
+            missing.push(sample.name);
         }
     }
     assert!(missing.is_empty(), "no golden bytes of {missing:?}");
@@ -162,10 +135,8 @@ fn golden_bytes_read_back_and_are_written_again_byte_for_byte() {
 fn every_golden_file_has_its_sample() {
     let names: BTreeSet<String> = samples().into_iter().map(|sample| sample.name).collect();
     for change in CHANGES {
-        for entry in fs::read_dir(folder(change.number)).unwrap() {
-            let file = entry.unwrap().file_name().into_string().unwrap();
-            let name = file.strip_suffix(".hex").expect("only .hex files");
-            assert!(names.contains(name), "{file} is read by nobody");
+        for name in golden::names(&folder(change.number)) {
+            assert!(names.contains(&name), "{name}.hex is read by nobody");
         }
     }
 }

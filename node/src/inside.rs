@@ -166,15 +166,20 @@ pub(crate) fn backup_store(
     policy: &fetcher::Policy,
 ) -> Result<Store, String> {
     let missing = || "set BACKUP_S3_ACCESS_KEY_ID and BACKUP_S3_SECRET_ACCESS_KEY".to_owned();
-    let store = given.store.as_ref().ok_or_else(missing)?;
+    let store = given.store.clone().ok_or_else(missing)?;
     let settings = bucket::Settings {
         name: bucket.name.clone(),
         prefix: bucket.prefix.clone(),
-        endpoint: store.endpoint.clone(),
-        region: store.region.clone(),
+        endpoint: store.endpoint,
+        region: store.region,
         style: if store.by_host { bucket::Style::Host } else { bucket::Style::Path },
-        access_key_id: store.access_key_id.expose().to_owned(),
-        secret_access_key: Zeroizing::new(store.secret_access_key.expose().to_owned()),
+        keys: Arc::new(move || {
+            let (id, secret) = (store.access_key_id.read()?, store.secret_access_key.read()?);
+            Ok(bucket::Keys {
+                access_key_id: id.expose().to_owned(),
+                secret_access_key: Zeroizing::new(secret.expose().to_owned()),
+            })
+        }),
     };
     Store::bucket(&settings, policy)
 }

@@ -5,10 +5,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use zeroize::Zeroizing;
+
 use crate::config::{
     Egress, Problem, Secret,
     checks::Values,
-    layers::{Resolved, origin_of},
+    layers::{Origin, Resolved, origin_of, read_small},
 };
 
 /// Where backups go and when they are made.
@@ -73,9 +75,33 @@ pub struct Store {
     /// Whether addresses name the bucket as a part of the host.
     pub by_host: bool,
     /// Who asks.
-    pub access_key_id: Secret,
+    pub access_key_id: Key,
     /// What proves it.
-    pub secret_access_key: Secret,
+    pub secret_access_key: Key,
+}
+
+/// A secret of the store, which may be exchanged while the node runs if it stands in a file.
+#[derive(Debug, Clone)]
+pub struct Key {
+    setting: &'static str,
+    given: Secret,
+    origin: Origin,
+}
+
+impl Key {
+    /// As it is now.
+    ///
+    /// # Errors
+    /// One line that names the file that cannot be read any more or is empty.
+    pub fn read(&self) -> Result<Secret, String> {
+        let Origin::NamedFile { path, .. } = &self.origin else { return Ok(self.given.clone()) };
+        let wrong = |message| Problem::at(self.setting, &self.origin, message).to_string();
+        let text = read_small(path).map(Zeroizing::new).map_err(wrong)?;
+        match text.trim() {
+            "" => Err(wrong("is empty".to_owned())),
+            text => Ok(Secret::new(text.to_owned())),
+        }
+    }
 }
 
 /// Finds what does not go together.
@@ -100,9 +126,12 @@ pub(super) fn check(values: &Values, resolved: &Resolved, problems: &mut Vec<Pro
 }
 
 /// What the settings come to.
-pub(super) fn built(values: &Values) -> Option<Backups> {
-    let secret = |name| values.text(name).map(|text| Secret::new(text.to_owned()));
-    let keys = secret("BACKUP_S3_ACCESS_KEY_ID").zip(secret("BACKUP_S3_SECRET_ACCESS_KEY"));
+pub(super) fn built(values: &Values, resolved: &Resolved) -> Option<Backups> {
+    let key = |setting| {
+        let given = Secret::new(values.text(setting)?.to_owned());
+        Some(Key { setting, given, origin: origin_of(resolved, setting) })
+    };
+    let keys = key("BACKUP_S3_ACCESS_KEY_ID").zip(key("BACKUP_S3_SECRET_ACCESS_KEY"));
     let (endpoint, region) = (values.text("BACKUP_S3_ENDPOINT")?, values.text("BACKUP_S3_REGION")?);
     let by_host = values.text("BACKUP_S3_STYLE")? == "host";
     Some(Backups {

@@ -83,7 +83,7 @@ pub fn backups(resolved: &Resolved) -> Result<Reach, Invalid> {
     let missing = || Invalid(vec![Problem::of("", "a setting without a value was left over")]);
     if problems.is_empty() {
         let root_secret = root_secret(&values);
-        let backups = backups::built(&values).ok_or_else(missing)?;
+        let backups = backups::built(&values, resolved).ok_or_else(missing)?;
         return Ok(Reach { backups, egress: egress(&values), root_secret });
     }
     Err(Invalid(problems))
@@ -253,7 +253,7 @@ fn built(mode: Mode, values: &Values, resolved: &Resolved, logs: Logs) -> Option
             Some(Value::Keys(keys)) => keys.clone(),
             _ => Vec::new(),
         },
-        backups: backups::built(values)?,
+        backups: backups::built(values, resolved)?,
         archive: archive.map(|url| Archive { url, connections_max }),
         logs,
         shutdown: Shutdown {

@@ -2,7 +2,8 @@
 //!
 //! Flag, `VAULTARA_X`, `X`, the files those name with `_FILE`, the same in `.env`, the TOML file,
 //! the default. An empty variable counts as not set. A value and a `_FILE` of one layer exclude
-//! each other, because a silent choice between two secrets would hide a mistake.
+//! each other, because a silent choice between two secrets would hide a mistake. So would a lower
+//! layer that stands in for a file that is named and gone.
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +16,9 @@ use crate::config::{
     problem::{Problem, nearest},
     settings::{self, Default, PREFIX, SETTINGS, Setting},
 };
+
+/// The one setting whose file may be gone.
+const JOIN_TOKEN: &str = "JOIN_TOKEN";
 
 /// Where a text was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +74,14 @@ pub struct Resolved {
     pub token_gone: Option<Problem>,
 }
 
+impl Resolved {
+    /// Whether a layer names a file with this setting that is gone. It is no problem yet, but what
+    /// lower layers say is not what was meant.
+    fn is_gone(&self, setting: &Setting) -> bool {
+        setting.name == JOIN_TOKEN && self.token_gone.is_some()
+    }
+}
+
 /// Goes through the layers for every setting.
 pub fn resolve(request: &Request, around: &Surroundings) -> Resolved {
     let mut resolved = Resolved::default();
@@ -77,11 +89,16 @@ pub fn resolve(request: &Request, around: &Surroundings) -> Resolved {
     let dot_env = dot_env(around, &mut resolved);
     let entries = toml_entries(request, around, [&environment, &dot_env], &mut resolved);
     for setting in SETTINGS {
-        let found = flag(request, setting)
-            .or_else(|| environment.find(setting, around, &mut resolved))
-            .or_else(|| dot_env.find(setting, around, &mut resolved))
-            .or_else(|| entries.get(setting.name).filter(|entry| !entry.text.is_empty()).cloned())
-            .or_else(|| default(setting, request.mode, around, &resolved));
+        let mut found = flag(request, setting);
+        for layer in [&environment, &dot_env] {
+            if found.is_none() && !resolved.is_gone(setting) {
+                found = layer.find(setting, around, &mut resolved);
+            }
+        }
+        if found.is_none() && !resolved.is_gone(setting) {
+            let entry = entries.get(setting.name).filter(|entry| !entry.text.is_empty()).cloned();
+            found = entry.or_else(|| default(setting, request.mode, around, &resolved));
+        }
         if let Some(found) = found {
             resolved.texts.insert(setting.name, found);
         }
@@ -132,7 +149,7 @@ impl Variables {
                     Err(message) => {
                         let problem = Problem::at(setting.name, &origin, message);
                         // Good once: whoever has joined with it may do away with it.
-                        if setting.name == "JOIN_TOKEN" && matches!(path.try_exists(), Ok(false)) {
+                        if setting.name == JOIN_TOKEN && matches!(path.try_exists(), Ok(false)) {
                             resolved.token_gone = Some(problem);
                         } else {
                             resolved.problems.push(problem);
@@ -147,7 +164,7 @@ impl Variables {
 }
 
 /// Reads a text file of a size that a setting can have.
-fn read_small(path: &Path) -> Result<String, String> {
+pub(super) fn read_small(path: &Path) -> Result<String, String> {
     const SIZE_MAX: u64 = 64 << 10;
     let size = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?.len();
     if size > SIZE_MAX {

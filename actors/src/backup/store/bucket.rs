@@ -2,12 +2,14 @@
 //!
 //! The endpoint is the operator's choice, so it may be anywhere, and what is sent there is
 //! encrypted already. Every request carries its signature in its address, so addresses are never
-//! shown. It blocks, on threads that may. Invariant: neither the secret nor a signature leaves this
-//! file but towards the store.
+//! shown; it is signed with the keys of that moment. It blocks, on threads that may. Invariant:
+//! neither the secret nor a signature leaves this file but towards the store.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use md5::{Digest as _, Md5};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header};
 use rusty_s3::{
     Credentials, S3Action, UrlStyle,
@@ -42,6 +44,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 const ANSWER_MAX: usize = 16 << 20;
 /// Most pages of a list, of a thousand each.
 const PAGES_MAX: usize = 1_000;
+/// The header by which a store refuses a part that was damaged on its way. S3 always had it;
+/// newer ones of its kind have to be announced when an upload begins, which some stores refuse.
+const CHECKSUM: &str = "content-md5";
 
 /// How a bucket is named in addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +56,18 @@ pub enum Style {
     /// In front of the host, as a part of its name.
     Host,
 }
+
+/// Who asks, and what proves it.
+#[derive(Clone)]
+pub struct Keys {
+    /// Who asks.
+    pub access_key_id: String,
+    /// What proves it.
+    pub secret_access_key: Zeroizing<String>,
+}
+
+/// Finds the keys as they are now; the error is one line that says why there are none.
+pub type FindKeys = Arc<dyn Fn() -> Result<Keys, String> + Send + Sync>;
 
 /// Which bucket, where, and with which rights.
 #[derive(Clone)]
@@ -65,16 +82,14 @@ pub struct Settings {
     pub region: String,
     /// How the bucket is named in addresses.
     pub style: Style,
-    /// Who asks.
-    pub access_key_id: String,
-    /// What proves it.
-    pub secret_access_key: Zeroizing<String>,
+    /// Asked for each request, because whoever runs the node may exchange them.
+    pub keys: FindKeys,
 }
 
 /// What is below a prefix of a bucket.
 pub struct Bucket {
     bucket: rusty_s3::Bucket,
-    credentials: Credentials,
+    keys: FindKeys,
     /// Empty, or with a slash at its end.
     prefix: String,
     client: Client,
@@ -105,12 +120,11 @@ impl Bucket {
         };
         let (name, region) = (settings.name.clone(), settings.region.clone());
         let bucket = rusty_s3::Bucket::new(endpoint, style, name, region);
-        let secret = settings.secret_access_key.as_str();
         let prefix = settings.prefix.trim_matches('/');
         Ok(Self {
             bucket: bucket
                 .map_err(|error| format!("BACKUP_S3_URL, BACKUP_S3_ENDPOINT: {error}"))?,
-            credentials: Credentials::new(settings.access_key_id.as_str(), secret),
+            keys: settings.keys.clone(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             client: fetcher::of_operator(policy).map_err(|error| error.to_string())?,
             runtime: Handle::current(),
@@ -119,6 +133,11 @@ impl Bucket {
 
     fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
+    }
+
+    fn credentials(&self) -> Result<Credentials, Error> {
+        let keys = (self.keys)().map_err(Error::Keys)?;
+        Ok(Credentials::new(keys.access_key_id, keys.secret_access_key.as_str()))
     }
 
     /// The finished ones, in no order.
@@ -140,9 +159,9 @@ impl Bucket {
     }
 
     fn page(&self, after: Option<String>, stop: &Stop) -> Result<ListObjectsV2Response, Error> {
-        let begin = self.key("vaultara-");
+        let (begin, credentials) = (self.key("vaultara-"), self.credentials()?);
         let response = self.answer(stop, SHORT, || {
-            let mut list = self.bucket.list_objects_v2(Some(&self.credentials));
+            let mut list = self.bucket.list_objects_v2(Some(&credentials));
             list.with_prefix(begin.as_str());
             if let Some(token) = &after {
                 list.with_continuation_token(token.as_str());
@@ -155,9 +174,9 @@ impl Bucket {
 
     /// Removes one; stores do not tell whether it was there.
     pub(super) fn remove(&self, name: &str, stop: &Stop) -> Result<(), Error> {
-        let key = self.key(name);
+        let (key, credentials) = (self.key(name), self.credentials()?);
         let removed = self.answer(stop, SHORT, || {
-            let delete = self.bucket.delete_object(Some(&self.credentials), &key);
+            let delete = self.bucket.delete_object(Some(&credentials), &key);
             self.client.delete(delete.sign(SIGNED_FOR))
         });
         forgiving(removed)
@@ -165,9 +184,9 @@ impl Bucket {
 
     /// Begins an upload; what the store calls it.
     pub(super) fn begin(&self, name: &str, stop: &Stop) -> Result<String, Error> {
-        let key = self.key(name);
+        let (key, credentials) = (self.key(name), self.credentials()?);
         let response = self.answer(stop, SHORT, || {
-            let create = self.bucket.create_multipart_upload(Some(&self.credentials), &key);
+            let create = self.bucket.create_multipart_upload(Some(&credentials), &key);
             self.client.post(create.sign(SIGNED_FOR))
         })?;
         let text = self.text(response)?;
@@ -184,11 +203,13 @@ impl Bucket {
         part: &Bytes,
         stop: &Stop,
     ) -> Result<String, Error> {
-        let key = self.key(name);
+        let (key, credentials) = (self.key(name), self.credentials()?);
+        let checksum = STANDARD.encode(Md5::digest(part));
         let response = self.answer(stop, LONG, || {
-            let credentials = Some(&self.credentials);
-            let send = self.bucket.upload_part(credentials, &key, number, upload);
-            self.client.put(send.sign(SIGNED_FOR)).body(part.clone())
+            let mut send = self.bucket.upload_part(Some(&credentials), &key, number, upload);
+            send.headers_mut().insert(CHECKSUM, checksum.as_str());
+            let request = self.client.put(send.sign(SIGNED_FOR));
+            request.header(CHECKSUM, checksum.as_str()).body(part.clone())
         })?;
         let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
         let missing = || Error::Answered("without a tag for a part".into());
@@ -203,10 +224,10 @@ impl Bucket {
         bytes: u64,
         stop: &Stop,
     ) -> Result<(), Error> {
-        let key = self.key(name);
+        let (key, credentials) = (self.key(name), self.credentials()?);
         let ask = || {
             let done = self.answer(stop, LONG, || {
-                let credentials = Some(&self.credentials);
+                let credentials = Some(&credentials);
                 let tags = tags.iter().map(String::as_str);
                 let complete =
                     self.bucket.complete_multipart_upload(credentials, &key, upload, tags);
@@ -234,9 +255,9 @@ impl Bucket {
 
     /// How long one is, as far as the store says so.
     fn length(&self, name: &str, stop: &Stop) -> Result<Option<u64>, Error> {
-        let key = self.key(name);
+        let (key, credentials) = (self.key(name), self.credentials()?);
         let response = self.answer(stop, SHORT, || {
-            let head = self.bucket.head_object(Some(&self.credentials), &key);
+            let head = self.bucket.head_object(Some(&credentials), &key);
             self.client.head(head.sign(SIGNED_FOR))
         })?;
         let length = response.headers().get(header::CONTENT_LENGTH);
@@ -245,9 +266,9 @@ impl Bucket {
 
     /// Gives an upload up, and frees what it took; a node that ends asks for it once and briefly.
     pub(super) fn abort(&self, name: &str, upload: &str, stop: &Stop) -> Result<(), Error> {
-        let key = self.key(name);
+        let (key, credentials) = (self.key(name), self.credentials()?);
         let request = || {
-            let credentials = Some(&self.credentials);
+            let credentials = Some(&credentials);
             let abort = self.bucket.abort_multipart_upload(credentials, &key, upload);
             self.client.delete(abort.sign(SIGNED_FOR))
         };
@@ -261,8 +282,8 @@ impl Bucket {
 
     /// Opens one from a byte on.
     pub(super) fn open(&self, name: &str, from: u64) -> Result<Response, Error> {
-        let key = self.key(name);
-        let get = self.bucket.get_object(Some(&self.credentials), &key);
+        let (key, credentials) = (self.key(name), self.credentials()?);
+        let get = self.bucket.get_object(Some(&credentials), &key);
         let response = self.runtime.block_on(async {
             let request = self.client.get(get.sign(SIGNED_FOR));
             let request = request.header(header::RANGE, format!("bytes={from}-"));

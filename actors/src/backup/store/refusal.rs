@@ -10,6 +10,9 @@ pub enum Error {
     /// This node is about to end.
     #[error("it was broken off, because the node ends")]
     Ending,
+    /// It is not known any more who asks.
+    #[error("the keys of the store are not to be had: {0}")]
+    Keys(String),
     /// There was no answer.
     #[error(
         "the store gives no answer ({0}): check BACKUP_S3_ENDPOINT, and EGRESS_CA_FILE if its \
@@ -56,8 +59,9 @@ pub(super) fn refusal(status: StatusCode, code: &str) -> Error {
         (_, 401 | 403) => Error::Denied(said.to_owned()),
         (_, 404) => Error::NoBackup,
         (
+            // What was damaged or cut off on the way may arrive whole the next time.
             "InternalError" | "SlowDown" | "ServiceUnavailable" | "RequestTimeout"
-            | "OperationAborted",
+            | "OperationAborted" | "BadDigest" | "IncompleteBody",
             _,
         )
         | (_, 408 | 429 | 500..) => Error::Unreachable(format!("it answers {said}")),
@@ -92,6 +96,8 @@ mod tests {
             (403, "", "403"),
             (503, "SlowDown", "SlowDown"),
             (400, "RequestTimeout", "no answer"),
+            (400, "BadDigest", "BadDigest"),
+            (400, "IncompleteBody", "no answer"),
             (200, "InternalError", "no answer"),
             (400, "EntityTooSmall", "400 EntityTooSmall"),
         ] {

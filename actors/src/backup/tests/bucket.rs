@@ -4,6 +4,7 @@ mod server;
 
 use std::{
     io::{Read as _, Write as _},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -29,6 +30,12 @@ use crate::{
     system::System,
 };
 
+fn keys(id: &str, secret: &str) -> bucket::FindKeys {
+    let secret_access_key = Zeroizing::new(secret.to_owned());
+    let keys = bucket::Keys { access_key_id: id.to_owned(), secret_access_key };
+    Arc::new(move || Ok(keys.clone()))
+}
+
 fn at(server: &Server, change: impl FnOnce(&mut bucket::Settings)) -> Store {
     let mut settings = bucket::Settings {
         name: "backups".into(),
@@ -36,8 +43,7 @@ fn at(server: &Server, change: impl FnOnce(&mut bucket::Settings)) -> Store {
         endpoint: server.url.clone(),
         region: "eu-west-1".into(),
         style: bucket::Style::Path,
-        access_key_id: KEY.into(),
-        secret_access_key: Zeroizing::new(SECRET.into()),
+        keys: keys(KEY, SECRET),
     };
     change(&mut settings);
     Store::bucket(&settings, &fetcher::Policy::default()).unwrap()
@@ -108,8 +114,8 @@ async fn what_is_put_into_a_bucket_is_listed_page_by_page_and_read_back_whole() 
 async fn a_store_that_refuses_says_what_to_do_and_never_a_secret() {
     let server = Server::start().await;
     for (store, wanted) in [
-        (at(&server, |it| it.secret_access_key = Zeroizing::new("wrong".into())), "SECRET_ACCESS"),
-        (at(&server, |it| it.access_key_id = "nobody".into()), "ACCESS_KEY_ID"),
+        (at(&server, |it| it.keys = keys(KEY, "wrong")), "SECRET_ACCESS"),
+        (at(&server, |it| it.keys = keys("nobody", SECRET)), "ACCESS_KEY_ID"),
         (at(&server, |it| it.name = "missing".into()), "BACKUP_S3_URL"),
         (at(&server, |it| it.endpoint = "http://127.0.0.1:1".into()), "BACKUP_S3_ENDPOINT"),
     ] {
@@ -121,6 +127,47 @@ async fn a_store_that_refuses_says_what_to_do_and_never_a_secret() {
             assert!(!all.contains(secret) || secret == "Signature", "{all}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_may_be_exchanged_while_the_node_runs() {
+    let server = Server::start().await;
+    let now = Arc::new(Mutex::new(keys(KEY, "of-before")));
+    let found = now.clone();
+    let find = move || {
+        let find = found.lock().unwrap().clone();
+        find()
+    };
+    let store = at(&server, |it| it.keys = Arc::new(find));
+    let asked = || {
+        blocking(&store, |store| {
+            store.kept(&Stop::never()).map(drop).map_err(|error| error.to_string())
+        })
+    };
+    let refused = asked().await.unwrap_err();
+    assert!(refused.contains("SECRET_ACCESS_KEY"), "{refused}");
+    *now.lock().unwrap() = keys(KEY, SECRET);
+    asked().await.unwrap();
+    *now.lock().unwrap() = Arc::new(|| Err("their file is gone".into()));
+    let refused = asked().await.unwrap_err();
+    assert!(refused.contains("their file is gone"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_is_damaged_on_its_way_is_refused_and_sent_again() {
+    let server = Server::start().await;
+    let store = at(&server, |_| ());
+    // Room for the words around a part; then a byte of the part itself.
+    server.fail(Fault::DamagesOnceAfter(4_096));
+    let read = blocking(&store, |store| {
+        put(store, &name(1), &content(100_000));
+        let mut read = Vec::new();
+        store.read(&name(1)).unwrap().read_to_end(&mut read).unwrap();
+        read
+    })
+    .await;
+    assert!(read == content(100_000), "{} bytes", read.len());
+    assert_eq!(server.refused(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

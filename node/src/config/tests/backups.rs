@@ -51,3 +51,29 @@ fn a_backup_is_looked_at_without_a_configuration_that_a_node_would_need() {
     let reach = load_backups(&world.request, &world.around).unwrap();
     assert!(reach.backups.store.is_some() && reach.root_secret.is_some());
 }
+
+#[test]
+fn a_key_that_stands_in_a_file_is_read_anew() {
+    let world = World::good()
+        .env("BACKUP_S3_ACCESS_KEY_ID", "an-id")
+        .env("VAULTARA_BACKUP_S3_SECRET_ACCESS_KEY_FILE", "key")
+        .file("key", "the first\n");
+    let store = world.config().backups.store.unwrap();
+    let read = || store.secret_access_key.read().map(|key| key.expose().to_owned());
+    assert_eq!(read().unwrap(), "the first");
+    let world = world.file("key", "\n the next ");
+    assert_eq!(read().unwrap(), "the next");
+    let refused = |wanted: &str| {
+        let why = read().unwrap_err();
+        for part in ["BACKUP_S3_SECRET_ACCESS_KEY (file ", "key named by VAULTARA_", wanted] {
+            assert!(why.contains(part), "{why}");
+        }
+    };
+    let world = world.file("key", " \n");
+    refused("is empty");
+    std::fs::remove_file(world.folder.path().join("key")).unwrap();
+    refused("cannot be read");
+    // What the environment says stays as it was at the start.
+    assert_eq!(store.access_key_id.read().unwrap().expose(), "an-id");
+    assert!(!format!("{store:?}").contains("the first"));
+}

@@ -58,6 +58,42 @@ fn whoever_joined_keeps_join_and_may_do_away_with_the_token() {
 }
 
 #[test]
+fn no_lower_layer_stands_in_for_a_token_whose_file_is_gone() {
+    let joining = |named: bool| {
+        let world = bound("0.0.0.0:7400").env("JOIN", "b:1");
+        if named { world.env("VAULTARA_JOIN_TOKEN_FILE", "gone") } else { world }
+    };
+    let toml = format!("join_token = \"{TOKEN}\"\n");
+    let other = TOKEN.replace('A', "B");
+    // Whether the environment names the file that is gone, `.env`, the file `kept`, what counts.
+    for (named, dot_env, kept, wanted) in [
+        (true, format!("JOIN_TOKEN={TOKEN}\n"), "", Err("VAULTARA_JOIN_TOKEN_FILE")),
+        (true, "JOIN_TOKEN_FILE=kept\n".to_owned(), TOKEN, Err("VAULTARA_JOIN_TOKEN_FILE")),
+        (true, "JOIN_TOKEN_FILE=gone2\n".to_owned(), "", Err("VAULTARA_JOIN_TOKEN_FILE")),
+        // What is wrong in a lower layer is as little asked as if the file were there.
+        (true, format!("JOIN_TOKEN={TOKEN}\nJOIN_TOKEN_FILE=kept\n"), "x", Err("gone named")),
+        (true, String::new(), "", Err("VAULTARA_JOIN_TOKEN_FILE")),
+        (false, "JOIN_TOKEN_FILE=gone2\n".to_owned(), "", Err("gone2 named by JOIN_TOKEN_FILE")),
+        (false, "JOIN_TOKEN_FILE=kept\n".to_owned(), other.as_str(), Ok(other.as_str())),
+        (false, String::new(), "", Ok(TOKEN)),
+    ] {
+        let world = joining(named).file(".env", &dot_env).file("kept", kept);
+        let world = world.file("vaultara.toml", &toml);
+        let token = world.config().cluster.unwrap().join.unwrap().token;
+        match (&token, wanted) {
+            (Ok(token), Ok(wanted)) => assert_eq!(token.expose(), wanted, "{dot_env}"),
+            (Err(why), Err(part)) => assert!(why.contains(part), "{dot_env}: {why}"),
+            (token, _) => panic!("{dot_env}: {token:?}"),
+        }
+        if wanted.is_err() {
+            assert_eq!(world.origin("JOIN_TOKEN"), Origin::Default, "{dot_env}");
+            let flagged = world.flag("JOIN_TOKEN", TOKEN).config().cluster.unwrap().join.unwrap();
+            assert_eq!(flagged.token.unwrap().expose(), TOKEN, "{dot_env}");
+        }
+    }
+}
+
+#[test]
 fn nothing_but_the_file_of_a_join_token_may_be_missing() {
     let joining = || bound("0.0.0.0:7400").env("JOIN", "b:1");
     for (world, part) in [

@@ -5,9 +5,11 @@
 //! that is missing fails; it is written once, by a run with `VAULTARA_WRITE_GOLDEN=1`, and never
 //! over one that exists.
 
+#[path = "../../../../identity/tests/formats/golden.rs"]
+mod golden;
+
 use std::{
     collections::BTreeSet,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -28,42 +30,15 @@ fn folder(protocol: u16) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/protocol-{protocol}"))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let lines: Vec<String> = digits.chunks(48).map(<[String]>::concat).collect();
-    lines.join("\n") + "\n"
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let byte = |pair: &[u8]| {
-        let pair = std::str::from_utf8(pair).unwrap();
-        u8::from_str_radix(pair, 16).expect("golden files hold pairs of hexadecimal digits")
-    };
-    digits.chunks(2).map(byte).collect()
-}
-
-#[allow(clippy::disallowed_methods, reason = "the one switch of this test; no program reads it")]
-fn may_write() -> bool {
-    std::env::var("VAULTARA_WRITE_GOLDEN").is_ok_and(|value| value == "1")
-}
-
 #[test]
 fn golden_messages_read_back_and_are_said_again_byte_for_byte() {
+    let newest_first: Vec<PathBuf> = (1..=PROTOCOL).rev().map(folder).collect();
     let mut missing = Vec::new();
     let mut names = BTreeSet::new();
     for Sample { name, bytes, check } in samples::all() {
         assert!(names.insert(name), "two samples are called {name}");
-        let file = format!("{name}.hex");
-        let mut kept = (1..=PROTOCOL).rev().map(|protocol| folder(protocol).join(&file));
-        match kept.find(|path| path.exists()) {
-            Some(path) => check(&unhex(&fs::read_to_string(path).unwrap())),
-            None if may_write() => {
-                check(&bytes);
-                fs::create_dir_all(folder(PROTOCOL)).unwrap();
-                fs::write(folder(PROTOCOL).join(file), hex(&bytes)).unwrap();
-            }
-            None => missing.push(file),
+        if !golden::holds(&newest_first, name, &bytes, check) {
+            missing.push(name);
         }
     }
     assert!(missing.is_empty(), "no golden bytes of {missing:?}");
@@ -73,10 +48,8 @@ fn golden_messages_read_back_and_are_said_again_byte_for_byte() {
 fn every_golden_message_has_its_sample() {
     let names: BTreeSet<&str> = samples::all().into_iter().map(|sample| sample.name).collect();
     for protocol in 1..=PROTOCOL {
-        for entry in fs::read_dir(folder(protocol)).unwrap() {
-            let file = entry.unwrap().file_name().into_string().unwrap();
-            let name = file.strip_suffix(".hex").expect("only .hex files");
-            assert!(names.contains(name), "{file} is read by nobody");
+        for name in golden::names(&folder(protocol)) {
+            assert!(names.contains(name.as_str()), "{name}.hex is read by nobody");
         }
     }
 }

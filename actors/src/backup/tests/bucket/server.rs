@@ -1,21 +1,30 @@
-//! The server, lists in pages of two around it, and a line to it that can break.
+//! The server, around it lists in pages of two and the comparison of checksums, and a line to it
+//! that can break.
 
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use futures::TryStreamExt as _;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
+use md5::{Digest as _, Md5};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
     DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
-    HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, UploadPartInput, UploadPartOutput,
+    HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, StreamingBlob, UploadPartInput,
+    UploadPartOutput,
 };
-use s3s::{S3, S3Request, S3Response, S3Result, auth::SimpleAuth, service::S3ServiceBuilder};
+use s3s::{
+    Body, S3, S3Request, S3Response, S3Result, auth::SimpleAuth, s3_error,
+    service::S3ServiceBuilder,
+};
 use s3s_fs::FileSystem;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -38,6 +47,8 @@ pub(super) enum Fault {
     CutsRequestsAt(usize),
     /// Each connection ends after so many bytes from the server.
     CutsAnswersAt(usize),
+    /// Once, a byte is changed after so many of a connection towards the server.
+    DamagesOnceAfter(usize),
     /// Nothing arrives any more after so many bytes towards the server, and nothing ends.
     HangsAt(usize),
 }
@@ -53,15 +64,17 @@ pub(super) struct Server {
     root: tempfile::TempDir,
     line: Arc<Line>,
     pages: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
 }
 
 impl Server {
     pub(super) async fn start() -> Self {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("backups")).unwrap();
-        let pages = Arc::new(AtomicUsize::new(0));
+        let (pages, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let inner = FileSystem::new(root.path()).unwrap();
-        let mut service = S3ServiceBuilder::new(Paged { inner, pages: pages.clone() });
+        let store = Careful { inner, pages: pages.clone(), refused: refused.clone() };
+        let mut service = S3ServiceBuilder::new(store);
         service.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let service = service.build().into_shared();
         let behind = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -89,7 +102,7 @@ impl Server {
                 tokio::spawn(carry(line, from_server, to_client, false));
             }
         });
-        Self { url, root, line, pages }
+        Self { url, root, line, pages, refused }
     }
 
     /// From now on, for connections that are there, too.
@@ -112,6 +125,11 @@ impl Server {
         self.pages.load(Ordering::SeqCst)
     }
 
+    /// How many parts were refused because of their checksum.
+    pub(super) fn refused(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
+    }
+
     /// How much of unfinished uploads the server still keeps.
     pub(super) fn left_over(&self) -> usize {
         let entries = std::fs::read_dir(self.root.path()).unwrap();
@@ -132,9 +150,14 @@ async fn carry(line: Arc<Line>, mut from: OwnedReadHalf, mut to: OwnedWriteHalf,
             }
             Fault::CutsRequestsAt(most) if asks && carried > most => break,
             Fault::CutsAnswersAt(most) if !asks && carried > most => break,
+            Fault::DamagesOnceAfter(most) if asks && carried > most => {
+                piece[count - 1] ^= 1;
+                *line.fault.lock().unwrap() = Fault::None;
+            }
             Fault::None
             | Fault::CutsRequestsAt(_)
             | Fault::CutsAnswersAt(_)
+            | Fault::DamagesOnceAfter(_)
             | Fault::HangsAt(_) => {}
         }
         if to.write_all(&piece[..count]).await.is_err() {
@@ -146,16 +169,18 @@ async fn carry(line: Arc<Line>, mut from: OwnedReadHalf, mut to: OwnedWriteHalf,
     }
 }
 
-/// The server lists everything at once; the others do so in pages.
-struct Paged {
+/// The server lists everything at once and takes any part; the others list in pages, and refuse a
+/// part that is not what its checksum says.
+struct Careful {
     inner: FileSystem,
     pages: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
 }
 
 type Answered<T> = S3Result<S3Response<T>>;
 
 #[async_trait::async_trait]
-impl S3 for Paged {
+impl S3 for Careful {
     async fn list_objects_v2(
         &self,
         mut request: S3Request<ListObjectsV2Input>,
@@ -195,7 +220,19 @@ impl S3 for Paged {
         self.inner.create_multipart_upload(request).await
     }
 
-    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answered<UploadPartOutput> {
+    async fn upload_part(
+        &self,
+        mut request: S3Request<UploadPartInput>,
+    ) -> Answered<UploadPartOutput> {
+        let body = request.input.body.take().ok_or_else(|| s3_error!(IncompleteBody))?;
+        let pieces: Vec<Bytes> = body.try_collect().await.map_err(|_| s3_error!(IncompleteBody))?;
+        let content: Vec<u8> = pieces.concat();
+        let checksum = STANDARD.encode(Md5::digest(&content));
+        if request.input.content_md5.as_ref() != Some(&checksum) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(s3_error!(BadDigest));
+        }
+        request.input.body = Some(StreamingBlob::from(Body::from(content)));
         self.inner.upload_part(request).await
     }
 
