@@ -5,6 +5,7 @@
 //! are seen at once.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures::future::BoxFuture;
 use identity::{
     id::TenantId,
     oauth::{
@@ -36,33 +37,35 @@ const LEEWAY_S: u64 = 5;
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] for anything but a token that counts now.
-pub async fn live(
-    ctx: &Context,
+pub fn live<'a>(
+    ctx: &'a Context,
     tenant: TenantId,
-    token: &str,
-    audience: Option<&str>,
-) -> Result<(AccessToken, introspect::Live), Error> {
-    let reading = ctx.fresh().await?;
-    let snapshot = ctx.tenant(tenant).await.map_err(|error| match error {
-        Error::Rejected(_) => Error::Unauthenticated,
-        other => other,
-    })?;
-    let now_ms = ctx.now_ms();
-    let issuer = snapshot.tenant.issuer.as_str();
-    let expected = Expected {
-        kind: ExpectedType::Exactly(claims::ACCESS_TOKEN_TYPE),
-        issuer,
-        audience: audience.or(Some(issuer)),
-        now_s: now_ms / 1000,
-        leeway_s: LEEWAY_S,
-    };
-    let token: AccessToken =
-        snapshot.verifiers.verify(token, &expected).map_err(|_| Error::Unauthenticated)?;
-    let client = ctx.client(tenant, &token.client_id).await?.ok_or(Error::Unauthenticated)?;
-    let view = reading.view()?;
-    let live = introspect::of_parties(&view, &snapshot.tenant, client, &token, now_ms)?;
-    let live = live.ok_or(Error::Unauthenticated)?;
-    Ok((token, live))
+    token: &'a str,
+    audience: Option<&'a str>,
+) -> BoxFuture<'a, Result<(AccessToken, introspect::Live), Error>> {
+    Box::pin(async move {
+        let reading = ctx.fresh().await?;
+        let snapshot = ctx.tenant(tenant).await.map_err(|error| match error {
+            Error::Rejected(_) => Error::Unauthenticated,
+            other => other,
+        })?;
+        let now_ms = ctx.now_ms();
+        let issuer = snapshot.tenant.issuer.as_str();
+        let expected = Expected {
+            kind: ExpectedType::Exactly(claims::ACCESS_TOKEN_TYPE),
+            issuer,
+            audience: audience.or(Some(issuer)),
+            now_s: now_ms / 1000,
+            leeway_s: LEEWAY_S,
+        };
+        let token: AccessToken =
+            snapshot.verifiers.verify(token, &expected).map_err(|_| Error::Unauthenticated)?;
+        let client = ctx.client(tenant, &token.client_id).await?.ok_or(Error::Unauthenticated)?;
+        let view = reading.view()?;
+        let live = introspect::of_parties(&view, &snapshot.tenant, client, &token, now_ms)?;
+        let live = live.ok_or(Error::Unauthenticated)?;
+        Ok((token, live))
+    })
 }
 
 /// An access token, as a request shows it.
@@ -120,26 +123,29 @@ pub struct Administrator {
 ///
 /// # Errors
 /// As [`shown`].
-pub async fn administrator(
-    ctx: &Context,
-    presented: Presented<'_>,
-) -> Result<Administrator, Error> {
-    let claimed = claimed_issuer(presented.token).ok_or(Error::Unauthenticated)?;
-    let home = home(ctx, &claimed)?.ok_or(Error::Unauthenticated)?;
-    let audience = ctx.api_audience();
-    let (token, live) = shown(ctx, home, presented, Some(&audience)).await?;
-    rates::acts(ctx, home, (Kind::Tenant, ADMINISTRATORS))?;
-    if !live.client.admin_api {
-        return Err(Error::Unauthenticated);
-    }
-    let has = |name: &str| token.scope.split(' ').any(|scope| scope == name);
-    let scopes = ApiScopes { read: has("read"), write: has("write"), platform: has("platform") };
-    let client = live.client.id;
-    let principal = match live.user {
-        Some(user) => Principal::User { tenant: home, user: user.id, client, scopes },
-        None => Principal::Client { tenant: home, client, scopes },
-    };
-    Ok(Administrator { principal, expires_at_ms: token.exp.saturating_mul(1000) })
+pub fn administrator<'a>(
+    ctx: &'a Context,
+    presented: Presented<'a>,
+) -> BoxFuture<'a, Result<Administrator, Error>> {
+    Box::pin(async move {
+        let claimed = claimed_issuer(presented.token).ok_or(Error::Unauthenticated)?;
+        let home = home(ctx, &claimed)?.ok_or(Error::Unauthenticated)?;
+        let audience = ctx.api_audience();
+        let (token, live) = shown(ctx, home, presented, Some(&audience)).await?;
+        rates::acts(ctx, home, (Kind::Tenant, ADMINISTRATORS))?;
+        if !live.client.admin_api {
+            return Err(Error::Unauthenticated);
+        }
+        let has = |name: &str| token.scope.split(' ').any(|scope| scope == name);
+        let scopes =
+            ApiScopes { read: has("read"), write: has("write"), platform: has("platform") };
+        let client = live.client.id;
+        let principal = match live.user {
+            Some(user) => Principal::User { tenant: home, user: user.id, client, scopes },
+            None => Principal::Client { tenant: home, client, scopes },
+        };
+        Ok(Administrator { principal, expires_at_ms: token.exp.saturating_mul(1000) })
+    })
 }
 
 /// The tenant a token claims to be from; the claim is proven by the signature afterwards.

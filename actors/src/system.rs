@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::BoxFuture;
 use identity::{
     cluster::{Command as Change, SETTINGS_ID, Settings as Replicated},
     command::Command,
@@ -124,47 +125,49 @@ impl System {
     ///
     /// # Errors
     /// As [`System::start`].
-    pub async fn start_at(config: Config, clock: Clock) -> Result<Self, StartError> {
-        let random = Random::new(clock.clone());
-        let keyring = keyring(&config, &random)?;
-        let fetcher = fetcher(&config.egress)?;
-        cluster::join(&config, &random, &keyring).await?;
-        let options = raft::Options {
-            data_dir: config.data_dir.clone(),
-            fresh_cluster_id: random.bytes::<16>(),
-            key_checks: key_checks(&keyring),
-            log_budget_bytes: config.log_budget_bytes,
-            time: Some(Arc::new(clock.clone())),
-            process: u64::from_be_bytes(random.bytes::<8>()),
-            address: config
-                .settings
-                .node
-                .as_ref()
-                .map(|own| (own.address.clone(), own.zone.clone()))
-                .unwrap_or_default(),
-            ..raft::Options::default()
-        };
-        let raft = raft::Handle::start(options).await?;
-        let context = services(&config, raft, clock, random, keyring, fetcher).await?;
-        timekeeper::check_clock(&context);
-        backup::clear(&context);
-        let bootstrap = if context.0.raft.is_alone() {
-            incarnation::begin(&context).await.map_err(|error| match error {
-                Error::Unavailable(why) => StartError::Refused(why),
-                other => failed(other),
-            })?;
-            open(&context).await?;
-            let bootstrap = renew_bootstrap(&context).await.map_err(failed)?;
-            cluster::listen(&context, config.cluster.as_ref()).await?;
-            bootstrap
-        } else {
-            cluster::listen(&context, config.cluster.as_ref()).await?;
-            cluster::open_later(context.clone());
-            None
-        };
-        let (supervisor, _) =
-            Actor::spawn(None, NodeSupervisor, context.clone()).await.map_err(failed)?;
-        Ok(Self { context, supervisor, bootstrap })
+    pub fn start_at(config: Config, clock: Clock) -> BoxFuture<'static, Result<Self, StartError>> {
+        Box::pin(async move {
+            let random = Random::new(clock.clone());
+            let keyring = keyring(&config, &random)?;
+            let fetcher = fetcher(&config.egress)?;
+            cluster::join(&config, &random, &keyring).await?;
+            let options = raft::Options {
+                data_dir: config.data_dir.clone(),
+                fresh_cluster_id: random.bytes::<16>(),
+                key_checks: key_checks(&keyring),
+                log_budget_bytes: config.log_budget_bytes,
+                time: Some(Arc::new(clock.clone())),
+                process: u64::from_be_bytes(random.bytes::<8>()),
+                address: config
+                    .settings
+                    .node
+                    .as_ref()
+                    .map(|own| (own.address.clone(), own.zone.clone()))
+                    .unwrap_or_default(),
+                ..raft::Options::default()
+            };
+            let raft = raft::Handle::start(options).await?;
+            let context = services(&config, raft, clock, random, keyring, fetcher).await?;
+            timekeeper::check_clock(&context);
+            backup::clear(&context);
+            let bootstrap = if context.0.raft.is_alone() {
+                incarnation::begin(&context).await.map_err(|error| match error {
+                    Error::Unavailable(why) => StartError::Refused(why),
+                    other => failed(other),
+                })?;
+                open(&context).await?;
+                let bootstrap = renew_bootstrap(&context).await.map_err(failed)?;
+                cluster::listen(&context, config.cluster.as_ref()).await?;
+                bootstrap
+            } else {
+                cluster::listen(&context, config.cluster.as_ref()).await?;
+                cluster::open_later(context.clone());
+                None
+            };
+            let (supervisor, _) =
+                Actor::spawn(None, NodeSupervisor, context.clone()).await.map_err(failed)?;
+            Ok(Self { context, supervisor, bootstrap })
+        })
     }
 
     /// What flows receive.
@@ -189,24 +192,26 @@ impl System {
 
     /// Hands over the lead, stops the actors, writes what was counted, flushes and releases the
     /// data directory.
-    pub async fn stop(self) {
-        self.context.close_feeds();
-        self.context.0.backups.ended().await;
-        cluster::hand_over(&self.context).await;
-        // Waited for: a duty that is half-way still holds the state.
-        self.supervisor.stop_children_and_wait(None, Some(STOP_WAIT)).await;
-        drop(self.supervisor.stop_and_wait(None, None).await);
-        // Nobody else looks at it any more, and what stopped may have taken long.
-        timekeeper::check_clock(&self.context);
-        if let Err(error) = housekeeper::record_denials(&self.context, true).await {
-            tracing::warn!(%error, "counted denials were not recorded");
-        }
-        self.context.0.directory.stop().await;
-        let proposer = self.context.0.proposer.clone();
-        if tokio::task::spawn_blocking(move || proposer.stop()).await.is_err() {
-            tracing::error!("the proposer did not stop");
-        }
-        self.context.0.raft.shutdown().await;
+    pub fn stop(self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.context.close_feeds();
+            self.context.0.backups.ended().await;
+            cluster::hand_over(&self.context).await;
+            // Waited for: a duty that is half-way still holds the state.
+            self.supervisor.stop_children_and_wait(None, Some(STOP_WAIT)).await;
+            drop(self.supervisor.stop_and_wait(None, None).await);
+            // Nobody else looks at it any more, and what stopped may have taken long.
+            timekeeper::check_clock(&self.context);
+            if let Err(error) = housekeeper::record_denials(&self.context, true).await {
+                tracing::warn!(%error, "counted denials were not recorded");
+            }
+            self.context.0.directory.stop().await;
+            let proposer = self.context.0.proposer.clone();
+            if tokio::task::spawn_blocking(move || proposer.stop()).await.is_err() {
+                tracing::error!("the proposer did not stop");
+            }
+            self.context.0.raft.shutdown().await;
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use openraft::{ChangeMembers, async_runtime::WatchReceiver as _};
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 
@@ -116,29 +117,29 @@ impl Handle {
 
     /// The node that says that it leads, of those that are heard of, whatever this node knows;
     /// without one, those that say that they follow another.
-    pub async fn ask_around(&self) -> Vec<u64> {
-        self.0.leading.ask_around().await
+    pub fn ask_around(&self) -> BoxFuture<'_, Vec<u64>> {
+        Box::pin(self.0.leading.ask_around())
     }
 
     /// Returns when this entry is applied here.
     ///
     /// # Errors
     /// [`Error::NoQuorum`] when it is not in time, [`Error::Stopped`].
-    pub async fn applied(&self, index: u64) -> Result<(), Error> {
-        self.0.leading.applied(index).await
+    pub fn applied(&self, index: u64) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.0.leading.applied(index))
     }
 
     /// Sends drafts to a leader; one answer for each.
     ///
     /// # Errors
     /// [`Undelivered`] says whether it may have got them.
-    pub async fn forward(
+    pub fn forward(
         &self,
         leader: u64,
         drafts: Vec<Bytes>,
         within: Duration,
-    ) -> Result<Vec<Result<Bytes, Refused>>, Undelivered> {
-        self.0.leading.forward(leader, drafts, within).await
+    ) -> BoxFuture<'_, Result<Vec<Result<Bytes, Refused>>, Undelivered>> {
+        Box::pin(self.0.leading.forward(leader, drafts, within))
     }
 
     /// Whether this node can prove who it is to others.
@@ -166,27 +167,29 @@ impl Handle {
     ///
     /// # Errors
     /// When the address cannot be had or this node has no credentials.
-    pub async fn listen(
+    pub fn listen(
         &self,
         bind: SocketAddr,
         above: Arc<dyn Inbound>,
-    ) -> io::Result<SocketAddr> {
-        if !self.has_credentials() {
-            return Err(io::Error::other("this node has no certificate of the cluster"));
-        }
-        let listener = TcpListener::bind(bind).await?;
-        let bound = listener.local_addr()?;
-        let service = Arc::new(Service {
-            local: Arc::clone(&self.0.local),
-            raft: self.0.raft.clone(),
-            store: Arc::clone(&self.0.store),
-            above,
-            transfer: Semaphore::new(1),
-        });
-        let listening = tokio::spawn(server::serve(listener, service));
-        let pinging = pinger::start(self.0.raft.clone(), Arc::clone(&self.0.leading.roster));
-        self.0.keep_tasks([listening, pinging]);
-        Ok(bound)
+    ) -> BoxFuture<'_, io::Result<SocketAddr>> {
+        Box::pin(async move {
+            if !self.has_credentials() {
+                return Err(io::Error::other("this node has no certificate of the cluster"));
+            }
+            let listener = TcpListener::bind(bind).await?;
+            let bound = listener.local_addr()?;
+            let service = Arc::new(Service {
+                local: Arc::clone(&self.0.local),
+                raft: self.0.raft.clone(),
+                store: Arc::clone(&self.0.store),
+                above,
+                transfer: Semaphore::new(1),
+            });
+            let listening = tokio::spawn(server::serve(listener, service));
+            let pinging = pinger::start(self.0.raft.clone(), Arc::clone(&self.0.leading.roster));
+            self.0.keep_tasks([listening, pinging]);
+            Ok(bound)
+        })
     }
 
     /// The cluster as this node sees it.
@@ -283,10 +286,16 @@ impl Handle {
         self.change(ChangeMembers::RemoveNodes([node].into()), false).await
     }
 
-    async fn change(&self, change: ChangeMembers<u64, Peer>, retain: bool) -> Result<(), Error> {
-        let changing = self.0.raft.change_membership(change, retain);
-        let done = timeout(CHANGE_WAIT, changing).await.map_err(|_| Error::NoQuorum)?;
-        done.map(drop).map_err(changed)
+    fn change(
+        &self,
+        change: ChangeMembers<u64, Peer>,
+        retain: bool,
+    ) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            let changing = self.0.raft.change_membership(change, retain);
+            let done = timeout(CHANGE_WAIT, changing).await.map_err(|_| Error::NoQuorum)?;
+            done.map(drop).map_err(changed)
+        })
     }
 
     /// As leader: finishes a change that was interrupted half-way.
@@ -302,27 +311,31 @@ impl Handle {
     /// # Errors
     /// [`Error::NotLeader`] if this node does not lead, [`Error::NoQuorum`] when the other one did
     /// not take over in time.
-    pub async fn transfer_leader(&self, to: u64) -> Result<(), Error> {
-        if self.leading_term().is_none() {
-            return Err(Error::NotLeader { leader: self.0.leading.leader() });
-        }
-        // openraft never takes a hand-over back: to a node that cannot lead it would cost the lead.
-        let view = self.cluster();
-        let able = view.members.iter().any(|one| {
-            one.node == to
-                && one.voter
-                && one.heard_ms_ago.is_some_and(|ms| ms < HEARD_MS)
-                && one.caught_up(view.last_log)
-        });
-        if !able {
-            return Err(Error::NoQuorum);
-        }
-        let stopped = |error: &dyn std::fmt::Display| Error::Stopped(error.to_string());
-        let asked = self.0.raft.trigger().transfer_leader(to).await;
-        asked.map_err(|error| stopped(&error))?;
-        let wait = self.0.raft.wait(Some(TRANSFER_WAIT));
-        let leads = wait.metrics(|metrics| metrics.current_leader == Some(to), "hand-over").await;
-        leads.map(drop).map_err(|_| Error::NoQuorum)
+    pub fn transfer_leader(&self, to: u64) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            if self.leading_term().is_none() {
+                return Err(Error::NotLeader { leader: self.0.leading.leader() });
+            }
+            // openraft never takes a hand-over back: to a node that cannot lead it would cost the
+            // lead.
+            let view = self.cluster();
+            let able = view.members.iter().any(|one| {
+                one.node == to
+                    && one.voter
+                    && one.heard_ms_ago.is_some_and(|ms| ms < HEARD_MS)
+                    && one.caught_up(view.last_log)
+            });
+            if !able {
+                return Err(Error::NoQuorum);
+            }
+            let stopped = |error: &dyn std::fmt::Display| Error::Stopped(error.to_string());
+            let asked = self.0.raft.trigger().transfer_leader(to).await;
+            asked.map_err(|error| stopped(&error))?;
+            let wait = self.0.raft.wait(Some(TRANSFER_WAIT));
+            let leads =
+                wait.metrics(|metrics| metrics.current_leader == Some(to), "hand-over").await;
+            leads.map(drop).map_err(|_| Error::NoQuorum)
+        })
     }
 }
 

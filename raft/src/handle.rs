@@ -1,4 +1,7 @@
 //! The door to agreement: start, submit, read, stop. Cheap to clone.
+//!
+//! Its futures are boxes: the body of an `async fn` is compiled anew in every crate that awaits it,
+//! and behind these stands all of openraft.
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use openraft::{
     async_runtime::WatchReceiver as _,
     errors::{ClientWriteError, Fatal},
@@ -101,20 +105,22 @@ impl Handle {
     ///
     /// # Errors
     /// A [`StartError`]; a refusal touched no data.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
-        let (alarm, fatal) = Alarm::new();
-        let hook = alarm.clone();
-        let own = Own::of(&options);
-        let opened = tokio::task::spawn_blocking(move || opening::open(options, hook));
-        let opened = opened.await.map_err(failed)??;
-        let identity = opened.identity;
-        let peer = Peer { address: own.address.0.clone(), zone: own.address.1.clone() };
-        let handle = Self::assemble(opened, own, alarm, fatal).await?;
-        if let Err(error) = handle.begin(identity, peer).await {
-            handle.shutdown().await;
-            return Err(error);
-        }
-        Ok(handle)
+    pub fn start(options: Options) -> BoxFuture<'static, Result<Self, StartError>> {
+        Box::pin(async move {
+            let (alarm, fatal) = Alarm::new();
+            let hook = alarm.clone();
+            let own = Own::of(&options);
+            let opened = tokio::task::spawn_blocking(move || opening::open(options, hook));
+            let opened = opened.await.map_err(failed)??;
+            let identity = opened.identity;
+            let peer = Peer { address: own.address.0.clone(), zone: own.address.1.clone() };
+            let handle = Self::assemble(opened, own, alarm, fatal).await?;
+            if let Err(error) = handle.begin(identity, peer).await {
+                handle.shutdown().await;
+                return Err(error);
+            }
+            Ok(handle)
+        })
     }
 
     async fn assemble(
@@ -247,8 +253,8 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::NotLeader`], [`Error::NoQuorum`] or [`Error::Stopped`].
-    pub async fn read_index(&self) -> Result<(), Error> {
-        self.0.read_index.wait().await
+    pub fn read_index(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.0.read_index.wait())
     }
 
     /// The applied state.
@@ -346,34 +352,36 @@ impl Handle {
     /// Makes everything applied durable without the log, ends every task of this node and closes
     /// the log. The directory is free for another start when the last clone and the last reader are
     /// gone.
-    pub async fn shutdown(&self) {
-        self.0.stopping.store(true, Ordering::Release);
-        let mut ending =
-            std::mem::take(&mut *self.0.peers.lock().unwrap_or_else(PoisonError::into_inner));
-        let driver = self.0.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        ending.extend(driver);
-        for task in ending {
-            task.abort();
-            // It is ended by the abort, which is what this error would say.
-            drop(task.await);
-        }
-        if let Err(error) = self.0.raft.shutdown().await {
-            tracing::warn!(%error, "agreement did not stop cleanly");
-        }
-        self.released().await;
-        let inner = Arc::clone(&self.0);
-        let closed = tokio::task::spawn_blocking(move || {
-            // What failed is left to the next start, which applies the log again.
-            if inner.fatal.borrow().is_none()
-                && let Err(fault) = inner.store.flush()
-            {
-                tracing::warn!(%fault, "the state was not flushed; the log will replay it");
+    pub fn shutdown(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.0.stopping.store(true, Ordering::Release);
+            let mut ending =
+                std::mem::take(&mut *self.0.peers.lock().unwrap_or_else(PoisonError::into_inner));
+            let driver = self.0.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
+            ending.extend(driver);
+            for task in ending {
+                task.abort();
+                // It is ended by the abort, which is what this error would say.
+                drop(task.await);
             }
-            inner.log.shutdown();
-        });
-        if let Err(error) = closed.await {
-            tracing::warn!(%error, "log and state were not closed cleanly");
-        }
+            if let Err(error) = self.0.raft.shutdown().await {
+                tracing::warn!(%error, "agreement did not stop cleanly");
+            }
+            self.released().await;
+            let inner = Arc::clone(&self.0);
+            let closed = tokio::task::spawn_blocking(move || {
+                // What failed is left to the next start, which applies the log again.
+                if inner.fatal.borrow().is_none()
+                    && let Err(fault) = inner.store.flush()
+                {
+                    tracing::warn!(%fault, "the state was not flushed; the log will replay it");
+                }
+                inner.log.shutdown();
+            });
+            if let Err(error) = closed.await {
+                tracing::warn!(%error, "log and state were not closed cleanly");
+            }
+        })
     }
 
     /// Waits until openraft's tasks and a running flush or snapshot have let go of the state.

@@ -9,6 +9,7 @@ mod sessions;
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use identity::{
     clients::{Client, origins},
     id::TenantId,
@@ -193,12 +194,14 @@ impl Directory {
         }
     }
 
-    async fn start_tenant(&self, tenant: TenantId) -> Result<Live, Error> {
-        let unavailable = || Error::Unavailable("the tenant directory is restarting".into());
-        match self.actor.call(|reply| Message::Start(tenant, reply), None).await {
-            Ok(CallResult::Success(())) => self.cells.get(tenant).ok_or_else(unavailable),
-            Ok(_) | Err(_) => Err(unavailable()),
-        }
+    fn start_tenant(&self, tenant: TenantId) -> BoxFuture<'_, Result<Live, Error>> {
+        Box::pin(async move {
+            let unavailable = || Error::Unavailable("the tenant directory is restarting".into());
+            match self.actor.call(|reply| Message::Start(tenant, reply), None).await {
+                Ok(CallResult::Success(())) => self.cells.get(tenant).ok_or_else(unavailable),
+                Ok(_) | Err(_) => Err(unavailable()),
+            }
+        })
     }
 
     /// How many tenants are alive on this node.

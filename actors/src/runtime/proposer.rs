@@ -22,6 +22,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use identity::{
     changes::FIRST_LEVEL,
     cluster,
@@ -140,7 +141,11 @@ impl Proposer {
     /// # Errors
     /// [`Error::Overloaded`] when too many wait, [`Error::Unavailable`] when nobody can decide it,
     /// [`Error::Unknown`] when the answer never came.
-    pub async fn propose(&self, draft: Draft) -> Result<Reply, Error> {
+    pub fn propose(&self, draft: Draft) -> BoxFuture<'_, Result<Reply, Error>> {
+        Box::pin(self.decide(draft))
+    }
+
+    async fn decide(&self, draft: Draft) -> Result<Reply, Error> {
         let place = self.enter()?;
         self.require_level(&draft)?;
         let bytes = Bytes::from(draft.encoded());

@@ -248,27 +248,31 @@ impl Drop for Recording {
 ///
 /// # Errors
 /// [`Error::Overloaded`] when it takes too long; an end goes on without.
-pub(super) async fn turn(
+pub(super) fn turn(
     actor: &ActorRef<Message>,
     place: OwnedSemaphorePermit,
     purpose: Purpose,
     wait: Duration,
-) -> Result<Option<Turn>, Error> {
-    let asked = actor.call(|reply| Message::Turn(purpose, place, reply), Some(wait)).await;
-    match asked {
-        Ok(CallResult::Success(turn)) => Ok(Some(turn)),
-        Ok(CallResult::Timeout) if purpose == Purpose::End => Ok(Some(Turn::none())),
-        Ok(CallResult::Timeout) => Err(Error::Overloaded { retry_after_s: 1 }),
-        Ok(CallResult::SenderError) | Err(_) => Ok(None),
-    }
+) -> BoxFuture<'_, Result<Option<Turn>, Error>> {
+    Box::pin(async move {
+        let asked = actor.call(|reply| Message::Turn(purpose, place, reply), Some(wait)).await;
+        match asked {
+            Ok(CallResult::Success(turn)) => Ok(Some(turn)),
+            Ok(CallResult::Timeout) if purpose == Purpose::End => Ok(Some(Turn::none())),
+            Ok(CallResult::Timeout) => Err(Error::Overloaded { retry_after_s: 1 }),
+            Ok(CallResult::SenderError) | Err(_) => Ok(None),
+        }
+    })
 }
 
 /// Asks an actor what it is doing.
-pub(super) async fn observe(actor: &ActorRef<Message>) -> Option<Observed> {
-    match actor.call(Message::Observe, Some(WAIT_MAX)).await {
-        Ok(CallResult::Success(observed)) => Some(observed),
-        Ok(_) | Err(_) => None,
-    }
+pub(super) fn observe(actor: &ActorRef<Message>) -> BoxFuture<'_, Option<Observed>> {
+    Box::pin(async move {
+        match actor.call(Message::Observe, Some(WAIT_MAX)).await {
+            Ok(CallResult::Success(observed)) => Some(observed),
+            Ok(_) | Err(_) => None,
+        }
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use identity::{
     authorize::{Held, Standing},
     branding::{self, Branding, Logo, Look, Shown},
@@ -355,29 +356,33 @@ pub fn private_field(tenant: TenantId, key: identity::id::SigningKeyId) -> Field
 
 /// Has the actor of a session started. When too many ask, or the tenant's actor is restarting, it
 /// goes without.
-pub(super) async fn start_session(
-    cell: &TenantCell,
-    actor: &ActorRef<Message>,
+pub(super) fn start_session<'a>(
+    cell: &'a TenantCell,
+    actor: &'a ActorRef<Message>,
     session: SessionId,
     ends_boot_ms: u64,
-) {
-    let Ok(_entered) = cell.entrance.try_acquire() else { return };
-    let start = |reply| Message::Start { session, ends_boot_ms, reply };
-    if let Err(error) = actor.call(start, None).await {
-        tracing::debug!(%error, "a session's actor was not started");
-    }
+) -> BoxFuture<'a, ()> {
+    Box::pin(async move {
+        let Ok(_entered) = cell.entrance.try_acquire() else { return };
+        let start = |reply| Message::Start { session, ends_boot_ms, reply };
+        if let Err(error) = actor.call(start, None).await {
+            tracing::debug!(%error, "a session's actor was not started");
+        }
+    })
 }
 
 /// Asks a tenant's actor for a new snapshot, refusing when too many ask.
-pub(super) async fn refresh(
-    cell: &TenantCell,
-    actor: &ActorRef<Message>,
-) -> Result<Arc<TenantSnapshot>, Error> {
-    let Ok(_entered) = cell.entrance.try_acquire() else {
-        return Err(Error::Overloaded { retry_after_s: 1 });
-    };
-    match actor.call(Message::Refresh, None).await {
-        Ok(ractor::rpc::CallResult::Success(answer)) => answer,
-        Ok(_) | Err(_) => Err(Error::Unavailable("the tenant's actor is restarting".into())),
-    }
+pub(super) fn refresh<'a>(
+    cell: &'a TenantCell,
+    actor: &'a ActorRef<Message>,
+) -> BoxFuture<'a, Result<Arc<TenantSnapshot>, Error>> {
+    Box::pin(async move {
+        let Ok(_entered) = cell.entrance.try_acquire() else {
+            return Err(Error::Overloaded { retry_after_s: 1 });
+        };
+        match actor.call(Message::Refresh, None).await {
+            Ok(ractor::rpc::CallResult::Success(answer)) => answer,
+            Ok(_) | Err(_) => Err(Error::Unavailable("the tenant's actor is restarting".into())),
+        }
+    })
 }

@@ -7,6 +7,7 @@
 
 use std::{io, net::IpAddr, time::Duration};
 
+use futures::future::BoxFuture;
 use identity::codec::{self, Persisted};
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -117,14 +118,16 @@ impl From<io::Error> for JoinError {
 ///
 /// # Errors
 /// A [`JoinError`]; after [`JoinError::Connection`] the token may be spent.
-pub async fn join(
-    address: &str,
+pub fn join<'a>(
+    address: &'a str,
     (secret, fingerprint): ([u8; 32], [u8; 32]),
-    request: &JoinRequest,
-) -> Result<Welcome, JoinError> {
-    timeout(ANSWER_WAIT, ask(address, (secret, fingerprint), request))
-        .await
-        .unwrap_or_else(|_| Err(JoinError::Connection(format!("{address} did not answer in time"))))
+    request: &'a JoinRequest,
+) -> BoxFuture<'a, Result<Welcome, JoinError>> {
+    Box::pin(async move {
+        timeout(ANSWER_WAIT, ask(address, (secret, fingerprint), request)).await.unwrap_or_else(
+            |_| Err(JoinError::Connection(format!("{address} did not answer in time"))),
+        )
+    })
 }
 
 async fn ask(

@@ -16,6 +16,7 @@ use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::request::Parts,
 };
+use futures::future::BoxFuture;
 use identity::{
     authorize::Permission,
     id::TenantId,
@@ -120,9 +121,44 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Context) -> Result<Self, Failure> {
+        let Called { principal, expires_at_ms, source, tenant } =
+            called(parts, ctx, Need::of::<N>()).await?;
+        let needs = PhantomData;
+        Ok(Self { ctx: ctx.clone(), principal, expires_at_ms, source, tenant, needs })
+    }
+}
+
+/// What [`Needs`] says, as a value: what every handler does with it is compiled once.
+#[derive(Clone, Copy)]
+struct Need {
+    permission: Permission,
+    place: Place,
+    deleted: bool,
+}
+
+impl Need {
+    fn of<N: Needs>() -> Self {
+        Self { permission: N::PERMISSION, place: N::PLACE, deleted: N::DELETED }
+    }
+}
+
+/// A [`Caller`] of whatever handler.
+struct Called {
+    principal: Principal,
+    expires_at_ms: u64,
+    source: Source,
+    tenant: TenantId,
+}
+
+fn called<'a>(
+    parts: &'a mut Parts,
+    ctx: &'a Context,
+    need: Need,
+) -> BoxFuture<'a, Result<Called, Failure>> {
+    Box::pin(async move {
         let Ok(arrival) = Arrival::from_request_parts(parts, ctx).await;
         rates::administers(ctx, arrival.source())?;
-        let named = named(parts, ctx, N::PLACE).await;
+        let named = named(parts, ctx, need.place).await;
         // Nobody is known yet, so `self` is nobody's.
         let addressed = named.tenant(ctx, None);
         let Ok(extract::Source(source)) = extract::Source::from_request_parts(parts, ctx).await;
@@ -136,19 +172,17 @@ impl<N: Needs> FromRequestParts<Context> for Caller<N> {
             }
         };
         let addressed = named.tenant(ctx, home(&principal));
-        match admitted::<N>(ctx, &principal, addressed) {
+        match admitted(ctx, &principal, addressed, need) {
             Ok(tenant) => {
                 position::require(ctx, &parts.headers)?;
-                let ctx = ctx.clone();
-                let needs = PhantomData;
-                Ok(Self { ctx, principal, expires_at_ms, source, tenant, needs })
+                Ok(Called { principal, expires_at_ms, source, tenant })
             }
             Err(error) => {
                 refused(ctx, &principal, addressed, &source, &error);
                 Err(error.into())
             }
         }
-    }
+    })
 }
 
 /// Who the access token makes the caller.
@@ -208,14 +242,15 @@ impl Named {
 }
 
 /// The tenant that a request is about, for who may.
-fn admitted<N: Needs>(
+fn admitted(
     ctx: &Context,
     principal: &Principal,
     addressed: Option<TenantId>,
+    need: Need,
 ) -> Result<TenantId, Error> {
-    let may = |tenant| allow(ctx, principal, N::PERMISSION, tenant).map(|()| tenant);
+    let may = |tenant| allow(ctx, principal, need.permission, tenant).map(|()| tenant);
     let allowed = addressed.map_or_else(|| Err(Rejection::NotFound.into()), may);
-    if !N::DELETED || N::PLACE != Place::Cluster {
+    if !need.deleted || need.place != Place::Cluster {
         return allowed;
     }
     match allowed {
