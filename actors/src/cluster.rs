@@ -13,7 +13,7 @@ mod token;
 pub(crate) mod warnings;
 
 use identity::{
-    changes::FEATURE_LEVEL,
+    changes::program_level,
     cluster as replicated,
     command::Command,
     id::{JoinTokenId, TenantId},
@@ -187,7 +187,7 @@ pub async fn finalize_upgrade(ctx: &Context, asker: &Asker) -> Result<(Reply, u1
         // What not even one step of is possible is refused, with the node that is in the way. A
         // node alone has no record.
         let step = reads().min().filter(|level| *level > now);
-        step.or_else(|| reads().max()).unwrap_or(FEATURE_LEVEL)
+        step.or_else(|| reads().max()).unwrap_or_else(program_level)
     };
     let raise = Command::Cluster(replicated::Command::RaiseFeatureLevel(level));
     let (_, reply) = ctx.write(asker, Placement::Cluster, raise).await?;

@@ -8,11 +8,9 @@
     reason = "a test program"
 )]
 
-use std::{
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use identity::planted::PREVIOUS_PROGRAM;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use vaultara_cluster_tests::{
@@ -21,14 +19,17 @@ use vaultara_cluster_tests::{
     writers::{Writers, differences},
 };
 
-const NEW: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vaultara-under-test");
+/// Has it play the program before this one.
+const OLD: (&str, &str) = ("VAULTARA_PLANTED", PREVIOUS_PROGRAM);
 
-/// The program before this one, which another feature builds beside the tests' own.
-fn old() -> PathBuf {
-    let path = Path::new(NEW).with_file_name("vaultara-previous");
-    let how = "cargo build -p vaultara-cluster-tests --features previous --bin vaultara-previous";
-    assert!(path.exists(), "the old program is not built: {how}");
-    path
+/// Has a node start as another program the next time.
+fn becomes(cluster: &mut Cluster, number: usize, old: bool) {
+    let variables = &mut cluster.launches[number].variables;
+    variables.retain(|(name, _)| name != OLD.0);
+    if old {
+        variables.push((OLD.0.to_owned(), OLD.1.to_owned()));
+    }
 }
 
 async fn act(api: &Api, what: &str) -> Result<Value, String> {
@@ -36,9 +37,9 @@ async fn act(api: &Api, what: &str) -> Result<Value, String> {
 }
 
 /// Replaces the program of a node, in order, as an operator does.
-async fn replace(cluster: &mut Cluster, number: usize, program: &Path) {
+async fn replace(cluster: &mut Cluster, number: usize, old: bool) {
     cluster.stop(number).unwrap();
-    cluster.launches[number].program = program.to_path_buf();
+    becomes(cluster, number, old);
     cluster.start(number).await.unwrap();
     cluster.whole(3).await.unwrap();
 }
@@ -117,14 +118,14 @@ async fn ready(cluster: &Cluster, number: usize) -> u16 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_and_a_new_program_work_together_until_the_upgrade_is_finished() {
-    let (old, new, folder) = (old(), PathBuf::from(NEW), tempfile::tempdir().unwrap());
-    let mut cluster = Cluster::form(old.to_str().unwrap(), folder.path(), 3).await.unwrap();
+    let (old, new, folder) = (true, false, tempfile::tempdir().unwrap());
+    let mut cluster = Cluster::form_with(PROGRAM, folder.path(), 3, &[OLD]).await.unwrap();
     let first = cluster.api(0).await.unwrap();
     let apis: Vec<Api> = cluster.launches.iter().map(|launch| first.at(launch)).collect();
     let mut writers = Writers::through(&apis, 6, 3);
     more(&mut writers).await;
 
-    replace(&mut cluster, 1, &new).await;
+    replace(&mut cluster, 1, new).await;
     announced(&cluster, 1, 2).await;
     let refused = act(&apis[1], "finalize-upgrade").await.unwrap_err();
     assert!(refused.contains("409") && refused.contains("upgrade or remove"), "{refused}");
@@ -138,11 +139,11 @@ async fn an_old_and_a_new_program_work_together_until_the_upgrade_is_finished() 
         }
     }
     // Nothing stands there that the old program cannot read.
-    replace(&mut cluster, 1, &old).await;
+    replace(&mut cluster, 1, old).await;
     announced(&cluster, 1, 1).await;
     more(&mut writers).await;
     for number in 0..3 {
-        replace(&mut cluster, number, &new).await;
+        replace(&mut cluster, number, new).await;
         announced(&cluster, number, 2).await;
         more(&mut writers).await;
     }
@@ -171,10 +172,10 @@ async fn an_old_and_a_new_program_work_together_until_the_upgrade_is_finished() 
 
     let follower = (cluster.leader().await.unwrap() + 1) % 3;
     cluster.stop(follower).unwrap();
-    cluster.launches[follower].program = old;
+    becomes(&mut cluster, follower, old);
     let (status, said) = cluster.launches[follower].refused().unwrap();
     assert!(!status.success() && said.contains("start a newer version"), "{said}");
-    cluster.launches[follower].program = new;
+    becomes(&mut cluster, follower, new);
     cluster.start(follower).await.unwrap();
     let ledger = writers.finish().await.unwrap().ledger();
     for api in &apis {

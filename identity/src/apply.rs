@@ -8,7 +8,7 @@
 use crate::planted::{self, Planted};
 use crate::{
     applying::{Applying, Mode},
-    changes::FEATURE_LEVEL,
+    changes::program_level,
     codec,
     event::{self, AuditEvent, ChainHead, OutboxEvent, Personal, Target, Verdict},
     fault::Fault,
@@ -60,12 +60,13 @@ pub fn apply_entry<T: TablesMut>(
 /// # Errors
 /// A [`Fault`] that says what to do.
 pub fn require_readable(level: u16) -> Result<(), Fault> {
-    if level <= FEATURE_LEVEL {
+    let own = program_level();
+    if level <= own {
         return Ok(());
     }
     Err(Fault::new(format!(
-        "the cluster is at feature level {level} and this version reads {FEATURE_LEVEL}: start a \
-         newer version of the program"
+        "the cluster is at feature level {level} and this version reads {own}: start a newer \
+         version of the program"
     )))
 }
 

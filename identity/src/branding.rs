@@ -166,7 +166,10 @@ pub const PICTURES: Table = Table(Picture::KIND);
 impl Persisted for Branding {
     const KIND: [u8; 2] = *b"br";
     const VERSION: u16 = 2;
-    const READS: u16 = if changes::FEATURE_LEVEL < changes::PALETTES { 1 } else { 2 };
+
+    fn reads() -> u16 {
+        if changes::program_level() < changes::PALETTES { 1 } else { 2 }
+    }
 
     fn earlier(&self, level: u16) -> Option<Layout> {
         (level < changes::PALETTES).then(|| Layout::new(1, &old::BrandingV1::from(self)))

@@ -163,9 +163,12 @@ pub const SIGN_IN_NOTICES: u16 = 2;
 /// The level from which on networks are blocked.
 pub const SOURCE_BLOCKS: u16 = 2;
 
-/// The highest feature level this program reads.
-#[cfg(not(feature = "previous"))]
-pub const FEATURE_LEVEL: u16 = DRAINING;
-/// The highest feature level that the program before this one read, which this build plays.
-#[cfg(feature = "previous")]
-pub const FEATURE_LEVEL: u16 = FIRST_LEVEL;
+/// The highest feature level that this program reads; the one before where a test has this process
+/// play the program before this one.
+pub fn program_level() -> u16 {
+    #[cfg(feature = "planted")]
+    if crate::planted::is_previous() {
+        return FIRST_LEVEL;
+    }
+    DRAINING
+}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     apply::require_readable,
     applying::Applying,
-    changes::FEATURE_LEVEL,
+    changes::program_level,
     codec::{self, Persisted},
     fault::Fault,
     id::TenantId,
@@ -143,7 +143,7 @@ pub fn feature_level(tables: &impl Tables) -> Result<u16, Fault> {
     let row = Row::Record { table: Settings::TABLE, id: SETTINGS_ID };
     match tables.authority(TenantId::CLUSTER, row)? {
         Some(bytes) => Ok(codec::decode::<Settings>(&bytes)?.feature_level),
-        None => Ok(FEATURE_LEVEL),
+        None => Ok(program_level()),
     }
 }
 

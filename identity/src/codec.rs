@@ -22,9 +22,11 @@ pub trait Persisted: Serialize + DeserializeOwned {
     const KIND: [u8; 2];
     /// Layout of the body, counted from 1.
     const VERSION: u16 = 1;
-    /// The newest layout that this program reads; less than [`Persisted::VERSION`] only in the
-    /// build that plays the program before this one.
-    const READS: u16 = Self::VERSION;
+    /// The newest layout that this program reads; less than [`Persisted::VERSION`] only where a
+    /// test has the process play the program before this one.
+    fn reads() -> u16 {
+        Self::VERSION
+    }
 
     /// The older layout to write while the cluster is at a feature level at which some node may
     /// not read the newest; what the older one cannot say is not there at such a level.
@@ -149,7 +151,7 @@ pub fn decode<T: Persisted>(bytes: &[u8]) -> Result<T, Error> {
         return Err(Error::Kind { expected: T::KIND, found });
     }
     let version = u16::from_be_bytes([*version_high, *version_low]);
-    if version > T::READS {
+    if version > T::reads() {
         return Err(Error::Version { kind: T::KIND, version });
     }
     if version == T::VERSION { body_from(body) } else { T::upgrade(version, body) }

@@ -154,7 +154,10 @@ pub struct Member {
 impl Persisted for Member {
     const KIND: [u8; 2] = *b"mb";
     const VERSION: u16 = 2;
-    const READS: u16 = if changes::FEATURE_LEVEL < changes::DRAINING { 1 } else { 2 };
+
+    fn reads() -> u16 {
+        if changes::program_level() < changes::DRAINING { 1 } else { 2 }
+    }
 
     fn earlier(&self, level: u16) -> Option<Layout> {
         (level < changes::DRAINING).then(|| Layout::new(1, &old::MemberV1::from(self)))

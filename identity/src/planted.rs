@@ -59,10 +59,18 @@ pub const NAMED: [(&str, Planted); 14] = [
 
 static SHOWN: OnceLock<Planted> = OnceLock::new();
 static ENDS_AT: OnceLock<String> = OnceLock::new();
+static PREVIOUS: OnceLock<()> = OnceLock::new();
 
-/// Has this process show a fault, or end at a step (`ends-at-` and its name); false for a name that
-/// no fault has.
+/// The name of no fault: the process plays the program before this one, of the feature level below.
+pub const PREVIOUS_PROGRAM: &str = "previous-program";
+
+/// Has this process show a fault, play [`PREVIOUS_PROGRAM`], or end at a step (`ends-at-` and its
+/// name); false for a name that no fault has.
 pub fn show(name: &str) -> bool {
+    if name == PREVIOUS_PROGRAM {
+        PREVIOUS.get_or_init(|| ());
+        return true;
+    }
     if let Some(step) = name.strip_prefix("ends-at-") {
         return ENDS_AT.get_or_init(|| step.to_owned()) == step;
     }
@@ -75,6 +83,11 @@ pub fn passes(step: &str) {
     if ENDS_AT.get().is_some_and(|ends_at| ends_at == step) {
         std::process::abort();
     }
+}
+
+/// Whether this process plays the program before this one.
+pub fn is_previous() -> bool {
+    PREVIOUS.get().is_some()
 }
 
 /// Whether this process shows a fault.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    changes::FEATURE_LEVEL,
+    changes::program_level,
     codec::{self, Persisted},
     command::Command,
     id::{RequestId, TenantId},
@@ -118,7 +118,7 @@ impl Draft {
     pub fn decoded(bytes: &[u8]) -> Result<Self, codec::Error> {
         let draft: Self = codec::decode(bytes)?;
         // Only the build that plays the program before this one gets here: it knows the command.
-        if draft.command.feature_level() > FEATURE_LEVEL {
+        if draft.command.feature_level() > program_level() {
             Err(codec::Error::Body)
         } else {
             Ok(draft)

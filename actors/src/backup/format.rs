@@ -13,7 +13,7 @@ use std::{
 };
 
 use aws_lc_rs::digest::{Context as Hash, SHA256};
-use identity::{changes::FEATURE_LEVEL, id::TenantId};
+use identity::{changes::program_level, id::TenantId};
 use serde::{Deserialize, Serialize};
 use storage::{Manifest, manifest::FileSum};
 
@@ -87,7 +87,7 @@ impl Header {
         let damaged = |error: serde_json::Error| Error::Damaged(format!("its header: {error}"));
         // The numbers first: a newer header may have another shape.
         let layout: Layout = serde_json::from_slice(bytes).map_err(damaged)?;
-        let known = (FORMAT, storage::meta::STATE_FORMAT, FEATURE_LEVEL);
+        let known = (FORMAT, storage::meta::STATE_FORMAT, program_level());
         let (format, state, level) =
             (layout.format, layout.snapshot.format, layout.snapshot.feature_level);
         if format > known.0 || state > known.1 || level > known.2 {

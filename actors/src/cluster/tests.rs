@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use identity::changes::FEATURE_LEVEL;
+use identity::changes::program_level;
 use zeroize::Zeroizing;
 
 use super::*;
@@ -16,7 +16,7 @@ pub(super) fn presence(name: &str) -> Presence {
         address: format!("{name}.example:7400"),
         zone: "a".into(),
         version: "1".into(),
-        feature_level: FEATURE_LEVEL,
+        feature_level: program_level(),
     }
 }
 

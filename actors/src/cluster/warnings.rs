@@ -9,7 +9,7 @@ use std::{
 
 use identity::{
     backups::Latest,
-    changes::FEATURE_LEVEL,
+    changes::program_level,
     members::{Member, Role},
 };
 use raft::ClusterView;
@@ -128,7 +128,7 @@ pub(super) fn of_members(members: &[Member], level: u16) -> Vec<Warning> {
     }
     // A node alone has no record.
     let readable = members.iter().map(|member| member.feature_level).min();
-    let readable = readable.or(Some(FEATURE_LEVEL));
+    let readable = readable.or_else(|| Some(program_level()));
     found.extend(readable.filter(|readable| *readable > level).map(Warning::Unfinished));
     found
 }

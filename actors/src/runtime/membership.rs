@@ -12,7 +12,7 @@ pub(crate) mod clocks;
 use std::{collections::BTreeSet, time::Duration};
 
 use identity::{
-    changes::FEATURE_LEVEL,
+    changes::program_level,
     members::{self, Member, Presence, Role},
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -250,7 +250,7 @@ pub(crate) fn presence(own: &OwnNode) -> Presence {
         address: own.address.clone(),
         zone: own.zone.clone(),
         version: own.version.clone(),
-        feature_level: FEATURE_LEVEL,
+        feature_level: program_level(),
     }
 }
 

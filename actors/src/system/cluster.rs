@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use identity::{changes::FEATURE_LEVEL, members};
+use identity::{changes::program_level, members};
 use raft::{JoinError, JoinRequest};
 
 use super::{Config, StartError, failed, open};
@@ -78,7 +78,7 @@ pub(super) async fn join(
         address: own.address.clone(),
         zone: own.zone.clone(),
         version: own.version.clone(),
-        feature_level: FEATURE_LEVEL,
+        feature_level: program_level(),
         root_check: keyring.check_value().to_vec(),
     };
     let welcome = raft::join(&join.host, (*token.secret, token.fingerprint), &request).await;

@@ -51,7 +51,10 @@ pub struct Directory {
 impl Persisted for Directory {
     const KIND: [u8; 2] = *b"td";
     const VERSION: u16 = 2;
-    const READS: u16 = if changes::FEATURE_LEVEL < changes::TENANTS_RETURN { 1 } else { 2 };
+
+    fn reads() -> u16 {
+        if changes::program_level() < changes::TENANTS_RETURN { 1 } else { 2 }
+    }
 
     fn earlier(&self, level: u16) -> Option<Layout> {
         (level < changes::TENANTS_RETURN).then(|| Layout::new(1, &old::DirectoryV1::from(self)))

@@ -2,7 +2,7 @@
 
 use identity::{
     apply::AUDIT_CHAIN,
-    changes::FEATURE_LEVEL,
+    changes::program_level,
     codec,
     command::Command,
     event::AuditEvent,
@@ -28,7 +28,7 @@ pub(crate) fn presence(name: &str) -> Presence {
         address: format!("{name}.example:7400"),
         zone: "a".into(),
         version: "1.0.0".into(),
-        feature_level: FEATURE_LEVEL,
+        feature_level: program_level(),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use identity::{
-    changes::{FEATURE_LEVEL, FIRST_LEVEL},
+    changes::{FIRST_LEVEL, program_level},
     clients::{self, Client},
     codec,
     command::Command,
@@ -290,7 +290,7 @@ fn before_the_upgrade_is_finished_a_tenant_is_deleted_as_ever_and_does_not_come_
     let early = world.would(operator(), TenantId::CLUSTER, request(2, None));
     assert_eq!(early, Err(Rejection::FeatureLevel));
     // Afterwards it can.
-    world.level = FEATURE_LEVEL;
+    world.level = program_level();
     restore(&mut world, 2);
     assert!(world.tenant(ACME).live());
     delete(&mut world, 3);
@@ -302,7 +302,7 @@ fn a_deletion_that_the_upgrade_overtakes_is_ended_by_the_steps_of_now() {
     let mut world = World::ready_at(FIRST_LEVEL);
     world.done(operator(), TenantId::CLUSTER, begin_delete(1));
     world.done(Principal::System, ACME, Command::Tenants(Step::Close));
-    world.level = FEATURE_LEVEL;
+    world.level = program_level();
     let last = Command::Tenants(Step::FinishDelete(ACME));
     world.done(Principal::System, TenantId::CLUSTER, last);
     assert_eq!((line(&world).state, gone(&world)), (State::Closing, 0), "it is of before");

@@ -4,7 +4,7 @@ use identity::{
     apply::{apply_draft, apply_entry},
     applying::Mode,
     audit,
-    changes::{DRAINING, FEATURE_LEVEL, FIRST_LEVEL},
+    changes::{DRAINING, FIRST_LEVEL, program_level},
     cluster::{self, SETTINGS_ID, Settings},
     codec,
     command::Command,
@@ -72,7 +72,7 @@ fn before_the_upgrade_is_finished_nothing_is_written_that_an_old_program_cannot_
     assert!(fields.contains(&"zone".to_owned()) && !fields.contains(&"drained_at_ms".to_owned()));
     let refused = world.result(operator(), CLUSTER, drain(2, true));
     assert_eq!(refused, Err(Rejection::FeatureLevel));
-    world.cluster(announce(2, FEATURE_LEVEL));
+    world.cluster(announce(2, program_level()));
     assert_eq!(written(&world, 2).0, 1, "a new program alone writes as the old one");
 }
 
@@ -108,8 +108,8 @@ fn what_an_old_program_refuses_is_refused_in_its_words_until_the_upgrade_is_fini
     // The reason is part of the trail's hash, which has to be the same on every node.
     let denied = Err(Rejection::Denied(audit::WRITE.name()));
     assert_eq!(world.result(operator(), CLUSTER, rules()), denied);
-    world.cluster(announce(2, FEATURE_LEVEL));
-    world.done(operator(), CLUSTER, raise(FEATURE_LEVEL));
+    world.cluster(announce(2, program_level()));
+    world.done(operator(), CLUSTER, raise(program_level()));
     world.level = level(&world);
     world.done(operator(), CLUSTER, rules());
 }
@@ -117,7 +117,7 @@ fn what_an_old_program_refuses_is_refused_in_its_words_until_the_upgrade_is_fini
 #[test]
 fn what_a_newer_program_decided_stops_the_node_and_changes_nothing() {
     let mut world = World::ready();
-    let stamp = Stamp { feature_level: FEATURE_LEVEL + 1, ..world.now() };
+    let stamp = Stamp { feature_level: program_level() + 1, ..world.now() };
     let drafts = vec![world.draft(operator(), CLUSTER, Command::Noop).encoded()];
     let before = world.tables.clone();
     let (index, last) = (world.index, world.now());
@@ -127,7 +127,7 @@ fn what_a_newer_program_decided_stops_the_node_and_changes_nothing() {
     assert!(fault.to_string().contains("start a newer version"), "{fault}");
     assert!(world.tables.rows == before.rows);
     // Nobody is there who could not read it, but this program does not.
-    let draft = world.draft(operator(), CLUSTER, raise(FEATURE_LEVEL + 1));
+    let draft = world.draft(operator(), CLUSTER, raise(program_level() + 1));
     let (position, now) = ((world.index, 0), world.now());
     let fault = apply_draft(&mut world.tables, position, now, &draft, Mode::Full).unwrap_err();
     assert!(fault.to_string().contains("start a newer version"), "{fault}");

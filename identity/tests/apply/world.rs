@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use identity::{
     apply::apply_draft,
     applying::Mode,
-    changes::FEATURE_LEVEL,
+    changes::program_level,
     clients::{self, Authentication, Client, GrantType},
     cluster, codec,
     command::Command,
@@ -147,7 +147,7 @@ pub(crate) fn setup_of(tenant: TenantId, body: u8) -> Command {
 impl World {
     /// Before setup, with a bootstrap secret.
     pub(crate) fn new() -> Self {
-        Self::new_at(FEATURE_LEVEL)
+        Self::new_at(program_level())
     }
 
     /// The time and feature level that drafts are applied at.
@@ -170,7 +170,7 @@ impl World {
 
     /// After setup, with two more tenants and people and clients in each.
     pub(crate) fn ready() -> Self {
-        Self::ready_at(FEATURE_LEVEL)
+        Self::ready_at(program_level())
     }
 
     /// As [`World::ready`], of a cluster that began at an earlier feature level.

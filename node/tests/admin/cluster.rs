@@ -6,7 +6,7 @@ use actors::{
     cluster::{self, JoinRequest, JoinToken},
     runtime::authority,
 };
-use identity::{changes::FEATURE_LEVEL, members::Presence};
+use identity::{changes::program_level, members::Presence};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -28,7 +28,7 @@ fn presence(name: &str) -> Presence {
         address: format!("{name}.example:7400"),
         zone: "a".into(),
         version: "1".into(),
-        feature_level: FEATURE_LEVEL,
+        feature_level: program_level(),
     }
 }
 
@@ -198,15 +198,15 @@ async fn nodes_are_promoted_demoted_and_removed_for_good() {
 async fn an_upgrade_is_finished_when_every_node_runs_the_new_version() {
     let api = platform().await;
     let alone = api.post(FINALIZE, &json!({})).await;
-    assert_eq!((alone.status, alone.json()), (200, json!({ "feature_level": FEATURE_LEVEL })));
+    assert_eq!((alone.status, alone.json()), (200, json!({ "feature_level": program_level() })));
     founded(&api.node).await;
-    let next = Presence { feature_level: FEATURE_LEVEL + 1, ..presence("ahead") };
+    let next = Presence { feature_level: program_level() + 1, ..presence("ahead") };
     cluster::Announcement::new(2, next).make(&api.node.context).await.unwrap();
     let refused = api.post(FINALIZE, &json!({})).await;
     assert_eq!(problem(&refused), (409, "conflict".into()));
     let why = refused.json()["detail"].as_str().unwrap().to_owned();
     assert!(why.contains("upgrade or remove it first"), "{why}");
-    assert_eq!(api.read(STATUS).await["feature_level"], FEATURE_LEVEL);
+    assert_eq!(api.read(STATUS).await["feature_level"], program_level());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use identity::{
-    changes::FEATURE_LEVEL,
+    changes::program_level,
     codec,
     command::Command,
     id::RequestId,
@@ -48,7 +48,7 @@ fn drafted(number: u8, user_agent: String, command: Command) -> Vec<u8> {
 }
 
 fn entry(at_ms: u64, drafts: Vec<Vec<u8>>) -> Bytes {
-    let stamp = Stamp { at_ms, feature_level: FEATURE_LEVEL };
+    let stamp = Stamp { at_ms, feature_level: program_level() };
     codec::encode(&Entry { stamp, drafts }).into()
 }
 
