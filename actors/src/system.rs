@@ -190,6 +190,12 @@ impl System {
         self.context.0.raft.fatal().await
     }
 
+    /// Ends what this node does by itself.
+    #[cfg(test)]
+    pub(crate) async fn rest(&self) {
+        self.supervisor.stop_children_and_wait(None, Some(STOP_WAIT)).await;
+    }
+
     /// Hands over the lead, stops the actors, writes what was counted, flushes and releases the
     /// data directory.
     pub fn stop(self) -> BoxFuture<'static, ()> {
@@ -357,4 +363,4 @@ pub fn fresh_root_secret() -> Zeroizing<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

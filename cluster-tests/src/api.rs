@@ -1,9 +1,11 @@
 //! A small client of the administration API: an administrator's token, users and clients of tenant
 //! `demo`.
 //!
-//! It never retries: who calls decides what an unknown outcome means.
+//! Single writes and what is asked to learn who leads are asked once: who calls decides what an
+//! unknown outcome means. Everything else is asked again while it is refused for want of a leader,
+//! which changed nothing, as whoever uses the API is told to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -12,6 +14,9 @@ use crate::{Failure, during, history::Answer, process::Launch};
 
 /// Longer than any answer may take, also with a slow disk.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long somebody may have to come to lead on a busy machine.
+const DECIDED_WITHIN: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A client with a token.
 #[derive(Debug, Clone)]
@@ -101,7 +106,7 @@ impl Api {
             .to_owned();
         let (users, clients, sessions) = Default::default();
         let mut api = Self { http, base, token, users, clients, sessions };
-        let (status, tenants) = api.get("/api/v1/tenants?limit=500").await?;
+        let (status, tenants) = api.decided("/api/v1/tenants?limit=500").await?;
         let items = tenants.get("items").and_then(Value::as_array);
         let demo = items
             .into_iter()
@@ -121,8 +126,23 @@ impl Api {
         Self { base: format!("http://127.0.0.1:{}", launch.port), ..self.clone() }
     }
 
-    async fn get(&self, path: &str) -> Result<(u16, Value), Failure> {
-        send(self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token)).await
+    fn getting(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token)
+    }
+
+    async fn decided(&self, path: &str) -> Result<(u16, Value), Failure> {
+        decided(self.getting(path)).await
+    }
+
+    /// What stands at a path, asked once: for whoever looks who leads.
+    ///
+    /// # Errors
+    /// Anything but 200.
+    pub async fn look(&self, path: &str) -> Result<Value, Failure> {
+        match send(self.getting(path)).await? {
+            (200, value) => Ok(value),
+            (status, answer) => Err(format!("{path}: {status} {answer}")),
+        }
     }
 
     /// What stands at a path.
@@ -130,7 +150,7 @@ impl Api {
     /// # Errors
     /// Anything but 200.
     pub async fn read(&self, path: &str) -> Result<Value, Failure> {
-        match self.get(path).await? {
+        match self.decided(path).await? {
             (200, value) => Ok(value),
             (status, answer) => Err(format!("{path}: {status} {answer}")),
         }
@@ -141,6 +161,18 @@ impl Api {
     /// # Errors
     /// Anything but success.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let url = format!("{}{path}", self.base);
+        match decided(self.http.post(url).bearer_auth(&self.token).json(body)).await? {
+            (200..=299, value) => Ok(value),
+            (status, answer) => Err(format!("{path}: {status} {answer}")),
+        }
+    }
+
+    /// As [`Api::post`], asked once: for what takes effect later than it is answered.
+    ///
+    /// # Errors
+    /// Anything but success.
+    pub async fn post_once(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let url = format!("{}{path}", self.base);
         match send(self.http.post(url).bearer_auth(&self.token).json(body)).await? {
             (200..=299, value) => Ok(value),
@@ -190,18 +222,20 @@ impl Api {
             .json(&body(&user.username, nickname));
         match send(request).await {
             Ok((200, _)) => Answer::Done,
-            Ok((412, _)) => Answer::Failed,
+            // The user is there: who does not know it knows no revision either.
+            Ok((404 | 412, _)) => Answer::Failed,
             _ => Answer::Unknown,
         }
     }
 
-    /// The revision of a user.
+    /// The revision of a user; unknown only where the node says that it cannot say it.
     pub async fn revision(&self, id: &str) -> Answer {
-        match self.get(&format!("{}/{id}", self.users)).await {
+        match send(self.getting(&format!("{}/{id}", self.users))).await {
             Ok((200, found)) => {
-                user(&found).map_or(Answer::Unknown, |user| Answer::Value(user.revision))
+                user(&found).map_or(Answer::Failed, |user| Answer::Value(user.revision))
             }
-            _ => Answer::Unknown,
+            Ok((503, _)) | Err(_) => Answer::Unknown,
+            Ok(_) => Answer::Failed,
         }
     }
 
@@ -236,7 +270,7 @@ impl Api {
     /// The address of a client.
     async fn client(&self, client_id: &str) -> Result<String, Failure> {
         let path = format!("{}?filter=client_id%20eq%20%22{client_id}%22", self.clients);
-        let (status, found) = self.get(&path).await?;
+        let (status, found) = self.decided(&path).await?;
         let id = found.pointer("/items/0/id").and_then(Value::as_str);
         let id = id.ok_or_else(|| format!("no client {client_id}: {status} {found}"))?;
         Ok(format!("{}{}/{id}", self.base, self.clients))
@@ -256,9 +290,10 @@ impl Api {
     /// Anything but success.
     pub async fn delete(&self, path: &str) -> Result<(), Failure> {
         let url = format!("{}{path}", self.base);
-        let response = self.http.delete(url).bearer_auth(&self.token).send().await;
-        let status = response.map_err(during("delete"))?.status();
-        if status.is_success() { Ok(()) } else { Err(format!("{path} is not deleted: {status}")) }
+        match decided(self.http.delete(url).bearer_auth(&self.token)).await? {
+            (200..=299, _) => Ok(()),
+            (status, answer) => Err(format!("{path} is not deleted: {status} {answer}")),
+        }
     }
 
     /// Where users are made, and the token that may.
@@ -279,7 +314,7 @@ impl Api {
         let mut found = Vec::new();
         let mut path = format!("{}?limit=500", self.users);
         loop {
-            let (status, page) = self.get(&path).await?;
+            let (status, page) = self.decided(&path).await?;
             let items = page.get("items").and_then(Value::as_array);
             let items = items.ok_or_else(|| format!("no list of users: {status} {page}"))?;
             for item in items {
@@ -295,9 +330,25 @@ impl Api {
 
 /// A change that must be done.
 async fn done(request: RequestBuilder) -> Result<(), Failure> {
-    match send(request).await? {
+    match decided(request).await? {
         (200, _) => Ok(()),
         (status, answer) => Err(format!("nothing was changed: {status} {answer}")),
+    }
+}
+
+/// An answer of somebody who could decide: nobody could, and nothing was changed, where it says
+/// that the service is unavailable (docs/ERRORS.md).
+async fn decided(request: RequestBuilder) -> Result<(u16, Value), Failure> {
+    let began = Instant::now();
+    loop {
+        let again = request.try_clone().ok_or("a request that cannot be repeated")?;
+        let (status, answer) = send(again).await?;
+        let of_type = |kind: &Value| kind.as_str() == Some("/errors/unavailable");
+        let refused = status == 503 && answer.get("type").is_some_and(of_type);
+        if !refused || began.elapsed() > DECIDED_WITHIN {
+            return Ok((status, answer));
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -306,6 +357,9 @@ async fn send(request: RequestBuilder) -> Result<(u16, Value), Failure> {
     let status = response.status().as_u16();
     // Whole or not at all: an answer cut short is no answer.
     let bytes = response.bytes().await.map_err(during("read the answer"))?;
+    if bytes.is_empty() {
+        return Ok((status, Value::Null));
+    }
     let value = serde_json::from_slice(&bytes).map_err(during("read the answer"))?;
     Ok((status, value))
 }

@@ -72,7 +72,7 @@ impl fmt::Display for Report {
 }
 
 async fn applied(cluster: &Cluster, number: usize) -> Result<u64, Failure> {
-    let status = cluster.status(number).await?;
+    let status = cluster.status_when_led(number).await?;
     status.get("applied").and_then(Value::as_u64).ok_or_else(|| format!("no position: {status}"))
 }
 

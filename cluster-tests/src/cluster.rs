@@ -218,7 +218,7 @@ impl Cluster {
                 return Ok(());
             }
             let path = format!("/api/v1/cluster/members/{}/transfer-leader", self.id_of(number));
-            let asked = self.api(leader).await?.post(&path, &json!({})).await;
+            let asked = self.api(leader).await?.post_once(&path, &json!({})).await;
             if began.elapsed() > WHOLE_WITHIN {
                 return Err(format!("node {number} does not lead: {asked:?}"));
             }
@@ -271,6 +271,14 @@ impl Cluster {
     /// # Errors
     /// It does not say it.
     pub async fn status(&self, number: usize) -> Result<Value, Failure> {
+        self.api(number).await?.look("/api/v1/cluster").await
+    }
+
+    /// As [`Cluster::status`], once somebody leads.
+    ///
+    /// # Errors
+    /// It does not say it.
+    pub async fn status_when_led(&self, number: usize) -> Result<Value, Failure> {
         self.api(number).await?.read("/api/v1/cluster").await
     }
 

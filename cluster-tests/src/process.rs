@@ -4,11 +4,13 @@
 //! It never looks into the data folder. Invariant: a child does not outlive its [`Node`].
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     net::TcpListener,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -40,15 +42,20 @@ pub struct Launch {
     pub group: Option<u32>,
 }
 
-/// A port that was free a moment ago, below those that the system gives to outgoing connections:
-/// nobody takes it while a node is down, and asking whether it is ready cannot meet itself.
+/// What was given away: a port that is not bound yet, or not just now, looks free.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A port that was free a moment ago and that nobody else here gets, below those that the system
+/// gives to outgoing connections: nobody takes it while a node is down, and asking whether it is
+/// ready cannot meet itself.
 ///
 /// # Errors
 /// None was found.
 pub fn free_port() -> Result<u16, Failure> {
     for _ in 0..1000 {
         let port = u16::try_from(12_000 + random() % 20_000).map_err(during("find a port"))?;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let new = GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port);
+        if new && TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return Ok(port);
         }
     }

@@ -40,6 +40,8 @@ use crate::{Failure, during};
 
 /// How many there are.
 const RACES: usize = 8;
+/// How long a request may come again that waited too long for its turn in its session.
+const TURN_WITHIN: Duration = Duration::from_secs(120);
 const REDIRECT: &str = "http://localhost:3000/callback";
 
 /// How often, and how many at once.
@@ -211,7 +213,17 @@ impl Race {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let parameters = Parameters::collect(pairs)?;
         let (credentials, source) = (Self::credentials(), Source::default());
-        token::issue(&self.ctx, self.tenant, &credentials, &parameters, proof, source).await
+        let began = Instant::now();
+        loop {
+            let source = source.clone();
+            let asked =
+                token::issue(&self.ctx, self.tenant, &credentials, &parameters, proof, source);
+            match asked.await {
+                // It waited too long for its turn and nothing was done: it comes again, as told.
+                Err(actors::Error::Overloaded { .. }) if began.elapsed() < TURN_WITHIN => {}
+                answer => return answer,
+            }
+        }
     }
 
     async fn redeem(&self, code: &str) -> Tokens {

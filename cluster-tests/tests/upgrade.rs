@@ -48,7 +48,7 @@ async fn replace(cluster: &mut Cluster, number: usize, old: bool) {
 async fn announced(cluster: &Cluster, number: usize, level: u64) {
     let began = Instant::now();
     loop {
-        let status = cluster.status(number).await.unwrap();
+        let status = cluster.status_when_led(number).await.unwrap();
         let said = status.pointer(&format!("/items/{number}/feature_level")).cloned();
         if said == Some(json!(level)) {
             return;
@@ -78,16 +78,6 @@ async fn finished_under_deletions(apis: &[Api]) {
     }
     for path in tenants {
         apis[1].post(&format!("{path}/restore"), &json!({})).await.unwrap();
-    }
-}
-
-async fn lead(cluster: &Cluster, by: usize, number: usize) {
-    let api = cluster.api(by).await.unwrap();
-    act(&api, &format!("members/{}/transfer-leader", number + 1)).await.unwrap();
-    let began = Instant::now();
-    while cluster.leader().await.unwrap() != number {
-        assert!(began.elapsed() < Duration::from_secs(20), "node {number} does not lead");
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -131,7 +121,7 @@ async fn an_old_and_a_new_program_work_together_until_the_upgrade_is_finished() 
     assert!(refused.contains("409") && refused.contains("upgrade or remove"), "{refused}");
     // Led by the old program and by the new one: the new command comes into neither's log.
     for leader in [0, 1] {
-        lead(&cluster, 2, leader).await;
+        cluster.lead(leader).await.unwrap();
         more(&mut writers).await;
         for asked in [0, 1] {
             let refused = act(&apis[asked], "members/3/drain").await.unwrap_err();
@@ -147,13 +137,13 @@ async fn an_old_and_a_new_program_work_together_until_the_upgrade_is_finished() 
         announced(&cluster, number, 2).await;
         more(&mut writers).await;
     }
-    let status = cluster.status(0).await.unwrap();
+    let status = cluster.status_when_led(0).await.unwrap();
     assert_eq!(status["feature_level"], 1);
     assert!(status["warnings"].to_string().contains("finalize-upgrade"), "{status}");
     finished_under_deletions(&apis).await;
     for number in 0..3 {
         cluster.api(number).await.unwrap();
-        let status = cluster.status(number).await.unwrap();
+        let status = cluster.status_when_led(number).await.unwrap();
         assert_eq!(status["feature_level"], 2, "a fresh token means a node that has caught up");
     }
 

@@ -8,7 +8,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use storage::{Store, log::ShardLog};
+use storage::{Snapshot, Store, log::ShardLog};
 use tokio::task::JoinHandle;
 
 use crate::{alarm::Alarm, types::Raft};
@@ -27,6 +27,10 @@ const PURGE_WAIT: Duration = Duration::from_secs(5);
 /// Turns between two snapshots that are made in place of damaged ones, ten minutes: all of such a
 /// one is read, and while the state itself is damaged it is damaged too.
 const RENEWAL_TURNS: u32 = 2_400;
+
+/// Turns within which one of these is taken up, ten seconds: asked for again while it waits, it
+/// would be taken for an ordinary one, whose failure ends the node.
+const TAKEN_UP_TURNS: u32 = 40;
 
 /// What the driver looks at.
 pub(crate) struct Driver {
@@ -90,12 +94,17 @@ impl Driver {
         Ok(())
     }
 
-    /// Has a damaged snapshot made anew if there is no rest left since the last time; how many
-    /// turns of rest there are now. It goes through openraft, which must know of every snapshot.
+    /// Has a damaged snapshot made anew if there is no rest left since the last time, or that one
+    /// was not taken up; how many turns of rest there are now. It goes through openraft, which must
+    /// know of every snapshot.
     async fn renew(&self, rest: u32) -> u32 {
         let damaged = self.store.snapshot().filter(|kept| kept.is_damaged());
         metrics::gauge!("vaultara_snapshot_damaged").set(f64::from(u8::from(damaged.is_some())));
-        let Some(damaged) = damaged.filter(|_| rest == 0) else { return rest };
+        // While another one is made openraft hears nothing: what was not taken up is asked again.
+        let due = |kept: &Arc<Snapshot>| {
+            rest == 0 || rest < RENEWAL_TURNS - TAKEN_UP_TURNS && kept.is_renewed()
+        };
+        let Some(damaged) = damaged.filter(due) else { return rest };
         damaged.renew();
         if let Err(error) = self.raft.trigger().snapshot().await {
             tracing::error!(%error, "a damaged snapshot is not made anew");

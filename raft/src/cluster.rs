@@ -4,6 +4,8 @@
 //! which changes to make is decided above, from the members' records. Invariant: a node becomes a
 //! voter only after it was a learner that has caught up; that is asked for here, not trusted.
 
+mod handing_over;
+
 use std::{collections::BTreeMap, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -30,10 +32,6 @@ use crate::{
 const CHANGE_WAIT: Duration = Duration::from_secs(10);
 /// A node that lacks at most so many entries has caught up.
 const CAUGHT_UP: u64 = 128;
-/// A node that was not heard of for longer cannot be handed the lead, milliseconds.
-const HEARD_MS: u64 = 1_000;
-/// Most time for a handed-over leader to lead.
-const TRANSFER_WAIT: Duration = Duration::from_secs(2);
 
 /// One node as agreement knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -304,38 +302,6 @@ impl Handle {
     /// When the change was not agreed on in time.
     pub async fn finish_change(&self) -> Result<(), Error> {
         self.change(ChangeMembers::AddVoterIds([].into()), true).await
-    }
-
-    /// As leader: hands over to another voter and returns when that one leads.
-    ///
-    /// # Errors
-    /// [`Error::NotLeader`] if this node does not lead, [`Error::NoQuorum`] when the other one did
-    /// not take over in time.
-    pub fn transfer_leader(&self, to: u64) -> BoxFuture<'_, Result<(), Error>> {
-        Box::pin(async move {
-            if self.leading_term().is_none() {
-                return Err(Error::NotLeader { leader: self.0.leading.leader() });
-            }
-            // openraft never takes a hand-over back: to a node that cannot lead it would cost the
-            // lead.
-            let view = self.cluster();
-            let able = view.members.iter().any(|one| {
-                one.node == to
-                    && one.voter
-                    && one.heard_ms_ago.is_some_and(|ms| ms < HEARD_MS)
-                    && one.caught_up(view.last_log)
-            });
-            if !able {
-                return Err(Error::NoQuorum);
-            }
-            let stopped = |error: &dyn std::fmt::Display| Error::Stopped(error.to_string());
-            let asked = self.0.raft.trigger().transfer_leader(to).await;
-            asked.map_err(|error| stopped(&error))?;
-            let wait = self.0.raft.wait(Some(TRANSFER_WAIT));
-            let leads =
-                wait.metrics(|metrics| metrics.current_leader == Some(to), "hand-over").await;
-            leads.map(drop).map_err(|_| Error::NoQuorum)
-        })
     }
 }
 

@@ -30,6 +30,9 @@ const LEADER_SILENCE_MS: u64 = 600;
 const ASKED_SILENCE_MS: u64 = 2_000;
 /// How long a question waits for somebody who can decide it, milliseconds: two election timeouts.
 pub const PATIENCE_MS: u64 = 800;
+/// The same for a read at the only voter: nobody else could answer, so it had better answer late.
+/// Less than a stranger with a join token waits.
+const PATIENCE_ALONE_MS: u64 = 4_000;
 /// Most time between two looks at who leads.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Most time for a leader to answer a read index.
@@ -189,8 +192,14 @@ impl Leading {
         }
     }
 
+    fn votes_alone(&self) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.membership_config.membership().voter_ids().eq([self.roster.local().node])
+    }
+
     /// Returns when everything acknowledged before this call, anywhere, is applied here; waits for
-    /// a leader for as long as [`PATIENCE_MS`].
+    /// a leader for as long as [`PATIENCE_MS`], the only voter for [`PATIENCE_ALONE_MS`].
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
         let time = Arc::clone(&self.roster.local().time);
         let began_ms = time.boot_ms();
@@ -200,7 +209,8 @@ impl Leading {
                 Err(stopped @ Error::Stopped(_)) => return Err(stopped),
                 Err(error) => error,
             };
-            if time.boot_ms().saturating_sub(began_ms) >= PATIENCE_MS {
+            let patience_ms = if self.votes_alone() { PATIENCE_ALONE_MS } else { PATIENCE_MS };
+            if time.boot_ms().saturating_sub(began_ms) >= patience_ms {
                 return Err(error);
             }
             self.look_again().await;

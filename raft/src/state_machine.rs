@@ -198,7 +198,7 @@ impl RaftSnapshotBuilder<Binding> for StateMachine {
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<Binding, Files>> {
         // Only the store is taken along: entries go on being applied while the files are cut.
         let store = self.with(|machine| Ok(Arc::clone(&machine.store)))?;
-        let old = store.snapshot().filter(|old| old.is_renewed());
+        let old = store.snapshot().filter(|old| old.take_renewal());
         let built = tokio::task::spawn_blocking(move || store.build_snapshot());
         let kept = match (built.await.map_err(io::Error::other)?, old) {
             (Ok(kept), _) => kept,

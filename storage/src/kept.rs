@@ -86,8 +86,13 @@ impl Snapshot {
         self.renewed.store(true, Ordering::Release);
     }
 
-    /// Whether the next one is made in place of this one; asked for once.
+    /// Whether the next one is still to be made in place of this one.
     pub fn is_renewed(&self) -> bool {
+        self.renewed.load(Ordering::Acquire)
+    }
+
+    /// As [`Snapshot::is_renewed`], and says so once: for who makes the next one.
+    pub fn take_renewal(&self) -> bool {
         self.renewed.swap(false, Ordering::AcqRel)
     }
 

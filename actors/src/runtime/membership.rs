@@ -152,6 +152,7 @@ impl State {
 
     async fn make(&self, change: &Change) -> Result<(), Error> {
         let raft = &self.ctx.0.raft;
+        let term = raft.leading_term();
         let made = match change {
             Change::Finish => raft.finish_change().await,
             Change::Add(node, address, zone) => raft.add_learner(*node, address, zone).await,
@@ -163,12 +164,13 @@ impl State {
             Change::Forget(node) => raft.remove(*node).await,
             Change::HandOver(node) => raft.transfer_leader(*node).await,
         };
+        // Fulfilled, though perhaps not seen: the lead may be back by now, and shall stay then.
+        let handed_over = made.is_ok() || term.is_none() || raft.leading_term() != term;
+        if handed_over && matches!(change, Change::HandOver(_)) {
+            raft.wakes().forget_lead();
+        }
         match made {
             Ok(()) => {
-                if matches!(change, Change::HandOver(_)) {
-                    // Fulfilled: the lead may be back before the next turn, and shall stay then.
-                    raft.wakes().forget_lead();
-                }
                 tracing::info!(?change, "the membership has changed");
                 Ok(())
             }

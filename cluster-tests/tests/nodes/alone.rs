@@ -17,13 +17,18 @@ use crate::{
 };
 
 /// Requests around the cut, and how far apart they are sent; some before, most after it.
-const AROUND: usize = 48;
+const AROUND: usize = 120;
 const EVERY: Duration = Duration::from_millis(25);
 const BEFORE: Duration = Duration::from_millis(60);
 /// What they ask for, in turn.
 const KINDS: [Kind; 4] = [Kind::Token, Kind::Create, Kind::Introspect, Kind::List];
 /// Whoever reads may come while others are waiting, whose patience has to end first.
 const TOGETHER_WITHIN: Duration = REFUSED_WITHIN.saturating_add(PATIENCE);
+/// What a busy machine adds until a silence is noticed: what came before it is read later.
+const LATE: Duration = Duration::from_secs(1);
+/// What a busy machine does to some, it does not do to half of them.
+const USUALLY_WITHIN: Duration =
+    PATIENCE.saturating_add(PATIENCE).saturating_add(Duration::from_secs(1));
 /// The first refusal: a silence is noticed, and the patience of who asks ends.
 const NOTICED_WITHIN: Duration = PATIENCE.saturating_add(PATIENCE).saturating_add(BUSY);
 
@@ -63,16 +68,22 @@ fn judged(asked: &[Asked], cut: Instant) -> usize {
             // that was taken before the silence was noticed may be in a log. It is kept waiting
             // for longer, because somebody else may lead and know.
             Said::Unknown => {
-                assert!(kind.changes() && since < PATIENCE, "{kind:?} {since:?}: {answer:?}");
+                let under_way = kind.changes() && since < PATIENCE + LATE;
+                assert!(under_way, "{kind:?} {since:?}: {answer:?}");
                 assert!(answer.took < UNKNOWN_WITHIN, "{kind:?} {since:?} later: {answer:?}");
                 unknown += 1;
             }
             Said::Otherwise => panic!("{kind:?} {name}, {since:?} later: {answer:?}"),
         }
     }
-    let refused = asked.iter().map(|one| &one.answer).filter(|answer| answer.began >= cut);
-    let refused = refused.filter(|answer| answer.said() == Said::Refused).map(Answer::ended);
-    let first = refused.min().expect("nothing was refused").duration_since(cut);
+    let after = asked.iter().map(|one| &one.answer).filter(|answer| answer.began >= cut);
+    let refused: Vec<&Answer> = after.filter(|answer| answer.said() == Said::Refused).collect();
+    let mut waited: Vec<Duration> = refused.iter().map(|answer| answer.took).collect();
+    waited.sort_unstable();
+    let usual = waited.get(waited.len() / 2).copied().expect("nothing was refused");
+    assert!(usual < USUALLY_WITHIN, "half of the refusals took {usual:?}");
+    let ended = refused.into_iter().map(Answer::ended);
+    let first = ended.min().expect("nothing was refused").duration_since(cut);
     println!("refused for the first time after {first:?}; {unknown} writes are not known of");
     assert!(first < NOTICED_WITHIN, "refused after {first:?}");
     unknown
@@ -94,6 +105,19 @@ async fn done_as_told(api: &Api, asked: &[Asked], refused: &str) {
     }
 }
 
+/// With a majority it is done; on a busy machine somebody may have to come to lead first.
+async fn does(door: &Door, kind: Kind, name: &str) {
+    let began = Instant::now();
+    loop {
+        let answer = door.ask(kind, name).await;
+        if answer.said() == Said::Done {
+            return;
+        }
+        let waits = answer.said() == Said::Refused && began.elapsed() < UNKNOWN_WITHIN;
+        assert!(waits, "{kind:?}: {answer:?}");
+    }
+}
+
 /// Stops everybody but one node, asks it for everything, and lets the others go on; how many
 /// writes were told that nobody knows.
 async fn refuses_alone(cluster: &Cluster, left: usize) -> usize {
@@ -104,8 +128,7 @@ async fn refuses_alone(cluster: &Cluster, left: usize) -> usize {
     let after = Door::new(&api, launch, &web.sign_in("openid").await.unwrap());
     let run = format!("alone-{:x}", random());
     for kind in KINDS {
-        let answer = during.ask(kind, &format!("{run}-early")).await;
-        assert_eq!(answer.said(), Said::Done, "{kind:?}: {answer:?}");
+        does(&during, kind, &format!("{run}-early")).await;
     }
     let asking = tokio::spawn(around_the_cut(during, run.clone()));
     sleep(BEFORE).await;
@@ -141,8 +164,7 @@ async fn refuses_alone(cluster: &Cluster, left: usize) -> usize {
     // What was refused was not done: the token counts as before, and now it all works.
     assert!(web.counts(after.refresh()).await.unwrap(), "the refused revocation was done");
     for kind in Kind::ALL {
-        let answer = after.ask(kind, &late).await;
-        assert_eq!(answer.said(), Said::Done, "{kind:?}: {answer:?}");
+        does(&after, kind, &late).await;
     }
     unknown
 }

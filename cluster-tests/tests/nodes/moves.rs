@@ -25,7 +25,7 @@ fn moved(cluster: &mut Cluster, number: usize) -> String {
 
 /// Whether a node has a member at this address.
 async fn knows(cluster: &Cluster, at: usize, address: &str) -> bool {
-    let status = cluster.status(at).await.unwrap();
+    let status = cluster.status_when_led(at).await.unwrap();
     let members = status["items"].as_array().unwrap();
     members.iter().any(|one| one["address"] == address)
 }
@@ -84,6 +84,17 @@ async fn a_leader_that_comes_back_at_another_address_is_found_by_who_leads_now()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_comes_back_at_another_address_is_found_by_a_leader_that_joined_meanwhile() {
     let _alone = ALONE.lock().await;
+    for _ in 0..3 {
+        if found_by_one_that_joined().await {
+            return;
+        }
+        println!("another led meanwhile: nothing was shown");
+    }
+    panic!("another led each time");
+}
+
+/// Whether it was shown: the one that joined has to lead until it found the other.
+async fn found_by_one_that_joined() -> bool {
     let folder = TempDir::new().unwrap();
     let mut cluster = Cluster::form(PROGRAM, folder.path(), 3).await.unwrap();
     let away = (cluster.leader().await.unwrap() + 1) % 3;
@@ -96,11 +107,14 @@ async fn a_node_that_comes_back_at_another_address_is_found_by_a_leader_that_joi
     // It knows nothing of who leads, who knows nothing of where it is: only the two that know both
     // can have told. Without a leader it would not be ready.
     cluster.start(away).await.unwrap();
-    assert_eq!(cluster.leader().await.unwrap(), joined, "another led meanwhile: nothing is shown");
+    if cluster.leader().await.unwrap() != joined {
+        return false;
+    }
     assert!(knows(&cluster, joined, &address).await, "{address}");
     // However often it tried, it is one event.
     assert_eq!(announcements(&cluster, joined).await, before + 1);
     cluster.whole(4).await.unwrap();
     cluster.lead(away).await.unwrap();
     assert_eq!(cluster.differences().await.unwrap(), Vec::<String>::new());
+    true
 }

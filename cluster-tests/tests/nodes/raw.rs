@@ -13,7 +13,7 @@ use vaultara_cluster_tests::{api::Api, process::Launch};
 /// How long a request waits for somebody who can decide it: two election timeouts.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(raft::PATIENCE_MS);
 /// What a busy machine adds.
-pub(crate) const BUSY: Duration = Duration::from_secs(1);
+pub(crate) const BUSY: Duration = Duration::from_secs(3);
 /// How long a question that the leader does not answer keeps a read beyond its patience.
 const READ_WAIT_MS: u64 = 700;
 /// Within this a node without a majority refuses.

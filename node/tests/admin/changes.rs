@@ -96,7 +96,8 @@ async fn a_tenants_changes_come_in_order_and_once() {
 
 #[tokio::test]
 async fn a_page_waits_for_the_next_change_and_for_no_other() {
-    let platform = Api::platform().await;
+    // Of its own: one that has run for a minute signs the tenant's trail meanwhile.
+    let platform = Api::on(support::start(Content::Demo)).await;
     let (tenant, other) = (platform.own_tenant().await, platform.own_tenant().await);
     let changes = format!("{tenant}/changes");
     let after = end_of(&platform, &changes).await;
@@ -130,7 +131,8 @@ async fn until(response: &mut reqwest::Response, text: &str) -> String {
 
 #[tokio::test]
 async fn events_are_sent_as_they_happen_and_go_on_where_a_reader_stopped() {
-    let platform = Api::platform().await;
+    // Of its own: one that has run for a minute signs the tenant's trail meanwhile.
+    let platform = Api::on(support::start(Content::Demo)).await;
     let tenant = platform.own_tenant().await;
     let changes = format!("{tenant}/changes");
     let after = end_of(&platform, &changes).await;

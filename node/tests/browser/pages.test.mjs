@@ -37,6 +37,8 @@ test('the login page names its language, labels its fields and shows where the f
     assert.equal(await page.locator('#username').getAttribute('autocomplete'), 'username');
     assert.equal(await page.locator('#password').getAttribute('autocomplete'), 'current-password');
     assert.equal(await page.getByRole('heading', { level: 1 }).count(), 1);
+    // Autofocus takes hold with the first frame.
+    await page.locator('#username:focus').waitFor();
     for (const id of ['username', 'password', 'login-submit']) {
       const focused = page.locator(`#${id}:focus`);
       assert.equal(await focused.count(), 1, `${id} is reached by Tab in reading order`);

@@ -11,6 +11,9 @@ use crate::support::{
     login::{self, Ask},
 };
 
+/// Some moment; nodes of these tests stand still until they are moved.
+const NOW_MS: u64 = 1_790_000_000_000;
+
 async fn sign_in(node: &TestNode, visitor: &mut Visitor, credentials: (&str, &str)) -> Answer {
     let ask = Ask::web(node);
     let page = visitor.get(&ask.url()).await;
@@ -45,7 +48,7 @@ async fn alice(node: &TestNode) -> String {
 
 #[tokio::test]
 async fn guesses_at_once_are_counted_one_by_one_whether_or_not_the_account_exists() {
-    let node = support::start(Content::Demo);
+    let node = support::start_at(Content::Demo, NOW_MS);
     let mut seen = Vec::new();
     for username in ["alice", "nobody"] {
         let answers = many(&node, username, 16).await;
@@ -68,7 +71,7 @@ async fn guesses_at_once_are_counted_one_by_one_whether_or_not_the_account_exist
 
 #[tokio::test]
 async fn a_known_browser_signs_in_during_an_attack_and_an_unlock_ends_it() {
-    let node = support::start(Content::Demo);
+    let node = support::start_at(Content::Demo, NOW_MS);
     let mut known = Visitor::new();
     let first = sign_in(&node, &mut known, ("alice", ALICE_PASSWORD)).await;
     assert_eq!(first.status, 303, "{first:?}");
@@ -118,7 +121,7 @@ async fn a_whole_login_takes_three_drafts() {
 
 #[tokio::test]
 async fn failures_survive_a_restart() {
-    let node = support::start_at(Content::Demo, 1_790_000_000_000);
+    let node = support::start_at(Content::Demo, NOW_MS);
     many(&node, "alice", 8).await;
     let path = format!("{}/failed-logins", alice(&node).await);
     let before = api(&node, Method::GET, &path).await.json();

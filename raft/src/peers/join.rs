@@ -30,7 +30,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const GO_ON: u8 = 1;
 /// The answer to any other.
 const NO: u8 = 0;
-/// The answer to whoever tries too often, whatever the secret.
+/// The answer to whoever tries too often, or while nobody can decide, whatever the secret.
 const LATER: u8 = 2;
 
 /// What a node says of itself that wants to join.
@@ -171,7 +171,9 @@ pub(super) async fn hear(
     stream.read_exact(&mut secret).await?;
     if let Err(why) = service.above.listen_to(secret, from).await {
         metrics::counter!("vaultara_join_refused_total").increment(1);
-        stream.write_u8(if why == JoinRefusal::Busy { LATER } else { NO }).await?;
+        // Nothing was said of the secret where nobody could decide: it may be a good one.
+        let later = matches!(why, JoinRefusal::Busy | JoinRefusal::Unavailable);
+        stream.write_u8(if later { LATER } else { NO }).await?;
         stream.shutdown().await?;
         return Err(io::Error::other(why));
     }

@@ -30,6 +30,10 @@ pub trait Time: Send + Sync + 'static {
 /// what it takes to notice that a process is gone. Milliseconds.
 const TWICE_MS: u64 = 4_000;
 
+/// A round of a ping that took longer says nothing new of a clock, milliseconds: half of it is as
+/// much as half of the skew that is warned of.
+const ROUND_MAX_MS: u64 = 500;
+
 /// The last sign of life of another node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sign {
@@ -39,6 +43,14 @@ pub(crate) struct Sign {
     pub(crate) ahead_ms: Option<i64>,
     /// Its applied index, at the last ping.
     pub(crate) applied: u64,
+}
+
+/// How far a clock is ahead that said `theirs` in a round that has just ended at `ours`. The answer
+/// was written about half a round ago, so a slow round says less than what was known before.
+fn ahead_ms(theirs: u64, ours: u64, round_ms: u64, before: Option<i64>) -> Option<i64> {
+    let then = ours.saturating_sub(round_ms / 2);
+    let (theirs, then) = (i64::try_from(theirs).ok()?, i64::try_from(then).ok()?);
+    before.filter(|_| round_ms > ROUND_MAX_MS).or_else(|| Some(theirs.saturating_sub(then)))
 }
 
 struct Ways {
@@ -187,13 +199,10 @@ impl Local {
     /// Another node answered a ping that was sent `round_ms` ago.
     pub(crate) fn ponged(&self, node: u64, wall_ms: u64, round_ms: u64, applied: u64) {
         let at_ms = self.time.boot_ms();
-        // The answer was written about half a round ago.
-        let then = self.time.wall_ms().saturating_sub(round_ms / 2);
-        let ahead_ms = i64::try_from(wall_ms)
-            .ok()
-            .zip(i64::try_from(then).ok())
-            .map(|(theirs, ours)| theirs.saturating_sub(ours));
+        let now_ms = self.time.wall_ms();
         let mut signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = signs.get(&node).and_then(|sign| sign.ahead_ms);
+        let ahead_ms = ahead_ms(wall_ms, now_ms, round_ms, before);
         signs.insert(node, Sign { at_ms, ahead_ms, applied });
     }
 
@@ -204,5 +213,25 @@ impl Local {
     /// Milliseconds since another node was last heard of.
     pub(crate) fn silent_ms(&self, node: u64) -> Option<u64> {
         self.sign(node).map(|sign| self.time.boot_ms().saturating_sub(sign.at_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ahead_ms;
+
+    #[test]
+    fn a_slow_round_moves_no_clock_that_was_measured_before() {
+        for (theirs, ours, round_ms, before, expected) in [
+            (10_000, 10_000, 0, None, Some(0)),
+            (10_000, 10_010, 20, Some(7_000), Some(0)),
+            (13_000, 10_250, 500, Some(0), Some(3_000)),
+            // The node slept before it answered, or this one before it looked.
+            (10_000, 11_400, 1_400, Some(3), Some(3)),
+            (10_000, 11_400, 1_400, None, Some(-700)),
+            (u64::MAX, 10_000, 0, None, None),
+        ] {
+            assert_eq!(ahead_ms(theirs, ours, round_ms, before), expected, "{theirs} {round_ms}");
+        }
     }
 }

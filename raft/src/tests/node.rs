@@ -162,6 +162,35 @@ async fn a_damaged_snapshot_is_made_anew_by_itself_once_and_the_node_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_state_is_damaged_goes_on_though_no_snapshot_can_be_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let handle = Handle::start(options(dir.path())).await.unwrap();
+    submit(&handle, noop(1, 1_000)).await;
+    handle.0.raft.trigger().snapshot().await.unwrap();
+    let kept = snapshot_after(&handle, None).await;
+    // Linked: it is the state's own file, which is open and goes on being read.
+    let rows = kept.manifest().files.iter().find(|file| file.name.ends_with(".sst")).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(kept.dir().join(&rows.name)).unwrap();
+    file.set_len(rows.size - 1).unwrap();
+    // Taken back by the build alone.
+    kept.renew();
+    kept.check(rows).unwrap_err();
+    for _ in 0..1_000 {
+        if !kept.is_renewed() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!kept.is_renewed(), "nobody tried");
+    // Four turns of the driver: nothing is to happen in them but that build, which fails.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(submit(&handle, noop(2, 1_500)).await.result, Ok(Outcome::Done));
+    assert!(Arc::ptr_eq(&kept, &handle.0.store.snapshot().unwrap()));
+    assert_eq!(handle.fatal().now_or_never(), None);
+    handle.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_entry_of_another_term_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let handle = Handle::start(options(dir.path())).await.unwrap();

@@ -45,13 +45,12 @@ fn child(dir: &Path, planted: bool) -> Child {
 fn kill_after(dir: &Path, planted: bool, commits: u64) -> u64 {
     let mut child = child(dir, planted);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // The harness's own line may stand before the first.
+    let index = |line: String| line.rsplit("committed ").next().and_then(|n| n.parse().ok());
     let mut last = 0;
     for _ in 0..commits {
         for line in lines.by_ref() {
-            // The harness's own line may stand before the first.
-            if let Some(index) =
-                line.unwrap().rsplit("committed ").next().and_then(|n| n.parse().ok())
-            {
+            if let Some(index) = index(line.unwrap()) {
                 last = index;
                 break;
             }
@@ -59,7 +58,8 @@ fn kill_after(dir: &Path, planted: bool, commits: u64) -> u64 {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    last
+    // It may have been far ahead of whoever reads.
+    lines.map_while(Result::ok).filter_map(index).fold(last, u64::max)
 }
 
 /// Kills and reopens until a reopened state is inconsistent; `Ok` holds (kept, reported) of each.

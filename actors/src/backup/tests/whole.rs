@@ -27,13 +27,13 @@ use crate::{
     cluster::{Warning, status},
     context::{self, Asker, Context, OwnNode},
     runtime::fetcher,
-    system::{ClusterConfig, Config, StartError, System},
+    system::{ClusterConfig, Config, StartError, System, tests::harness::free_port},
 };
 
 pub(super) const SECRET: [u8; 32] = [7; 32];
 
 pub(super) fn config(data_dir: &Path, backups: &Path, secret: &[u8]) -> Config {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let (name, address) = ("n".to_owned(), format!("127.0.0.1:{port}"));
     let bind = address.parse().unwrap();
     Config {

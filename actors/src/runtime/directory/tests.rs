@@ -67,6 +67,11 @@ impl Node {
         self.system.stop().await;
     }
 
+    /// Ends what it does by itself.
+    pub(crate) async fn rest(&self) {
+        self.system.rest().await;
+    }
+
     pub(crate) fn ctx(&self) -> &Context {
         self.system.context()
     }

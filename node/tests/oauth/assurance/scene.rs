@@ -9,12 +9,13 @@ use actors::{
 };
 use identity::{
     clients::{self, Client},
+    codec,
     command::Command,
     consents::{self, CONSENTS},
     grants::GRANTS,
     id::{ClientId, SessionId, TenantId, UserId},
     logout,
-    sessions::{self, SESSIONS},
+    sessions::{self, SESSIONS, Session},
     stamp::Placement,
     table::{self, Record as _, Span, Table, Tables as _},
     users::{self, User},
@@ -115,9 +116,15 @@ impl Scene {
         let reading = self.node.context.local();
         let view = reading.view().unwrap();
         let tables = [User::TABLE, Client::TABLE, SESSIONS, CONSENTS, GRANTS];
+        // The cluster removes sessions that ended by themselves whenever it gets to it.
+        let now_ms = self.node.context.now_ms();
+        let stays = move |table: Table, value: &[u8]| {
+            table != SESSIONS || codec::decode::<Session>(value).unwrap().ends_at_ms() > now_ms
+        };
         let of = |table| {
             let span = Span::Records { table, after: None };
-            view.scan(self.tenant, span, 1000, false).unwrap().into_iter().map(|found| found.value)
+            let found = view.scan(self.tenant, span, 1000, false).unwrap().into_iter();
+            found.map(|found| found.value).filter(move |value| stays(table, value))
         };
         tables.into_iter().flat_map(of).collect()
     }
