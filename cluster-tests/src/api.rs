@@ -5,7 +5,10 @@
 //! unknown outcome means. Everything else is asked again while it is refused for want of a leader,
 //! which changed nothing, as whoever uses the API is told to.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -17,6 +20,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How long somebody may have to come to lead on a busy machine.
 const DECIDED_WITHIN: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
+const SUCCESS: RangeInclusive<u16> = 200..=299;
 
 /// A client with a token.
 #[derive(Debug, Clone)]
@@ -130,6 +134,10 @@ impl Api {
         self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token)
     }
 
+    fn posting(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token).json(body)
+    }
+
     async fn decided(&self, path: &str) -> Result<(u16, Value), Failure> {
         decided(self.getting(path)).await
     }
@@ -139,10 +147,7 @@ impl Api {
     /// # Errors
     /// Anything but 200.
     pub async fn look(&self, path: &str) -> Result<Value, Failure> {
-        match send(self.getting(path)).await? {
-            (200, value) => Ok(value),
-            (status, answer) => Err(format!("{path}: {status} {answer}")),
-        }
+        good(path, 200..=200, send(self.getting(path)).await?)
     }
 
     /// What stands at a path.
@@ -150,10 +155,7 @@ impl Api {
     /// # Errors
     /// Anything but 200.
     pub async fn read(&self, path: &str) -> Result<Value, Failure> {
-        match self.decided(path).await? {
-            (200, value) => Ok(value),
-            (status, answer) => Err(format!("{path}: {status} {answer}")),
-        }
+        good(path, 200..=200, self.decided(path).await?)
     }
 
     /// Posts to a path.
@@ -161,11 +163,7 @@ impl Api {
     /// # Errors
     /// Anything but success.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let url = format!("{}{path}", self.base);
-        match decided(self.http.post(url).bearer_auth(&self.token).json(body)).await? {
-            (200..=299, value) => Ok(value),
-            (status, answer) => Err(format!("{path}: {status} {answer}")),
-        }
+        good(path, SUCCESS, decided(self.posting(path, body)).await?)
     }
 
     /// As [`Api::post`], asked once: for what takes effect later than it is answered.
@@ -173,11 +171,7 @@ impl Api {
     /// # Errors
     /// Anything but success.
     pub async fn post_once(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let url = format!("{}{path}", self.base);
-        match send(self.http.post(url).bearer_auth(&self.token).json(body)).await? {
-            (200..=299, value) => Ok(value),
-            (status, answer) => Err(format!("{path}: {status} {answer}")),
-        }
+        good(path, SUCCESS, send(self.posting(path, body)).await?)
     }
 
     async fn write(&self, method: Method, path: &str, key: &str, body: &Value) -> Written {
@@ -290,10 +284,8 @@ impl Api {
     /// Anything but success.
     pub async fn delete(&self, path: &str) -> Result<(), Failure> {
         let url = format!("{}{path}", self.base);
-        match decided(self.http.delete(url).bearer_auth(&self.token)).await? {
-            (200..=299, _) => Ok(()),
-            (status, answer) => Err(format!("{path} is not deleted: {status} {answer}")),
-        }
+        let answer = decided(self.http.delete(url).bearer_auth(&self.token)).await?;
+        good(path, SUCCESS, answer).map(drop)
     }
 
     /// Where users are made, and the token that may.
@@ -326,6 +318,18 @@ impl Api {
             }
         }
     }
+}
+
+/// What an answer says whose status is as it should be.
+fn good(
+    path: &str,
+    expected: RangeInclusive<u16>,
+    (status, answer): (u16, Value),
+) -> Result<Value, Failure> {
+    if expected.contains(&status) {
+        return Ok(answer);
+    }
+    Err(format!("{path}: {status} {answer}"))
 }
 
 /// A change that must be done.

@@ -84,7 +84,8 @@ fn judged(asked: &[Asked], cut: Instant) -> usize {
     assert!(usual < USUALLY_WITHIN, "half of the refusals took {usual:?}");
     let ended = refused.into_iter().map(Answer::ended);
     let first = ended.min().expect("nothing was refused").duration_since(cut);
-    println!("refused for the first time after {first:?}; {unknown} writes are not known of");
+    println!("refused for the first time after {first:?}, half of them within {usual:?}");
+    println!("{unknown} writes are not known of");
     assert!(first < NOTICED_WITHIN, "refused after {first:?}");
     unknown
 }

@@ -15,9 +15,20 @@ use identity::{
 };
 
 use crate::support::{
-    self, TestNode, Visitor,
+    self, Answer, TestNode, Visitor,
     login::{self, Ask, alice_stays, claims, redeem},
 };
+
+/// Requests at once in one session. They take turns, each a write: on a slow disk the last ones
+/// wait for longer than anybody waits for a turn, and are told to come again.
+const MANY: usize = 64;
+/// Those whose turn comes on any disk.
+const TURNS_MIN: usize = 16;
+
+fn require_turns(answers: &[Answer]) {
+    let served = answers.iter().filter(|answer| answer.status != 503).count();
+    assert!(served >= TURNS_MIN, "{served} of {} had their turn", answers.len());
+}
 
 fn demo_tenant(node: &TestNode) -> TenantId {
     let reading = node.context.local();
@@ -93,15 +104,15 @@ async fn after_the_end_was_answered_nothing_comes_of_a_session_however_many_ask(
             twin.cookies = visitor.cookies.clone();
             twin
         };
-        // They take turns, each a write: all of them within the time that one waits for its turn.
-        let asking = (0..16).map(|_| {
+        let asking = (0..MANY).map(|_| {
             let (mut twin, url) = (twin(), ask.url());
             async move { twin.get(&url).await }
         });
         let end = propose(&node, sessions::Command::End { id, expected: None });
         let (answers, ()) = join(join_all(asking), end).await;
+        require_turns(&answers);
         for answer in &answers {
-            assert!(matches!(answer.status, 200 | 303), "{answer:?}");
+            assert!(matches!(answer.status, 200 | 303 | 503), "{answer:?}");
         }
         // Whatever was handed out before the end is worthless after it.
         let granted = answers.iter().filter(|answer| answer.status == 303);
@@ -120,13 +131,16 @@ async fn a_session_remembers_every_client_that_many_requests_bring_at_once() {
     let node = support::start(support::Content::Demo);
     let (visitor, first) = alice_stays(&Ask::web(&node)).await;
     let native = Ask::of(node.demo_at(""), "native-demo", "http://127.0.0.1:52002/callback");
-    let asking = (0..16).map(|number| {
+    let asking = (0..MANY).map(|number| {
         let mut twin = Visitor::new();
         twin.cookies = visitor.cookies.clone();
         let url = if number % 2 == 0 { native.url() } else { Ask::web(&node).url() };
-        async move { twin.get(&url).await.sent_back("code") }
+        async move { twin.get(&url).await }
     });
-    assert!(join_all(asking).await.iter().all(Option::is_some));
+    let answers = join_all(asking).await;
+    require_turns(&answers);
+    let sent_back = |answer: &Answer| answer.status == 503 || answer.sent_back("code").is_some();
+    assert!(answers.iter().all(sent_back), "{answers:?}");
     let (reading, tenant) = (node.context.local(), demo_tenant(&node));
     let id = session_of(&visitor);
     let session: Option<sessions::Session> =
